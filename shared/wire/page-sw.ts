@@ -1,0 +1,25 @@
+import * as z from 'zod/mini'
+import { ERROR_CODES } from '../errors.ts'
+import { mediaId } from './primitives.ts'
+
+/** Page → Service Worker. */
+export const pageMessage = z.discriminatedUnion('type', [
+  /** After a hard reload the page has no controller: take it. */
+  z.strictObject({ type: z.literal('claim') }),
+  /** A new version waits and the person agreed (workbox's name). */
+  z.strictObject({ type: z.literal('SKIP_WAITING') }),
+  /** Keys are gone or new: forget what is in memory. */
+  z.strictObject({ type: z.literal('forget') }),
+])
+/** Service Worker → pages: why an item's bytes were refused, so that the player can say it. */
+export const workerMessage = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('media-error'), mediaId, objectName: z.string(), code: z.enum(ERROR_CODES) }),
+])
+export type PageMessage = z.output<typeof pageMessage>
+export type WorkerMessage = z.output<typeof workerMessage>
+
+export const MEDIA_PREFIX = '/media/'
+/** Path under which the Service Worker answers an object of an item in plain. */
+export function mediaUrl(media: z.output<typeof mediaId>, objectName: string): string {
+  return `${MEDIA_PREFIX}${media}/${objectName.split('/').map(encodeURIComponent).join('/')}`
+}

@@ -1,0 +1,22 @@
+import * as z from 'zod/mini'
+import { bytes, natural } from './primitives.ts'
+import { route } from './route.ts'
+
+/** `identity`, `settings`, `groups/<id>`, `connections/<id>` (docs/protocol.md §3); the index is apart. */
+export const vaultItemName = z.string().check(z.regex(/^(identity|settings|(groups|connections)\/[\w-]{22})$/))
+export const vaultItem = z.strictObject({ name: vaultItemName, version: natural, sealed: bytes(40, 262_144) })
+export const vaultIndex = z.strictObject({ version: natural, sealed: bytes(40, 262_144) })
+/** One transaction; refused with `vault/conflict` unless `ifIndexVersion` is the stored one (0: none yet). */
+export const vaultWrite = z.strictObject({
+  ifIndexVersion: natural,
+  index: vaultIndex,
+  put: z.array(vaultItem).check(z.maxLength(512)),
+  remove: z.array(vaultItemName).check(z.maxLength(512)),
+})
+export type VaultItem = z.output<typeof vaultItem>
+export type VaultWrite = z.output<typeof vaultWrite>
+
+export const readVault = route('GET', '/api/vault', {
+  reply: z.strictObject({ index: z.nullable(vaultIndex), items: z.array(vaultItem) }),
+})
+export const writeVault = route('PUT', '/api/vault', { body: vaultWrite })
