@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+export const PROJECT = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
+
+/** A program of Kith as a real process; everything it says goes to `logFile`, where the blindness check reads it. */
+export class Program {
+  readonly name: string
+  readonly #child: ChildProcess
+  readonly #lines: string[] = []
+  readonly #waiting = new Set<() => void>()
+  readonly exited: Promise<number | NodeJS.Signals>
+
+  constructor(name: string, entry: string, args: string[], env: Record<string, string>, logFile: string) {
+    this.name = name
+    const log = createWriteStream(logFile, { flags: 'a' })
+    this.#child = spawn(process.execPath, [join(PROJECT, entry), ...args], {
+      cwd: PROJECT,
+      env: { PATH: process.env.PATH ?? '', HOME: process.env.HOME ?? '', TZ: 'UTC', ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      if (!stream) continue
+      createInterface({ input: stream }).on('line', (line) => {
+        log.write(`${line}\n`)
+        this.#lines.push(line)
+        for (const wake of this.#waiting) wake()
+      })
+    }
+    this.exited = new Promise((resolve) =>
+      this.#child.once('exit', (code, signal) => {
+        resolve(code ?? signal ?? 0)
+        log.end()
+        for (const wake of this.#waiting) wake()
+      }),
+    )
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? -1
+  }
+
+  get output(): string {
+    return this.#lines.join('\n')
+  }
+
+  /** The first line from line number `from` on that matches. @throws when the program ends before it says so. */
+  async said(pattern: RegExp, from = 0): Promise<string> {
+    for (;;) {
+      const line = this.#lines.slice(from).find((text) => pattern.test(text))
+      if (line !== undefined) return line
+      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+        throw new Error(
+          `${this.name} ended (${this.#child.exitCode ?? this.#child.signalCode}) without ${pattern}:\n${this.output}`,
+        )
+      }
+      await new Promise<void>((resolve) => {
+        const wake = () => {
+          this.#waiting.delete(wake)
+          resolve()
+        }
+        this.#waiting.add(wake)
+      })
+    }
+  }
+
+  /** Sends a signal and waits for the end. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals> {
+    this.#child.kill(signal)
+    return this.exited
+  }
+}

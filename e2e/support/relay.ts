@@ -1,0 +1,148 @@
+import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+
+/** A request as the relay saw it, with its whole answer. */
+export type Exchange = {
+  readonly method: string
+  readonly path: string
+  readonly status: number
+  readonly requestBody: Buffer
+  readonly body: Buffer
+}
+/** Turns an answer into what a malicious server would say instead; `undefined` leaves it as it is. */
+export type Rewrite = (exchange: Exchange) => Promise<Buffer | undefined> | Buffer | undefined
+
+/**
+ * Stands between the browser and the server: keeps every byte that passes for the blindness check, and, given a
+ * rewrite, plays the malicious server. Browsers are sent to its origin, so that nothing goes around it.
+ */
+export class Relay {
+  readonly #server = createServer((incoming, outgoing) => void this.#pass(incoming, outgoing))
+  readonly #sockets = new Set<Socket>()
+  readonly #recorded: Buffer[] = []
+  #target: number
+  rewrite: Rewrite | undefined
+  recording = true
+  /** Called with each exchange after it was answered. */
+  onExchange: ((exchange: Exchange) => void) | undefined
+
+  private constructor(target: number) {
+    this.#target = target
+  }
+
+  static async open(port = 0): Promise<Relay> {
+    const relay = new Relay(0)
+    relay.#server.on('upgrade', (incoming, socket, head) => relay.#upgrade(incoming, socket as Socket, head))
+    relay.#server.on('connection', (socket) => {
+      relay.#sockets.add(socket)
+      socket.once('close', () => relay.#sockets.delete(socket))
+    })
+    await new Promise<void>((resolve) => relay.#server.listen(port, '127.0.0.1', resolve))
+    return relay
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  get origin(): string {
+    return `http://localhost:${this.port}`
+  }
+
+  /** Everything recorded, in order of arrival. */
+  get recorded(): Buffer {
+    return Buffer.concat(this.#recorded)
+  }
+
+  passTo(port: number): void {
+    this.#target = port
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy()
+    await new Promise((resolve) => this.#server.close(resolve))
+  }
+
+  /** Drops every connection, as a lost network does. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy()
+  }
+
+  #keep(...parts: (Buffer | string)[]): void {
+    if (this.recording) this.#recorded.push(...parts.map((part) => Buffer.from(part)), Buffer.from('\n'))
+  }
+
+  async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const path = incoming.url ?? '/'
+    this.#keep(`${incoming.method} ${path}\n${incoming.rawHeaders.join('\n')}`)
+    const sent: Buffer[] = []
+    const upstream = request({
+      host: '127.0.0.1',
+      port: this.#target,
+      method: incoming.method,
+      path,
+      headers: incoming.headers,
+    })
+    upstream.on('error', () => outgoing.destroy())
+    outgoing.on('close', () => upstream.destroy())
+    incoming.on('data', (part: Buffer) => {
+      sent.push(part)
+      this.#keep(part)
+    })
+    incoming.pipe(upstream)
+    upstream.on('response', async (answer) => {
+      const isApi = path.startsWith('/api/') && !path.startsWith('/api/events')
+      this.#keep(`${answer.statusCode}\n${answer.rawHeaders.join('\n')}`)
+      if (!isApi) {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+        if (path.startsWith('/api/')) answer.on('data', (part: Buffer) => this.#keep(part))
+        answer.pipe(outgoing)
+        return
+      }
+      const parts: Buffer[] = []
+      for await (const part of answer) parts.push(part as Buffer)
+      let body: Buffer = Buffer.concat(parts)
+      this.#keep(body)
+      const exchange: Exchange = {
+        method: incoming.method ?? 'GET',
+        path,
+        status: answer.statusCode ?? 502,
+        requestBody: Buffer.concat(sent),
+        body,
+      }
+      const headers = { ...answer.headers }
+      const other = await this.rewrite?.(exchange)
+      if (other !== undefined) {
+        body = other
+        delete headers['content-encoding']
+      }
+      if (incoming.method !== 'HEAD') {
+        delete headers['transfer-encoding']
+        if (exchange.status !== 204 && exchange.status !== 304) headers['content-length'] = String(body.length)
+      }
+      outgoing.writeHead(exchange.status, headers)
+      outgoing.end(body)
+      this.onExchange?.(exchange)
+    })
+  }
+
+  #upgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): void {
+    const upstream = connect(this.#target, '127.0.0.1', () => {
+      const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`]
+      for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+        lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`)
+      }
+      upstream.write(`${lines.join('\r\n')}\r\n\r\n`)
+      upstream.write(head)
+      socket.pipe(upstream)
+      upstream.pipe(socket)
+    })
+    // WebSocket frames from the browser are masked; the server's side is in clear.
+    upstream.on('data', (part: Buffer) => this.#keep(part))
+    socket.on('data', (part: Buffer) => this.#keep(part))
+    upstream.on('error', () => socket.destroy())
+    socket.on('error', () => upstream.destroy())
+    socket.on('close', () => upstream.destroy())
+    upstream.on('close', () => socket.destroy())
+  }
+}
