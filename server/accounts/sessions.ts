@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto'
+import { toBase64Url } from '../../shared/format/base64url.ts'
+import type { DeviceId, UserId } from '../../shared/format/ids.ts'
+import type { Person } from '../actor.ts'
+import type { AccountRow, SessionRow } from '../db/rows.ts'
+import type { Db, Deps } from '../deps.ts'
+
+/** How often `seen_at` is written: more often would turn every read into a write. */
+const SEEN_STEP_MS = 60_000
+
+/** Tokens are stored hashed: who reads the database cannot sign in with what is there. */
+export function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+/** A new session; `token` goes into the cookie and is kept nowhere. */
+export async function createSession(
+  deps: Deps,
+  db: Db,
+  userId: UserId,
+  deviceId: DeviceId,
+): Promise<{ token: string; sessionId: string }> {
+  const token = toBase64Url(deps.random(32))
+  const sessionId = toBase64Url(deps.random(16))
+  const now = deps.clock.now()
+  await db<SessionRow>('sessions').insert({
+    token_hash: hashToken(token),
+    session_id: sessionId,
+    user_id: userId,
+    device_id: deviceId,
+    created_at: now,
+    seen_at: now,
+  })
+  return { token, sessionId }
+}
+
+/** Whose session it is; `null` where it is unknown, ended, idle for too long or too old. */
+export async function findPerson(deps: Deps, db: Db, token: string): Promise<Person | null> {
+  const { sessionIdleMs, sessionMaxMs } = deps.config
+  const now = deps.clock.now()
+  const row = await db('sessions')
+    .join('accounts', 'accounts.user_id', 'sessions.user_id')
+    .where('sessions.token_hash', hashToken(token))
+    .first<(SessionRow & AccountRow & { started_at: number }) | undefined>(
+      'accounts.user_id',
+      'username',
+      'owns_instance',
+      'session_id',
+      'device_id',
+      'sessions.created_at as started_at',
+      'seen_at',
+    )
+  if (!row || row.seen_at + sessionIdleMs <= now || row.started_at + sessionMaxMs <= now) return null
+  if (row.seen_at + SEEN_STEP_MS <= now) {
+    await db<SessionRow>('sessions').where({ session_id: row.session_id }).update({ seen_at: now })
+  }
+  return {
+    kind: 'person',
+    userId: row.user_id,
+    username: row.username,
+    deviceId: row.device_id,
+    sessionId: row.session_id,
+    ownsInstance: row.owns_instance === 1,
+    signedInAtMs: row.started_at,
+    expiresAtMs: Math.min(now + sessionIdleMs, row.started_at + sessionMaxMs),
+  }
+}
+
+/** Ends sessions of a person: one, or all but one. Publish the answer by `events.ended` after the commit. */
+export async function endSessions(
+  db: Db,
+  userId: UserId,
+  which: { only: string } | { except: string | null },
+): Promise<string[]> {
+  const query = db<SessionRow>('sessions').where({ user_id: userId })
+  if ('only' in which) query.where({ session_id: which.only })
+  else if (which.except !== null) query.whereNot({ session_id: which.except })
+  const rows = await query.delete(['session_id'])
+  return rows.map(({ session_id }) => session_id)
+}
+
+/** Removes what no cookie can open any more. */
+export async function sweepSessions(deps: Deps): Promise<void> {
+  const now = deps.clock.now()
+  await deps
+    .db<SessionRow>('sessions')
+    .where('seen_at', '<=', now - deps.config.sessionIdleMs)
+    .orWhere('created_at', '<=', now - deps.config.sessionMaxMs)
+    .delete()
+}

@@ -1,0 +1,54 @@
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { RateLimitedError } from './problems.ts'
+
+/** How many times, in how many seconds, for one key: an address unless the name says otherwise. */
+const LIMITS = {
+  read: { points: 3000, durationS: 60 },
+  write: { points: 1200, durationS: 60 },
+  /** Objects and pieces of uploads: many small ones while a worker sends segments. */
+  object: { points: 12_000, durationS: 60 },
+  job: { points: 1200, durationS: 60 },
+  'sign-in': { points: 30, durationS: 300 },
+  /** For one user name, from anywhere: guessing one password from many addresses. */
+  'sign-in-name': { points: 20, durationS: 300 },
+  'sign-up': { points: 20, durationS: 3600 },
+  recovery: { points: 10, durationS: 900 },
+  'recovery-name': { points: 10, durationS: 900 },
+  invite: { points: 30, durationS: 600 },
+  worker: { points: 60, durationS: 600 },
+} as const
+export type LimitName = keyof typeof LIMITS
+
+export interface Limits {
+  /** @throws {RateLimitedError} */
+  consume(name: LimitName, key: string): Promise<void>
+}
+
+export function createLimits(scale: number): Limits {
+  const limiters = new Map(
+    Object.entries(LIMITS).map(([name, { points, durationS }]) => [
+      name,
+      new RateLimiterMemory({ keyPrefix: name, points: points * scale, duration: durationS }),
+    ]),
+  )
+  return {
+    async consume(name, key) {
+      try {
+        await limiters.get(name)?.consume(key)
+      } catch (refusal) {
+        if (refusal instanceof RateLimiterRes) throw new RateLimitedError(refusal.msBeforeNext)
+        throw refusal
+      }
+    },
+  }
+}
+
+/** What counts as one address: an IPv6 client has a whole /64 to itself and must not get a budget for each of them. */
+export function addressKey(ip: string): string {
+  if (!ip.includes(':') || ip.toLowerCase().startsWith('::ffff:')) return ip.replace(/^::ffff:/i, '')
+  const [head = '', tail] = ip.split('%', 1).join('').split('::')
+  const left = head === '' ? [] : head.split(':')
+  const right = tail === undefined || tail === '' ? [] : tail.split(':')
+  const zeros = tail === undefined ? 0 : Math.max(0, 8 - left.length - right.length)
+  return [...left, ...Array<string>(zeros).fill('0'), ...right].slice(0, 4).join(':')
+}

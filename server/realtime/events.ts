@@ -1,0 +1,42 @@
+import type * as z from 'zod/mini'
+import type { GroupId, MemberId, UserId } from '../../shared/format/ids.ts'
+import type { serverEvents } from '../../shared/wire/events.ts'
+
+export type EventName = keyof typeof serverEvents
+export type Payload<Name extends EventName> = z.output<(typeof serverEvents)[Name]>
+
+/** Who is told: everybody in a group, one person's devices, one session, or every person who is signed in. */
+export type Audience = { group: GroupId } | { account: UserId } | { session: string } | 'people'
+
+/** One event for the transport, whichever it is. */
+export type Notice =
+  | { [Name in EventName]: { kind: 'event'; to: Audience; name: Name; payload: Payload<Name> } }[EventName]
+  | { kind: 'membership'; memberId: MemberId; groupId: GroupId; isMember: boolean }
+  | { kind: 'ended'; sessions: readonly string[] }
+
+/** The rules tell what happened, after the commit; Socket.IO and tests listen. */
+export interface Events {
+  publish<Name extends EventName>(to: Audience, name: Name, payload: Payload<Name>): void
+  /** Somebody came into a group or left it: what they are told changes at once. */
+  membership(memberId: MemberId, groupId: GroupId, isMember: boolean): void
+  /** These sessions are over: they are told so and cut off. */
+  ended(sessions: readonly string[]): void
+  listen(listener: (notice: Notice) => void): () => void
+}
+
+export function createEvents(): Events {
+  const listeners = new Set<(notice: Notice) => void>()
+  const tell = (notice: Notice) => {
+    for (const listener of listeners) listener(notice)
+  }
+  return {
+    // The union of `Notice` pairs each name with its payload, which the compiler cannot see through the parameter.
+    publish: (to, name, payload) => tell({ kind: 'event', to, name, payload } as Notice),
+    membership: (memberId, groupId, isMember) => tell({ kind: 'membership', memberId, groupId, isMember }),
+    ended: (sessions) => tell({ kind: 'ended', sessions }),
+    listen(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+  }
+}

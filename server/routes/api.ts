@@ -1,0 +1,138 @@
+import { bodyParser } from '@koa/bodyparser'
+import type { Router } from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import * as z from 'zod/mini'
+import { AppError } from '../../shared/errors.ts'
+import type { BodyOf, ParamsOf, QueryOf, ReplyOf, Route } from '../../shared/wire/route.ts'
+import { readSessionCookie } from '../accounts/cookie.ts'
+import { findPerson } from '../accounts/sessions.ts'
+import type { Actor, ActorOf, Auth } from '../actor.ts'
+import type { Deps } from '../deps.ts'
+import { addressKey, type LimitName, type Limits } from '../middleware/limits.ts'
+import { checkOrigin, type OriginRule } from '../middleware/origin.ts'
+import { findWorker } from '../workers/tokens.ts'
+
+/** Who may call a route, and how often; the first lines of every route. */
+export interface Policy<A extends Auth> {
+  auth: A
+  limit: LimitName
+  /** Only for `auth: 'none'`: what programs, which send no Origin, call as well. Default `browser`. */
+  origin?: OriginRule
+  /** Of the JSON body; default 1 MiB. */
+  bodyMaxBytes?: number
+}
+export interface Input<R extends Route, A extends Auth> {
+  params: ParamsOf<R>
+  query: QueryOf<R>
+  body: BodyOf<R>
+  actor: ActorOf<A>
+  /** For what is not JSON: cookies, headers, the client's connection. */
+  ctx: Context
+}
+
+export interface Api {
+  readonly deps: Deps
+  readonly limits: Limits
+  readonly router: Router
+  /**
+   * Registers a route of the contract: limiter → session → origin → decode → handler → encode. What the reply's schema
+   * does not name is not sent.
+   */
+  handle<R extends Route, A extends Auth>(
+    route: R,
+    policy: Policy<A>,
+    handler: (input: Input<R, A>) => Promise<ReplyOf<R>>,
+  ): void
+  /** The same first three steps for routes that carry bytes; then `actorOf(ctx)`. */
+  guard<A extends Auth>(policy: Policy<A>): Middleware
+}
+
+const JSON_MAX_BYTES = 2 ** 20
+
+export function createApi(deps: Deps, limits: Limits, router: Router): Api {
+  const guard: Api['guard'] = (policy) => async (ctx, next) => {
+    await limits.consume(policy.limit, addressKey(ctx.ip))
+    ctx.state.actor = await authenticate(deps, ctx, policy.auth)
+    checkOrigin(ctx, deps.config.origin, ctx.state.actor?.kind === 'worker' ? 'any' : (policy.origin ?? 'browser'))
+    await next()
+  }
+  return {
+    deps,
+    limits,
+    router,
+    guard,
+    handle(route, policy, handler) {
+      const body = route.body instanceof z.ZodMiniUndefined ? noBody : jsonBody(policy.bodyMaxBytes ?? JSON_MAX_BYTES)
+      const present = presenter(route)
+      router.register(
+        route.path,
+        [route.method],
+        [
+          guard(policy),
+          body,
+          async (ctx) => {
+            const input = {
+              params: decode(route.params, ctx.params, 'path'),
+              query: decode(route.query, { ...ctx.query }, 'query'),
+              body: decode(route.body, ctx.request.body, 'body'),
+              actor: ctx.state.actor,
+              ctx,
+            }
+            present(ctx, await handler(input as Parameters<typeof handler>[0]))
+          },
+        ],
+      )
+    },
+  }
+}
+
+/** After `guard` with `auth` other than `none`. */
+export function actorOf(ctx: Context): Actor {
+  return ctx.state.actor as Actor
+}
+
+async function authenticate(deps: Deps, ctx: Context, auth: Auth): Promise<Actor | null> {
+  if (auth === 'none') return null
+  const actor = await findActor(deps, ctx, auth)
+  if (!actor) throw new AppError('auth/required', 'sign in first')
+  return actor
+}
+
+async function findActor(deps: Deps, ctx: Context, auth: Auth): Promise<Actor | null> {
+  const bearer = /^Bearer ([\w-]{1,128})$/.exec(ctx.get('Authorization'))?.[1]
+  if (bearer !== undefined) return auth === 'person' ? null : findWorker(deps, deps.db, bearer)
+  if (auth === 'worker') return null
+  const token = readSessionCookie(ctx.req, deps.config.origin)
+  return token === null ? null : findPerson(deps, deps.db, token)
+}
+
+function jsonBody(maxBytes: number): Middleware {
+  // Nothing but application/json: what a foreign form can send is never read.
+  return bodyParser({ enableTypes: ['json'], jsonLimit: maxBytes, parsedMethods: ['POST', 'PUT'] })
+}
+
+const noBody: Middleware = (ctx, next) => {
+  ctx.request.body = undefined
+  return next()
+}
+
+function decode<S extends z.ZodMiniType>(schema: S, input: unknown, where: string): z.output<S> {
+  const result = z.safeDecode(schema, input as z.input<S>)
+  if (result.success) return result.data
+  // Paths of the schema only: what was sent may be secret and never comes back or into a log.
+  const at = result.error.issues[0]?.path.join('.') || where
+  throw new AppError('request/invalid', `the request's ${where} is not as it should be: ${at}`)
+}
+
+function presenter<R extends Route>(route: R): (ctx: Context, answer: unknown) => void {
+  if (route.reply instanceof z.ZodMiniUndefined) {
+    return (ctx) => {
+      ctx.status = 204
+    }
+  }
+  return (ctx, answer) => {
+    ctx.set('Cache-Control', 'no-store')
+    ctx.status = 200
+    ctx.body = z.encode(route.reply, answer as z.output<R['reply']>)
+  }
+}
