@@ -1,0 +1,11 @@
+import { FormatError } from '../errors.ts'
+
+/**
+ * docs/protocol.md §3: what a person typed, as the one form in which names are compared, signed and given to OPAQUE.
+ * @throws {FormatError}
+ */
+export function parseUsername(typed: string): string {
+  const name = typed.trim().normalize('NFKC').toLowerCase()
+  if (!/^[a-z0-9_.-]{3,32}$/.test(name)) throw new FormatError('user name')
+  return name
+}
