@@ -6,6 +6,11 @@ import { FormatError } from '../errors.ts'
  */
 export function parseUsername(typed: string): string {
   const name = typed.trim().normalize('NFKC').toLowerCase()
-  if (!/^[a-z0-9_.-]{3,32}$/.test(name)) throw new FormatError('user name')
+  if (!isUsername(name)) throw new FormatError('user name')
   return name
+}
+
+/** Whether `text` is a name in that form already. */
+export function isUsername(text: string): boolean {
+  return /^[a-z0-9_.-]{3,32}$/.test(text)
 }
