@@ -1,0 +1,24 @@
+import * as z from 'zod/mini'
+import type { Bytes } from '../format/bytes.ts'
+import { bytes, timeMs, workerId } from '../wire/primitives.ts'
+import { AGREEMENT_KEY_BYTES } from './identity.ts'
+import { checkSignature, decodeUnverified, hashEntry, type SignedEntry } from './signed.ts'
+
+/** docs/protocol.md §6: a worker's own statement of its keys. */
+export const WORKER_LABEL = 'kith/v1/worker'
+
+export const workerStatement = z.strictObject({
+  v: z.literal(1),
+  workerId,
+  identityKey: bytes(32),
+  agreementKey: bytes(AGREEMENT_KEY_BYTES),
+  createdAt: timeMs,
+})
+export type WorkerStatement = z.output<typeof workerStatement>
+
+/** Signed by the key it names. @throws {AppError} `log/bad-entry`, `log/bad-signature` */
+export function verifyWorkerStatement(entry: SignedEntry): WorkerStatement & { readonly head: Bytes } {
+  const statement = decodeUnverified(workerStatement, entry.bytes)
+  checkSignature(WORKER_LABEL, entry, statement.identityKey)
+  return { ...statement, head: hashEntry(entry) }
+}
