@@ -93,6 +93,7 @@ export async function up(knex: Knex): Promise<void> {
     table.text('role').notNullable()
     table.bigInteger('expires_at').notNullable().index()
     table.bigInteger('uses_left').notNullable()
+    table.bigInteger('signups_left').notNullable()
     table.binary('sealed').notNullable()
     table.text('code').unique()
     table.primary(['group_id', 'invite_id'])

@@ -79,6 +79,8 @@ export interface InviteRow {
   role: MembershipRow['role']
   expires_at: number
   uses_left: number
+  /** Accounts that may still be made with it: else one invite would be worth any number of them. */
+  signups_left: number
   sealed: Buffer
   code: string | null
 }

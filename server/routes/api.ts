@@ -41,7 +41,7 @@ export interface Api {
   handle<R extends Route, A extends Auth>(
     route: R,
     policy: Policy<A>,
-    handler: (input: Input<R, A>) => Promise<ReplyOf<R>>,
+    handler: (input: Input<R, A>) => Promise<ReplyOf<R> extends undefined ? void : ReplyOf<R>>,
   ): void
   /** The same first three steps for routes that carry bytes; then `actorOf(ctx)`. */
   guard<A extends Auth>(policy: Policy<A>): Middleware

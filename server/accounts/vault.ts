@@ -1,0 +1,34 @@
+import { AppError } from '../../shared/errors.ts'
+import type { UserId } from '../../shared/format/ids.ts'
+import type { VaultWrite } from '../../shared/wire/vault.ts'
+import type { VaultIndexRow, VaultItemRow } from '../db/rows.ts'
+import type { Db } from '../deps.ts'
+
+const MAX_ITEMS = 5000
+
+/**
+ * docs/protocol.md §3, "Vault": items and index together, only where the client knew the newest index. Call it in a transaction.
+ * @throws {AppError} `vault/conflict`, `request/too-large`
+ */
+export async function writeVaultItems(trx: Db, userId: UserId, write: VaultWrite): Promise<void> {
+  const stored = await trx<VaultIndexRow>('vault_indexes').where({ user_id: userId }).first('version')
+  if ((stored?.version ?? 0) !== write.ifIndexVersion || write.index.version <= write.ifIndexVersion) {
+    throw new AppError('vault/conflict', 'the vault was changed elsewhere')
+  }
+  await trx<VaultIndexRow>('vault_indexes')
+    .insert({ user_id: userId, version: write.index.version, sealed: Buffer.from(write.index.sealed) })
+    .onConflict('user_id')
+    .merge()
+  for (const name of write.remove) await trx<VaultItemRow>('vault_items').where({ user_id: userId, name }).delete()
+  for (const { name, version, sealed } of write.put) {
+    const old = await trx<VaultItemRow>('vault_items').where({ user_id: userId, name }).first('version')
+    if (old && version <= old.version)
+      throw new AppError('vault/conflict', 'an item of the vault was changed elsewhere')
+    await trx<VaultItemRow>('vault_items')
+      .insert({ user_id: userId, name, version, sealed: Buffer.from(sealed) })
+      .onConflict(['user_id', 'name'])
+      .merge()
+  }
+  const count = await trx('vault_items').where({ user_id: userId }).count<{ n: number }[]>({ n: '*' })
+  if ((count[0]?.n ?? 0) > MAX_ITEMS) throw new AppError('request/too-large', 'the vault is full')
+}
