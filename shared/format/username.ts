@@ -14,8 +14,3 @@ export function parseUsername(typed: string): string {
 export function isUsername(text: string): boolean {
   return /^[a-z0-9_.-]{3,32}$/.test(text)
 }
-
-/** Whether `name` is in that form already. */
-export function isUsername(name: string): boolean {
-  return /^[a-z0-9_.-]{3,32}$/.test(name)
-}

@@ -8,6 +8,8 @@ import { checkChain, checkSignature, decodeUnverified, hashEntry, type SignedEnt
 
 /** docs/protocol.md §4 */
 export const IDENTITY_LABEL = 'kith/v1/identity'
+/** Label of the server's challenge that the recovery key answers (§3). */
+export const RECOVERY_LABEL = 'kith/v1/recovery'
 export const AGREEMENT_KEY_BYTES = 1216
 
 export const identityStatement = z.strictObject({

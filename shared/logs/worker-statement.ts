@@ -22,3 +22,5 @@ export function verifyWorkerStatement(entry: SignedEntry): WorkerStatement & { r
   checkSignature(WORKER_LABEL, entry, statement.identityKey)
   return { ...statement, head: hashEntry(entry) }
 }
+/** Label of the challenge by which a worker signs in to the server. */
+export const WORKER_AUTH_LABEL = 'kith/v1/worker-auth'

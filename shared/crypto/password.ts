@@ -1,0 +1,19 @@
+import { type Bytes, utf8 } from '../format/bytes.ts'
+import { sodium } from './sodium.ts'
+
+/** docs/protocol.md §2: never taken from the server. */
+export const ARGON2ID = { iterations: 3, memoryKib: 65_536, parallelism: 1, saltBytes: 16 } as const
+
+/** Argon2id v1.3 of a password, NFKC: 32 bytes in half a second or so. Call it off the main thread. */
+export async function stretchPassword(password: string, salt: Bytes): Promise<Bytes> {
+  const s = await sodium()
+  const key = s.crypto_pwhash(
+    32,
+    utf8(password.normalize('NFKC')),
+    salt,
+    ARGON2ID.iterations,
+    ARGON2ID.memoryKib * 1024,
+    s.crypto_pwhash_ALG_ARGON2ID13,
+  )
+  return new Uint8Array(key)
+}
