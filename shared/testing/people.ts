@@ -1,0 +1,122 @@
+import { boxKeysFrom } from '../crypto/box.ts'
+import { type GroupActor, signGroupEntries } from '../crypto/group-entry.ts'
+import { makeRotation } from '../crypto/group-key.ts'
+import { invitePublicKey, newInviteSecret, signJoin } from '../crypto/invite.ts'
+import { newGroupId, newInviteId, newKey, newUserId, newWorkerId } from '../crypto/random.ts'
+import { publicKeyOf, signStatement } from '../crypto/signing.ts'
+import { AppError } from '../errors.ts'
+import type { GroupId } from '../format/ids.ts'
+import type { GroupAction, InviteRole } from '../logs/group-entries.ts'
+import { replayGroup } from '../logs/group-replay.ts'
+import type { GroupState } from '../logs/group-state.ts'
+import { IDENTITY_LABEL, identityStatement, verifyStatement } from '../logs/identity.ts'
+import { hashEntry, type SignedEntry, ZERO_HASH } from '../logs/signed.ts'
+import { WORKER_LABEL, workerStatement } from '../logs/worker-statement.ts'
+
+/** Honest people for tests: everything that they sign is real. */
+export async function newPerson(username: string) {
+  const seed = newKey()
+  const box = await boxKeysFrom(newKey())
+  const unlock = await boxKeysFrom(newKey())
+  const userId = newUserId()
+  const identity = signStatement(seed, IDENTITY_LABEL, identityStatement, {
+    v: 1,
+    userId,
+    username,
+    seq: 0,
+    prev: ZERO_HASH,
+    identityKey: publicKeyOf(seed),
+    agreementKey: box.publicKey,
+    unlockMethods: [
+      { method: 'password', publicKey: unlock.publicKey },
+      { method: 'recovery', publicKey: unlock.publicKey },
+    ],
+    createdAt: 1,
+  })
+  const actor: GroupActor = { id: userId, seed, head: verifyStatement(identity).head }
+  return { userId, username, seed, box, identity, actor }
+}
+export type Person = Awaited<ReturnType<typeof newPerson>>
+
+export async function newWorkerPerson() {
+  const seed = newKey()
+  const box = await boxKeysFrom(newKey())
+  const workerId = newWorkerId()
+  const statement = signStatement(seed, WORKER_LABEL, workerStatement, {
+    v: 1,
+    workerId,
+    identityKey: publicKeyOf(seed),
+    agreementKey: box.publicKey,
+    createdAt: 1,
+  })
+  const actor: GroupActor = { id: workerId, seed, head: hashEntry(statement) }
+  return { workerId, seed, box, statement, actor }
+}
+export type WorkerPerson = Awaited<ReturnType<typeof newWorkerPerson>>
+
+/** A group's log as honest members write it; `state` is what a reader makes of it. */
+export class TestGroup {
+  readonly groupId: GroupId = newGroupId()
+  readonly entries: SignedEntry[] = []
+  readonly keys: Uint8Array<ArrayBuffer>[] = []
+  readonly boxes: Awaited<ReturnType<typeof makeRotation>>['boxes'][number][] = []
+
+  static async create(owner: Person): Promise<TestGroup> {
+    const group = new TestGroup()
+    group.act(owner.actor, { type: 'create', payload: { identity: owner.identity } })
+    await group.rotate(owner)
+    return group
+  }
+
+  get state(): GroupState {
+    return replayGroup(this.groupId, this.entries)
+  }
+
+  act(actor: GroupActor, ...actions: GroupAction[]): this {
+    const end = this.entries.length === 0 ? null : this.state
+    this.entries.push(...signGroupEntries(this.groupId, actor, end, actions, 1000 + this.entries.length))
+    return this
+  }
+
+  async rotate(by: Person): Promise<this> {
+    const key = newKey()
+    const made = await makeRotation(this.state, key, this.keys.at(-1) ?? null)
+    const { epoch, commitment, prevBox } = made
+    const boxes = made.boxes.map(({ memberId, hash }) => ({ memberId, hash }))
+    const keptInvites = [...this.state.invites.keys()]
+    this.act(by.actor, { type: 'rotate', payload: { epoch, commitment, boxes, prevBox, keptInvites } })
+    this.keys.push(key)
+    this.boxes.push(...made.boxes)
+    return this
+  }
+
+  async invite(by: Person, role: InviteRole = 'member', maxUses = 5, expiresAt = 1e12) {
+    const ticket = { groupId: this.groupId, inviteId: newInviteId(), secret: newInviteSecret() }
+    const invitePub = await invitePublicKey(ticket.secret)
+    this.act(by.actor, { type: 'invite', payload: { inviteId: ticket.inviteId, invitePub, role, expiresAt, maxUses } })
+    return ticket
+  }
+
+  async join(person: Person, ticket: Awaited<ReturnType<TestGroup['invite']>>): Promise<this> {
+    return this.act(person.actor, {
+      type: 'join',
+      payload: {
+        inviteId: ticket.inviteId,
+        inviteSig: await signJoin(ticket, person.userId, publicKeyOf(person.seed)),
+        identity: person.identity,
+        worker: null,
+      },
+    })
+  }
+}
+
+/** The code of the `AppError` that `run` throws. */
+export async function codeOf(run: () => unknown): Promise<string> {
+  try {
+    await run()
+  } catch (error) {
+    if (error instanceof AppError) return error.code
+    throw error
+  }
+  return 'no error'
+}
