@@ -1,6 +1,29 @@
+import { createGroups } from '../groups/groups.ts'
+import { registerAccounts } from './accounts.ts'
 import type { Api } from './api.ts'
+import { registerGroups } from './groups.ts'
 import { registerHealth } from './health.ts'
+import { registerIdentities } from './identities.ts'
 import { registerInstance } from './instance.ts'
+import { registerInvites } from './invites.ts'
+import { registerRecovery } from './recovery.ts'
+import { registerSessions } from './sessions.ts'
+import { registerVault } from './vault.ts'
+import { registerWorkers } from './workers.ts'
 
 /** One for each resource; a new resource adds its line. */
-export const ROUTES: readonly ((api: Api) => void)[] = [registerHealth, registerInstance]
+export const ROUTES: readonly ((api: Api) => void)[] = [
+  registerHealth,
+  registerInstance,
+  registerSessions,
+  registerRecovery,
+  registerVault,
+  registerIdentities,
+  registerInvites,
+  registerWorkers,
+  (api) => {
+    const groups = createGroups(api.deps)
+    registerAccounts(api, groups)
+    registerGroups(api, groups)
+  },
+]

@@ -1,0 +1,31 @@
+import { AppError } from '../../shared/errors.ts'
+import type { changePassword as changePasswordRoute } from '../../shared/wire/accounts.ts'
+import type { BodyOf } from '../../shared/wire/route.ts'
+import type { Person } from '../actor.ts'
+import type { Deps } from '../deps.ts'
+import { checkRecords, storeRecords, storeUnlockBoxes } from './credentials.ts'
+import { appendIdentityEntry } from './identity-log.ts'
+import { endSessions } from './sessions.ts'
+
+const FRESH_MS = 10 * 60_000
+
+/**
+ * New records, boxes and statement together; every other session ends.
+ * @throws {AppError} `auth/expired` where the session is not fresh, `log/conflict`, `identity/…`, `request/invalid`
+ */
+export async function changePassword(
+  deps: Deps,
+  actor: Person,
+  body: BodyOf<typeof changePasswordRoute>,
+): Promise<void> {
+  // An unlocked phone in foreign hands must not be enough to take the account over.
+  if (actor.signedInAtMs + FRESH_MS <= deps.clock.now()) throw new AppError('auth/expired', 'sign in again first')
+  checkRecords(deps, body.records)
+  const ended = await deps.db.transaction(async (trx) => {
+    const identity = await appendIdentityEntry(trx, actor.userId, body.ifIdentityHead, body.identity)
+    await storeRecords(trx, actor.userId, body.records)
+    await storeUnlockBoxes(trx, identity, body.unlock)
+    return endSessions(trx, actor.userId, { except: actor.sessionId })
+  })
+  deps.events.ended(ended)
+}
