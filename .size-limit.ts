@@ -1,0 +1,34 @@
+import { existsSync, readFileSync } from 'node:fs'
+
+/** What a first visit downloads, compressed as on the wire: read from the build's own list of files. */
+
+const OUT = 'dist/client'
+
+interface Chunk {
+  file: string
+  imports?: string[]
+  css?: string[]
+  isEntry?: boolean
+}
+
+if (!existsSync(`${OUT}/.vite/manifest.json`)) throw new Error(`${OUT} is missing: run npm run build first`)
+const chunks = JSON.parse(readFileSync(`${OUT}/.vite/manifest.json`, 'utf8')) as Record<string, Chunk>
+
+function withImports(key: string, seen: Set<string> = new Set()): Set<string> {
+  if (seen.has(key)) return seen
+  seen.add(key)
+  for (const next of chunks[key]?.imports ?? []) withImports(next, seen)
+  return seen
+}
+
+const first = [...withImports('index.html')].flatMap((key) => chunks[key] ?? [])
+const files = (paths: string[]) => [...new Set(paths)].map((path) => `${OUT}/${path}`)
+const styles = files(first.flatMap((chunk) => chunk.css ?? []))
+
+const BUDGETS = [
+  { name: 'entry JS', path: files(first.map((chunk) => chunk.file)), limit: '60 KiB' },
+  { name: 'Service Worker', path: [`${OUT}/sw.js`], limit: '40 KiB' },
+  ...(styles.length > 0 ? [{ name: 'CSS', path: styles, limit: '15 KiB' }] : []),
+]
+
+export default BUDGETS.map((budget) => ({ ...budget, gzip: true, brotli: false }))

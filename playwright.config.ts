@@ -1,0 +1,32 @@
+import { defineConfig } from '@playwright/test'
+
+export default defineConfig({
+  testDir: 'e2e',
+  testMatch: '**/*.spec.ts',
+  outputDir: 'test-results/e2e',
+  // Each test brings its own server, worker, ffmpeg and browser: a second one at a time would only slow both.
+  workers: 1,
+  timeout: 180_000,
+  expect: { timeout: 15_000 },
+  forbidOnly: process.env.CI !== undefined,
+  reporter: [['list'], ['json', { outputFile: 'test-results/e2e.json' }]],
+  use: {
+    browserName: 'chromium',
+    screenshot: 'only-on-failure',
+    actionTimeout: 15_000,
+    launchOptions: {
+      executablePath: process.env.KITH_CHROMIUM ?? '/usr/bin/chromium',
+      args: [
+        '--no-sandbox', // the sandbox needs user namespaces, which containers and root sessions often lack
+        '--disable-background-networking', // machines without internet: the updater would hold up the start
+        '--disable-component-update',
+        '--disable-default-apps',
+        '--disable-sync',
+        '--disable-dev-shm-usage',
+        '--no-first-run',
+        '--autoplay-policy=no-user-gesture-required',
+        '--mute-audio',
+      ],
+    },
+  },
+})

@@ -1,0 +1,64 @@
+import { defineConfig } from 'vite'
+import { VitePWA } from 'vite-plugin-pwa'
+
+const server = `http://127.0.0.1:${process.env.KITH_PORT ?? 8420}`
+
+export default defineConfig({
+  root: 'client',
+  build: {
+    outDir: '../dist/client',
+    emptyOutDir: true,
+    manifest: true,
+    sourcemap: true,
+    // The page's policy is default-src 'self': a data: URL would be refused.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+  },
+  worker: { format: 'es' },
+  server: {
+    port: 5173,
+    strictPort: true,
+    proxy: {
+      '/api': server,
+      '/healthz': server,
+      '/readyz': server,
+      '/socket.io': { target: server, ws: true },
+    },
+  },
+  plugins: [
+    VitePWA({
+      strategies: 'injectManifest',
+      srcDir: '../sw',
+      filename: 'sw.ts',
+      registerType: 'prompt',
+      // client/app registers it: it has more to say than the generated script.
+      injectRegister: false,
+      injectManifest: {
+        // One classic script: a Service Worker may not import on demand, and Firefox knew no modules there for long.
+        rollupFormat: 'iife',
+        globPatterns: ['**/*.{js,css,html,svg,png,webp,woff2,webmanifest}'],
+        globIgnores: ['sw.js', 'sw.mjs'],
+        maximumFileSizeToCacheInBytes: 4 * 1024 * 1024,
+        sourcemap: true,
+      },
+      devOptions: { enabled: true, type: 'module', navigateFallback: 'index.html' },
+      manifest: {
+        id: '/',
+        name: 'Kith',
+        short_name: 'Kith',
+        description: 'Private media and chat for a circle of friends',
+        start_url: '/',
+        scope: '/',
+        display: 'standalone',
+        background_color: '#1f1a38',
+        theme_color: '#1f1a38',
+        categories: ['photo', 'social'],
+        icons: [
+          { src: '/icons/icon-192.png', sizes: '192x192', type: 'image/png' },
+          { src: '/icons/icon-512.png', sizes: '512x512', type: 'image/png' },
+          { src: '/icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
+        ],
+      },
+    }),
+  ],
+})
