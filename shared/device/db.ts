@@ -1,0 +1,98 @@
+import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import type { Bytes } from '../format/bytes.ts'
+import type { DeviceId, GroupId, MediaId, UserId } from '../format/ids.ts'
+import type { MediaRecord } from '../wire/media.ts'
+
+/** Who uses this device; nothing secret. */
+export type DeviceAccount = {
+  readonly userId: UserId
+  readonly username: string
+  readonly deviceId: DeviceId
+  /** Pinned at registration: a server with another one is another server (docs/protocol.md §3). */
+  readonly serverKey: string
+  /** Newest vault index seen; an older one is refused. */
+  readonly vaultVersion: number
+}
+
+/** The device's database, the same for page, Web Workers and Service Worker. Bytes in it are ciphertext. */
+export interface DeviceSchema extends DBSchema {
+  /** Non-extractable AES keys: `device` while unlocked, `lock` always (docs/protocol.md §8). */
+  keys: { key: 'device' | 'lock'; value: CryptoKey }
+  account: { key: 'current'; value: DeviceAccount }
+  /** What a password unlocks without the server: salt, and the account key sealed twice. */
+  unlock: { key: 'password'; value: { salt: Bytes; sealed: Bytes } }
+  /** Small values sealed under the device key, by name. */
+  sealed: { key: string; value: Bytes }
+  /** The vault as the server keeps it, for unlocking offline; the index under `index`. */
+  vault: { key: string; value: { name: string; version: number; sealed: Bytes } }
+  media: { key: MediaId; value: MediaRecord; indexes: { byGroup: [GroupId, number, MediaId] } }
+  /** How far the changes of a group are known. */
+  cursors: { key: GroupId; value: number }
+  uploads: { key: MediaId; value: UploadRow }
+  /** Plaintext hashes of the chunks of each spooled piece, sealed; the pieces themselves where there is no file system. */
+  pieces: { key: [MediaId, number]; value: { sealedHashes: Bytes } }
+  blobs: { key: [MediaId, number]; value: Blob }
+}
+
+/** An upload on this device: what it is lies sealed in `sealed`, where it stands beside it. */
+export type UploadRow = {
+  readonly mediaId: MediaId
+  readonly groupId: GroupId
+  readonly createdAt: number
+  readonly sealed: Bytes
+  readonly step: 'register' | 'thumb' | 'original' | 'finish' | 'done'
+  /** Pieces that were sealed and spooled, from the first on. */
+  readonly spooledPieces: number
+  readonly sentBytes: number
+  /** Where tus goes on. */
+  readonly uploadUrl: string | null
+  readonly problem: string | null
+}
+
+const NAME = 'kith'
+const VERSION = 1
+
+export type DeviceDb = IDBPDatabase<DeviceSchema>
+let opening: Promise<DeviceDb> | undefined
+
+/** Opens the database once for each realm; opened anew after the browser closed it. */
+export function openDevice(): Promise<DeviceDb> {
+  opening ??= openDB<DeviceSchema>(NAME, VERSION, {
+    upgrade(db) {
+      for (const store of [
+        'keys',
+        'account',
+        'unlock',
+        'sealed',
+        'vault',
+        'cursors',
+        'uploads',
+        'pieces',
+        'blobs',
+      ] as const) {
+        db.createObjectStore(store)
+      }
+      db.createObjectStore('media', { keyPath: 'mediaId' }).createIndex('byGroup', ['groupId', 'createdAt', 'mediaId'])
+    },
+    // A newer version in another tab must not wait for this one.
+    blocking(_current, _blocked, event) {
+      ;(event.target as IDBDatabase).close()
+      opening = undefined
+    },
+    terminated() {
+      opening = undefined
+    },
+  }).catch((error: unknown) => {
+    opening = undefined
+    throw error
+  })
+  return opening
+}
+
+/** Forgets everything on this device. */
+export async function eraseDevice(): Promise<void> {
+  const db = await openDevice()
+  const stores = [...db.objectStoreNames]
+  const transaction = db.transaction(stores, 'readwrite')
+  await Promise.all([...stores.map((store) => transaction.objectStore(store).clear()), transaction.done])
+}

@@ -1,0 +1,42 @@
+import { openAes, sealAes } from '../crypto/aes-gcm.ts'
+import { AppError } from '../errors.ts'
+import { type Bytes, utf8 } from '../format/bytes.ts'
+import { openDevice } from './db.ts'
+import { readKey } from './device-key.ts'
+
+/** Keeps `plain` under `name`, sealed under the device key. @throws {AppError} `vault/locked` */
+export async function writeSealed(name: string, plain: Bytes): Promise<void> {
+  await (await openDevice()).put('sealed', await sealOnDevice(name, plain), name)
+}
+
+/** `null`: nothing kept under `name`. @throws {AppError} `vault/locked` while there is no key that opens it. */
+export async function readSealed(name: string): Promise<Bytes | null> {
+  const sealed = await (await openDevice()).get('sealed', name)
+  return sealed === undefined ? null : openOnDevice(name, sealed)
+}
+
+export async function removeSealed(name: string): Promise<void> {
+  await (await openDevice()).delete('sealed', name)
+}
+
+/** For rows of other stores. @throws {AppError} `vault/locked` */
+export async function sealOnDevice(place: string, plain: Bytes): Promise<Bytes> {
+  return sealAes(await deviceKey(), plain, utf8(place))
+}
+
+/** @throws {AppError} `vault/locked` */
+export async function openOnDevice(place: string, sealed: Bytes): Promise<Bytes> {
+  const key = await deviceKey()
+  try {
+    return await openAes(key, sealed, utf8(place))
+  } catch (cause) {
+    // Sealed before the last lock: that key is gone for good.
+    throw new AppError('vault/locked', 'sealed under an earlier key of this device', { cause })
+  }
+}
+
+async function deviceKey(): Promise<CryptoKey> {
+  const key = await readKey('device')
+  if (!key) throw new AppError('vault/locked', 'this device is locked')
+  return key
+}
