@@ -1,0 +1,31 @@
+import * as z from 'zod/mini'
+import { contentKeyOf, readMediaRecord, writeMedia } from '../shared/device/media-store.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Bytes } from '../shared/format/bytes.ts'
+import type { MediaId } from '../shared/format/ids.ts'
+import { type MediaRecord, readMedia } from '../shared/wire/media.ts'
+import { urlOf } from '../shared/wire/route.ts'
+
+/**
+ * An item's content key, from what the device keeps; an item that the page has not met yet is asked of the server.
+ * Nothing of it stays here: locking takes effect with the next request.
+ * @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable`, `server/bad-answer`
+ */
+export async function contentKey(media: MediaId): Promise<Bytes> {
+  return contentKeyOf((await readMediaRecord(media)) ?? (await fetchRecord(media)))
+}
+
+async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {
+  let response: Response
+  try {
+    response = await fetch(urlOf(readMedia, { mediaId }, {}), { credentials: 'same-origin' })
+  } catch (cause) {
+    throw new AppError('server/unreachable', 'no answer from the server', { cause })
+  }
+  if (response.status === 401) throw new AppError('auth/required', 'the session is over')
+  if (!response.ok) throw new AppError('media/not-found', 'the server does not have this item')
+  const parsed = z.safeDecode(readMedia.reply, await response.json())
+  if (!parsed.success || parsed.data.mediaId !== mediaId) throw new AppError('server/bad-answer', 'not an item')
+  await writeMedia([parsed.data])
+  return parsed.data
+}

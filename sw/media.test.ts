@@ -1,0 +1,175 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { objectId } from '../shared/crypto/object-key.ts'
+import { newKey, newMediaId, randomBytes } from '../shared/crypto/random.ts'
+import { sealObject } from '../shared/crypto/seal-object.ts'
+import { AppError } from '../shared/errors.ts'
+import { type Bytes, concat, utf8 } from '../shared/format/bytes.ts'
+import { HEADER_BYTES } from '../shared/format/layout.ts'
+import { mediaUrl, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { MediaDoor } from './media.ts'
+import type { Source } from './source.ts'
+
+const mediaId = newMediaId()
+const contentKey = newKey()
+const JPEG = concat(new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), randomBytes(60_000))
+const original = concat(utf8('\0\0\0\x18ftypisom'), ...Array.from({ length: 80 }, () => randomBytes(65_536)))
+const segment = 'r/AAAAAAAAAAAAAAAAAAAAAA/720p/00001.m4s'
+const store = new Map<string, Bytes>()
+let reads = 0
+
+async function keep(name: string, plain: Bytes, change: (sealed: Bytes) => Bytes = (sealed) => sealed): Promise<void> {
+  const sealed = await sealObject({ contentKey, mediaId, name }, plain, randomBytes(16))
+  store.set(await objectId(contentKey, name), change(sealed))
+}
+
+function memorySource(id: string): Source {
+  const sealed = () => {
+    const found = store.get(id)
+    if (!found) throw new AppError('object/not-found')
+    return found
+  }
+  return {
+    async read(from, to) {
+      reads++
+      return { bytes: sealed().slice(from, to), totalBytes: sealed().length }
+    },
+    readAll: async () => sealed().slice(),
+  }
+}
+
+function open(options: { locked?: boolean; webkit?: boolean } = {}) {
+  const told: WorkerMessage[] = []
+  const door = new MediaDoor({
+    contentKey: async () => {
+      if (options.locked) throw new AppError('vault/locked')
+      return contentKey
+    },
+    source: (_, object) => memorySource(object),
+    notify: (message) => told.push(message),
+    streamsParts: options.webkit ?? false,
+  })
+  const get = (name: string, range?: string, query = '') =>
+    door.answer(
+      new Request(
+        `http://localhost${mediaUrl(mediaId, name)}${query}`,
+        range === undefined ? {} : { headers: { range } },
+      ),
+    )
+  return { door, told, get }
+}
+const bodyOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer())
+
+beforeAll(async () => {
+  await keep('original', original)
+  await keep('thumb', JPEG)
+  await keep(segment, randomBytes(1000))
+})
+
+describe('what is used whole', () => {
+  it('is one answer with its length and type', async () => {
+    const { get } = open()
+    const thumb = await get('thumb')
+    expect([thumb.status, thumb.headers.get('content-type')]).toEqual([200, 'image/jpeg'])
+    expect(await bodyOf(thumb)).toEqual(JPEG)
+    expect((await get(segment)).headers.get('content-type')).toBe('video/iso.segment')
+  })
+
+  it('never runs as a page', async () => {
+    await keep('original', utf8('<!doctype html><script>alert(1)</script>'))
+    const response = await open().get('original')
+    expect(response.headers.get('content-type')).toBe('application/octet-stream')
+    expect(response.headers.get('content-disposition')).toBe('attachment')
+    expect(response.headers.get('content-security-policy')).toContain('sandbox')
+    expect(response.headers.get('x-content-type-options')).toBe('nosniff')
+    await keep('original', original)
+  })
+})
+
+describe('an original', () => {
+  it.each([
+    ['bytes=0-1', 0, 2],
+    ['bytes=0-', 0, 2 * 2 ** 20],
+    ['bytes=300000-300009', 300_000, 300_010],
+    ['bytes=-5', original.length - 5, original.length],
+    [`bytes=${original.length - 1}-`, original.length - 1, original.length],
+  ])('answers %s with exactly those bytes, capped, and the total', async (range, start, end) => {
+    const response = await open().get('original', range)
+    expect(response.status).toBe(206)
+    expect(response.headers.get('content-range')).toBe(`bytes ${start}-${end - 1}/${original.length}`)
+    expect(response.headers.get('content-length')).toBe(String(end - start))
+    expect(await bodyOf(response)).toEqual(original.subarray(start, end))
+  })
+
+  it('answers past its end with 416 and the total', async () => {
+    const response = await open().get('original', `bytes=${original.length}-`)
+    expect([response.status, response.headers.get('content-range')]).toEqual([416, `bytes */${original.length}`])
+  })
+
+  it('streams to the end where a short part would be taken for the end', async () => {
+    const response = await open({ webkit: true }).get('original', 'bytes=10-')
+    expect(response.headers.get('content-range')).toBe(`bytes 10-${original.length - 1}/${original.length}`)
+    expect(await bodyOf(response)).toEqual(original.subarray(10))
+  })
+
+  it('stops reading when the taker stops', async () => {
+    const response = await open({ webkit: true }).get('original', 'bytes=0-')
+    const reader = (response.body as ReadableStream<Bytes>).getReader()
+    await reader.read()
+    await reader.cancel()
+    const before = reads
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(reads).toBe(before)
+  })
+
+  it('is downloaded whole, as a file', async () => {
+    const response = await open().get('original', undefined, '?download')
+    expect(response.headers.get('content-disposition')).toBe('attachment')
+    expect(await bodyOf(response)).toEqual(original)
+  })
+
+  it('asks for its header once', async () => {
+    const { get } = open()
+    reads = 0
+    await get('original', 'bytes=0-1')
+    await get('original', 'bytes=2-3')
+    expect(reads).toBe(1)
+  })
+})
+
+describe('a failure is an answer with its code', () => {
+  it.each([
+    ['locked', 503, 'vault/locked', () => open({ locked: true }).get('thumb')],
+    ['unknown', 404, 'object/not-found', () => open().get('r/AAAAAAAAAAAAAAAAAAAAAA/nothing.m4s')],
+    ['no name of an object', 404, 'format/invalid', () => open().get('../../etc/passwd')],
+  ])('%s', async (_, status, code, get) => {
+    const response = await get()
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([status, code])
+  })
+
+  it('tampered: nothing of it leaves, and the pages are told which object', async () => {
+    await keep(segment, randomBytes(1000), (sealed) =>
+      sealed.map((byte, i) => (i === HEADER_BYTES + 3 ? byte ^ 1 : byte)),
+    )
+    const { get, told } = open()
+    const response = await get(segment)
+    expect([response.status, ((await response.json()) as { code: string }).code]).toEqual([502, 'object/tampered'])
+    expect(told).toEqual([{ type: 'media-error', mediaId, objectName: segment, code: 'object/tampered' }])
+  })
+
+  it('tampered in the middle of a stream: the stream breaks and the pages are told', async () => {
+    await keep('original', original, (sealed) => sealed.map((byte, i) => (i === sealed.length - 1 ? byte ^ 1 : byte)))
+    const { get, told } = open({ webkit: true })
+    await expect(bodyOf(await get('original', 'bytes=0-'))).rejects.toThrow()
+    expect(told.map(({ code }) => code)).toEqual(['object/tampered'])
+    await keep('original', original)
+  })
+
+  it('forgets what it opened when keys change', async () => {
+    const { door, get } = open()
+    await get('original', 'bytes=0-1')
+    door.forget()
+    reads = 0
+    await get('original', 'bytes=0-1')
+    expect(reads).toBe(1)
+  })
+})

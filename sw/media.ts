@@ -1,0 +1,160 @@
+import { objectId } from '../shared/crypto/object-key.ts'
+import { AppError, type ErrorCode, isAppError } from '../shared/errors.ts'
+import type { Bytes } from '../shared/format/bytes.ts'
+import { type MediaId, type ObjectId, parseMediaId } from '../shared/format/ids.ts'
+import { ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
+import { MEDIA_PREFIX, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
+import { isShown, sniffType, typeByName } from './content-type.ts'
+import { OpenedObjects, openWhole, type Reader } from './open-object.ts'
+import { capRange, parseRange } from './range.ts'
+import type { Source } from './source.ts'
+
+/** Chromium and Firefox cut long streams; short parts they ask for one after the other. */
+const PART_BYTES = 2 * 2 ** 20
+
+/** What answering takes from outside. */
+export type MediaPorts = {
+  /** @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable` */
+  contentKey(media: MediaId): Promise<Bytes>
+  source(media: MediaId, object: ObjectId): Source
+  notify(message: WorkerMessage): void
+  /** WebKit takes a short part for the end of the file. */
+  readonly streamsParts: boolean
+}
+
+/** Answers `/media/<mediaId>/<object name>` in plain. */
+export class MediaDoor {
+  readonly #ports: MediaPorts
+  readonly #opened = new OpenedObjects()
+
+  constructor(ports: MediaPorts) {
+    this.#ports = ports
+  }
+
+  /** Keys are gone or new. */
+  forget(): void {
+    this.#opened.forget()
+  }
+
+  /** Never rejects: every failure is an answer with its code, and faults of the bytes are told to the pages. */
+  async answer(request: Request): Promise<Response> {
+    const url = new URL(request.url)
+    let media: MediaId | undefined
+    let name = ''
+    try {
+      if (request.method !== 'GET' && request.method !== 'HEAD') throw new AppError('request/invalid', 'only GET')
+      const path = url.pathname.slice(MEDIA_PREFIX.length)
+      media = parseMediaId(path.slice(0, 22))
+      name = parseObjectName(decodeURIComponent(path.slice(23)))
+      const contentKey = await this.#ports.contentKey(media)
+      const source = this.#ports.source(media, await objectId(contentKey, name))
+      const object = { contentKey, mediaId: media, name }
+      if (name !== ORIGINAL) {
+        const plain = await openWhole(object, source)
+        return wholeAnswer(plain, name === THUMB ? sniffType(plain) : typeByName(name))
+      }
+      const told = media
+      const reader = await this.#opened.open(object, source)
+      const failed = (error: unknown) => this.#report(told, ORIGINAL, codeOf(error))
+      return await originalAnswer(reader, request, url.searchParams.has('download'), this.#ports.streamsParts, failed)
+    } catch (error) {
+      const code = codeOf(error)
+      if (media !== undefined) this.#report(media, name, code)
+      return problemAnswer(code)
+    }
+  }
+
+  #report(mediaId: MediaId, objectName: string, code: ErrorCode): void {
+    this.#ports.notify({ type: 'media-error', mediaId, objectName, code })
+  }
+}
+
+function wholeAnswer(plain: Bytes, type: string): Response {
+  return new Response(plain, { headers: headersOf(type, plain.length) })
+}
+
+async function originalAnswer(
+  reader: Reader,
+  request: Request,
+  download: boolean,
+  streamsParts: boolean,
+  failed: (error: unknown) => void,
+): Promise<Response> {
+  const { trueBytes } = reader
+  const sniffed = sniffType(await reader.read(0, Math.min(32, trueBytes)))
+  const type = download ? 'application/octet-stream' : sniffed
+  const range = parseRange(request.headers.get('range'), trueBytes)
+  const headers = headersOf(type, trueBytes)
+  // The name stands in the link's `download` attribute: it never goes into a URL or a header.
+  if (download || !isShown(type)) headers.set('content-disposition', 'attachment')
+  headers.set('accept-ranges', 'bytes')
+  if (range.kind === 'unsatisfiable') {
+    headers.set('content-range', `bytes */${trueBytes}`)
+    headers.set('content-length', '0')
+    return new Response(null, { status: 416, headers })
+  }
+  if (range.kind === 'whole') return new Response(streamOf(reader, 0, trueBytes, failed), { headers })
+  const { start } = range
+  const end = streamsParts ? range.end : capRange(start, range.end, PART_BYTES, reader.chunkBytes)
+  const body = streamsParts ? streamOf(reader, start, end, failed) : await reader.read(start, end)
+  headers.set('content-range', `bytes ${start}-${end - 1}/${trueBytes}`)
+  headers.set('content-length', String(end - start))
+  return new Response(body, { status: 206, headers })
+}
+
+/** Plaintext `[start, end)`, read as fast as it is taken; stops when the taker stops. */
+function streamOf(reader: Reader, start: number, end: number, failed: (error: unknown) => void): ReadableStream<Bytes> {
+  let at = start
+  return new ReadableStream<Bytes>(
+    {
+      async pull(controller) {
+        if (at >= end) return controller.close()
+        try {
+          const to = capRange(at, end, PART_BYTES, reader.chunkBytes)
+          controller.enqueue(await reader.read(at, to))
+          at = to
+        } catch (error) {
+          failed(error)
+          controller.error(error)
+        }
+      },
+    },
+    { highWaterMark: 1 },
+  )
+}
+
+function headersOf(type: string, length: number): Headers {
+  return new Headers({
+    'content-type': type,
+    'content-length': String(length),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    // A stored HTML file must never run, whoever links to it.
+    'content-security-policy': "default-src 'none'; sandbox",
+    'cross-origin-resource-policy': 'same-origin',
+  })
+}
+
+function codeOf(error: unknown): ErrorCode {
+  return isAppError(error) ? error.code : 'internal'
+}
+
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  'format/invalid': 404,
+  'request/invalid': 405,
+  'media/not-found': 404,
+  'object/not-found': 404,
+  'auth/required': 401,
+  'vault/locked': 503,
+  'key/unavailable': 403,
+  'server/unreachable': 504,
+  'server/unavailable': 504,
+}
+
+/** RFC 9457. What the store did wrong is a bad gateway: 502. */
+function problemAnswer(code: ErrorCode): Response {
+  const status = STATUS[code] ?? 502
+  const body = JSON.stringify({ type: 'about:blank', title: code, status, code })
+  return new Response(body, { status, headers: { 'content-type': PROBLEM_TYPE, 'cache-control': 'no-store' } })
+}

@@ -1,0 +1,52 @@
+import { AppError } from '../shared/errors.ts'
+import type { Bytes } from '../shared/format/bytes.ts'
+import type { MediaId, ObjectId } from '../shared/format/ids.ts'
+import { objectPath } from '../shared/wire/media.ts'
+
+/** Where ciphertext comes from: the server, later also what was kept on the device. */
+export type Source = {
+  /** Sealed bytes `[from, to)`, and the size of the whole object; `to` may lie past the end. */
+  read(from: number, to: number): Promise<{ bytes: Bytes; totalBytes: number }>
+  /** The whole object. @throws {AppError} `request/too-large` above `maxBytes`. */
+  readAll(maxBytes: number): Promise<Bytes>
+}
+
+/** @throws {AppError} `object/not-found`, `auth/required`, `server/unreachable`, `server/bad-answer` */
+export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof fetch = fetch): Source {
+  const url = objectPath(media, object)
+  return {
+    async read(from, to) {
+      const response = await request(fetcher, url, { range: `bytes=${from}-${to - 1}` })
+      const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '')
+      if (response.status !== 206 || !range || Number(range[1]) !== from) {
+        await response.body?.cancel()
+        throw new AppError('server/bad-answer', 'the server did not answer with the part that was asked for')
+      }
+      const bytes = new Uint8Array(await response.arrayBuffer())
+      if (bytes.length > to - from) throw new AppError('server/bad-answer', 'the server sent more than was asked for')
+      return { bytes, totalBytes: Number(range[2]) }
+    },
+    async readAll(maxBytes) {
+      const response = await request(fetcher, url, {})
+      if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
+        await response.body?.cancel()
+        throw new AppError('request/too-large', 'an object is larger than its kind may be')
+      }
+      return new Uint8Array(await response.arrayBuffer())
+    },
+  }
+}
+
+async function request(fetcher: typeof fetch, url: string, headers: Record<string, string>): Promise<Response> {
+  let response: Response
+  try {
+    response = await fetcher(url, { headers, credentials: 'same-origin' })
+  } catch (cause) {
+    throw new AppError('server/unreachable', 'no answer from the server', { cause })
+  }
+  if (response.ok) return response
+  await response.body?.cancel()
+  if (response.status === 404) throw new AppError('object/not-found', 'the server does not have this object')
+  if (response.status === 401) throw new AppError('auth/required', 'the session is over')
+  throw new AppError('server/unavailable', `the server answered ${response.status}`)
+}
