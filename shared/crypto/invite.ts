@@ -17,7 +17,6 @@ import { inviteJoinBytes, inviteProofBytes } from '../logs/group-replay.ts'
 import { bytes, natural } from '../wire/primitives.ts'
 import { importAesKey, openAes, sealAes } from './aes-gcm.ts'
 import { hkdf } from './hkdf.ts'
-import { stretchPassword } from './password.ts'
 import { randomBytes } from './random.ts'
 import { publicKeyOf, sign } from './signing.ts'
 
@@ -42,17 +41,6 @@ export function parseInviteFragment(fragment: string): InviteTicket {
     inviteId: parseInviteId(idFromBytes(raw.subarray(17, 33))),
     secret: raw.slice(33),
   }
-}
-
-/** The secret of a passphrase invite: Argon2id with the invite's id as salt (docs/protocol.md §6). */
-export function passphraseSecret(passphrase: string, inviteId: InviteId): Promise<Bytes> {
-  return stretchPassword(
-    passphrase
-      .trim()
-      .toLowerCase()
-      .replace(/[\s-]+/g, ' '),
-    idBytes(inviteId),
-  )
 }
 
 /** Public half of the invite's signing key, as the log carries it. */

@@ -1,4 +1,5 @@
 import { type Bytes, utf8 } from '../format/bytes.ts'
+import { type InviteId, idBytes } from '../format/ids.ts'
 import { sodium } from './sodium.ts'
 
 /** docs/protocol.md §2: never taken from the server. */
@@ -16,4 +17,15 @@ export async function stretchPassword(password: string, salt: Bytes): Promise<By
     s.crypto_pwhash_ALG_ARGON2ID13,
   )
   return new Uint8Array(key)
+}
+
+/** The secret of a passphrase invite: Argon2id with the invite's id as salt (docs/protocol.md §6). */
+export function passphraseSecret(passphrase: string, inviteId: InviteId): Promise<Bytes> {
+  return stretchPassword(
+    passphrase
+      .trim()
+      .toLowerCase()
+      .replace(/[\s-]+/g, ' '),
+    idBytes(inviteId),
+  )
 }

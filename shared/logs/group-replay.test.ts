@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { makeRotation, openGroupBox, openHistory, sealGroupBox } from '../crypto/group-key.ts'
+import { makeRotation, openGroupBox, sealGroupBox } from '../crypto/group-box.ts'
+import { openHistory } from '../crypto/group-key.ts'
 import { signJoin } from '../crypto/invite.ts'
 import { newInviteId, newKey, newUserId } from '../crypto/random.ts'
 import { publicKeyOf } from '../crypto/signing.ts'

@@ -1,6 +1,6 @@
 import { boxKeysFrom } from '../crypto/box.ts'
+import { makeRotation } from '../crypto/group-box.ts'
 import { type GroupActor, signGroupEntries } from '../crypto/group-entry.ts'
-import { makeRotation } from '../crypto/group-key.ts'
 import { invitePublicKey, newInviteSecret, signJoin } from '../crypto/invite.ts'
 import { newGroupId, newInviteId, newKey, newUserId, newWorkerId } from '../crypto/random.ts'
 import { publicKeyOf, signStatement } from '../crypto/signing.ts'
