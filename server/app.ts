@@ -16,6 +16,8 @@ import { ROUTES } from './routes/routes.ts'
 export function createApp(deps: Deps): Koa {
   const app = new Koa()
   app.proxy = deps.config.trustProxy
+  // Only the last hop was written by our own proxy; what stands before it the client may have made up.
+  app.maxIpsCount = 1
   app.silent = true
   app.on('error', (err) => deps.logger.warn({ err }, 'answer failed'))
 

@@ -75,8 +75,9 @@ export async function endSessions(
   const query = db<SessionRow>('sessions').where({ user_id: userId })
   if ('only' in which) query.where({ session_id: which.only })
   else if (which.except !== null) query.whereNot({ session_id: which.except })
-  const rows = await query.delete(['session_id'])
-  return rows.map(({ session_id }) => session_id)
+  const ids = (await query.select('session_id')).map(({ session_id }) => session_id)
+  await db<SessionRow>('sessions').whereIn('session_id', ids).delete()
+  return ids
 }
 
 /** Removes what no cookie can open any more. */

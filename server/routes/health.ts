@@ -1,12 +1,12 @@
 import type { Api } from './api.ts'
 
 /** For whatever keeps the server running: alive at all, and able to take writes. */
-export function registerHealth({ router, deps }: Api): void {
+export function registerHealth({ router, deps, guard }: Api): void {
   router.get('/healthz', (ctx) => {
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
   })
-  router.get('/readyz', async (ctx) => {
+  router.get('/readyz', guard({ auth: 'none', limit: 'read' }), async (ctx) => {
     ctx.set('Cache-Control', 'no-store')
     const [database, blobs] = await Promise.all([
       isFine(async () => {

@@ -67,6 +67,8 @@ export async function seedGroup(
     epoch: 1,
     created_at: clock.now(),
   })
+  // An empty list is no query.
+  if (members.length === 0) return groupId
   await db<MembershipRow>('memberships').insert(
     members.map(({ id, role }) => ({
       group_id: groupId,

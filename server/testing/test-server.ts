@@ -11,6 +11,7 @@ import { type Config, readConfig } from '../config.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Clock, Deps } from '../deps.ts'
 import { createEvents, type Notice } from '../realtime/events.ts'
+import { attachSocket } from '../realtime/socket.ts'
 import { openSecrets } from '../secrets.ts'
 import { TestClient } from './test-client.ts'
 
@@ -66,6 +67,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     stopping: stopping.signal,
   }
   http.on('request', createApp(deps).callback())
+  const socket = attachSocket(http, deps)
   return {
     url,
     deps,
@@ -74,6 +76,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     client: () => new TestClient(url),
     async close() {
       stopping.abort()
+      socket.close()
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
       await db.destroy()

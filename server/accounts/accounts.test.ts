@@ -1,0 +1,352 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { hashEntry } from '../../shared/logs/signed.ts'
+import {
+  appendIdentity,
+  changePassword,
+  createAccount,
+  finishRecovery,
+  finishSignIn,
+  readIdentity,
+  readSession,
+  readUnlockBoxes,
+  signOut,
+  startRecovery,
+  startSignIn,
+} from '../../shared/wire/accounts.ts'
+import { readVault, writeVault } from '../../shared/wire/vault.ts'
+import { box, sign, TestPerson } from '../testing/test-person.ts'
+import { startTestServer, type TestServer } from '../testing/test-server.ts'
+
+const DAY_MS = 24 * 3600_000
+let server: TestServer
+let anna: TestPerson
+beforeEach(async () => {
+  server = await startTestServer()
+  anna = new TestPerson(server, 'anna')
+})
+afterEach(() => server.close())
+
+const failsWith = (code: string) => expect.objectContaining({ code })
+
+describe('sign-up', () => {
+  it('gives the first account the instance and keeps all that came with it', async () => {
+    await anna.signUp()
+    expect(await anna.client.call(readSession)).toMatchObject({ userId: anna.userId, ownsInstance: true })
+    expect((await anna.client.call(readVault)).items).toHaveLength(1)
+    expect((await anna.client.call(readUnlockBoxes)).boxes.map(({ method }) => method)).toEqual([
+      'password',
+      'recovery',
+    ])
+  })
+
+  it('lets exactly one of two first accounts own the instance', async () => {
+    const both = [anna, new TestPerson(server, 'berta')]
+    const bodies = await Promise.all(both.map((person) => person.accountBody()))
+    const results = await Promise.allSettled(
+      both.map((person, i) => person.client.call(createAccount, { body: bodies[i] as never })),
+    )
+    expect(results.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: failsWith('account/invite-needed'),
+    })
+    expect(await server.deps.db('accounts').where({ owns_instance: 1 })).toHaveLength(1)
+  })
+
+  it('refuses a stranger without invite, and takes one where sign-up is open', async () => {
+    await anna.signUp()
+    await expect(new TestPerson(server, 'berta').signUp()).rejects.toEqual(failsWith('account/invite-needed'))
+    const open = await startTestServer({ config: { signup: 'open' } })
+    await new TestPerson(open, 'anna').signUp()
+    const berta = await new TestPerson(open, 'berta').signUp()
+    expect(await berta.client.call(readSession)).toMatchObject({ ownsInstance: false })
+    await expect(new TestPerson(open, 'berta').signUp()).rejects.toEqual(failsWith('account/name-taken'))
+    await open.close()
+  })
+
+  it.each([1, 2])('pays with the invite: %i uses make as many accounts', async (maxUses) => {
+    await anna.signUp()
+    const invite = await anna.invite(anna.personalGroup as never, { maxUses })
+    for (let i = 0; i < maxUses; i++) await new TestPerson(server, `friend${i}`).signUp(invite)
+    await expect(new TestPerson(server, 'onemore').signUp(invite)).rejects.toEqual(failsWith('invite/used-up'))
+  })
+
+  it('refuses an invite of which the key is not known', async () => {
+    await anna.signUp()
+    const invite = await anna.invite(anna.personalGroup as never)
+    const forged = { ...invite, secretKey: new TestPerson(server, 'x').secretKey }
+    await expect(new TestPerson(server, 'berta').signUp(forged)).rejects.toEqual(failsWith('invite/invalid'))
+  })
+
+  it('stores nothing of an account whose group does not hold', async () => {
+    const body = await anna.accountBody()
+    const [group] = body.groups
+    await expect(
+      anna.client.call(createAccount, {
+        body: { ...body, groups: [{ ...group, boxes: [{ ...group?.boxes[0], sealed: box() }] }] } as never,
+      }),
+    ).rejects.toEqual(failsWith('group/wrong-box'))
+    expect(await server.deps.db('accounts')).toEqual([])
+    await anna.signUp()
+  })
+
+  it('refuses a record that would break the sign-in', async () => {
+    const body = await anna.accountBody()
+    body.records.password = 'A'.repeat(256)
+    await expect(anna.client.call(createAccount, { body })).rejects.toEqual(failsWith('request/invalid'))
+  })
+})
+
+describe('sign-in', () => {
+  it('opens with the password only', async () => {
+    await anna.signUp()
+    const client = await anna.signIn()
+    expect(await client.call(readSession)).toMatchObject({ username: 'anna' })
+    await expect(anna.signIn('wrong')).rejects.toEqual(failsWith('auth/failed'))
+  })
+
+  it('answers an unknown name and an unset slot in the same shape', async () => {
+    await anna.signUp()
+    const answers = await Promise.all(
+      ['anna', 'nobody'].map(async (username) => {
+        const person = new TestPerson(server, username)
+        let shape = {}
+        const client = server.client()
+        const call = client.call.bind(client)
+        client.call = async (route, input) => {
+          const reply = await call(route, input)
+          if (route.path === startSignIn.path) {
+            const { signInId, responses } = reply as { signInId: string; responses: string[] }
+            shape = { id: signInId.length, lengths: responses.map(({ length }) => length) }
+          }
+          return reply
+        }
+        const failure = await person.signIn('wrong', client).catch((error: unknown) => error)
+        return { shape, failure }
+      }),
+    )
+    expect(answers[0]).toEqual(answers[1])
+    expect(answers[0]?.shape).toEqual({ id: 43, lengths: [427, 427] })
+  })
+
+  it('takes an answer once', async () => {
+    await anna.signUp()
+    const client = server.client()
+    const call = client.call.bind(client)
+    let finish: unknown
+    client.call = async (route, input) => {
+      if (route.path === finishSignIn.path && route.method === 'POST') finish = input?.body
+      return call(route, input)
+    }
+    await anna.signIn(anna.password, client)
+    await expect(call(finishSignIn, { body: finish as never })).rejects.toEqual(failsWith('auth/failed'))
+  })
+
+  it('forgets an attempt after a minute', async () => {
+    await anna.signUp()
+    const client = server.client()
+    const call = client.call.bind(client)
+    client.call = async (route, input) => {
+      if (route.path === finishSignIn.path) server.clock.advance(60_000)
+      return call(route, input)
+    }
+    await expect(anna.signIn(anna.password, client)).rejects.toEqual(failsWith('auth/failed'))
+  })
+
+  it('erases the account where the destruction password is used, and answers as to a wrong one', async () => {
+    anna.destruction = 'burn it'
+    await anna.signUp()
+    const wrong = await anna.signIn('wrong').catch((error: unknown) => error)
+    const burnt = await anna.signIn('burn it').catch((error: unknown) => error)
+    expect(burnt).toEqual(wrong)
+    for (const table of ['opaque_records', 'unlock_boxes', 'vault_items', 'vault_indexes', 'sessions', 'group_boxes']) {
+      expect(await server.deps.db(table), table).toEqual([])
+    }
+    await expect(anna.signIn()).rejects.toEqual(failsWith('auth/failed'))
+    await expect(anna.client.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+    await expect(recover(anna)).rejects.toEqual(failsWith('recovery/failed'))
+    expect(server.notices.at(-1)).toMatchObject({ kind: 'ended', sessions: [expect.any(String)] })
+  })
+
+  it('slows down whoever guesses', async () => {
+    const strict = await startTestServer({ config: { rateScale: 1 } })
+    const person = new TestPerson(strict, 'anna')
+    let last: unknown
+    for (let i = 0; i < 21; i++) last = await person.signIn('guess').catch((error: unknown) => error)
+    expect(last).toEqual(failsWith('auth/rate-limited'))
+    const { clientLoginState: _, ...body } = { clientLoginState: 0, username: 'anna', requests: ['AAAA', 'AAAA'] }
+    const response = await strict.client().fetch(startSignIn.path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    expect(response.status).toBe(429)
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0)
+    await strict.close()
+  })
+})
+
+describe('sessions', () => {
+  it('are over for a stolen cookie once the person signs out', async () => {
+    await anna.signUp()
+    const thief = server.client()
+    for (const [name, value] of anna.client.cookies) thief.cookies.set(name, value)
+    expect(await thief.call(readSession)).toMatchObject({ username: 'anna' })
+    await anna.client.call(signOut)
+    expect(anna.client.cookies.size).toBe(0)
+    await expect(thief.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+  })
+
+  it('end when idle, and in the end also when used', async () => {
+    await anna.signUp()
+    for (let day = 0; day < 85; day += 17) {
+      server.clock.advance(17 * DAY_MS)
+      await anna.client.call(readSession)
+    }
+    server.clock.advance(5 * DAY_MS)
+    await expect(anna.client.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+    const client = await anna.signIn()
+    server.clock.advance(30 * DAY_MS)
+    await expect(client.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+  })
+
+  it('keep no token that opens anything in the database', async () => {
+    await anna.signUp()
+    const [token] = anna.client.cookies.values()
+    const [row] = await server.deps.db('sessions')
+    expect(JSON.stringify(row)).not.toContain(token)
+    expect(row.token_hash).toHaveLength(32)
+  })
+
+  it('use a cookie that no script and no other site can use', async () => {
+    await anna.signUp()
+    const response = await server.client().fetch('/api/recovery/start', { method: 'POST' })
+    expect(response.headers.getSetCookie()).toEqual([])
+    const https = await startTestServer({ config: { origin: 'https://kith.example.org' } })
+    const client = https.client()
+    const person = new TestPerson(https, 'anna')
+    const fetchAs = client.fetch.bind(client)
+    let cookie = ''
+    client.fetch = async (path, init) => {
+      const answer = await fetchAs(path, { ...init, headers: { ...init?.headers, Origin: 'https://kith.example.org' } })
+      cookie = answer.headers.getSetCookie()[0] ?? cookie
+      return answer
+    }
+    person.client = client
+    await person.signUp()
+    expect(cookie).toMatch(/^__Host-kith=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Secure; Max-Age=\d+$/)
+    await https.close()
+  })
+})
+
+describe('vault', () => {
+  it('lets one of two writers win', async () => {
+    await anna.signUp()
+    const write = (version: number) => ({
+      ifIndexVersion: 1,
+      index: { version: 2, sealed: box(50) },
+      put: [{ name: 'settings', version, sealed: box(50) }],
+      remove: [],
+    })
+    const results = await Promise.allSettled([1, 2].map((v) => anna.client.call(writeVault, { body: write(v) })))
+    expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+    expect(results[1]).toMatchObject({ reason: failsWith('vault/conflict') })
+    expect((await anna.client.call(readVault)).items).toMatchObject([
+      { name: 'identity' },
+      { name: 'settings', version: 1 },
+    ])
+  })
+
+  it('refuses an item older than the stored one, and then changes nothing', async () => {
+    await anna.signUp()
+    const body = {
+      ifIndexVersion: 1,
+      index: { version: 2, sealed: box(50) },
+      put: [{ name: 'identity', version: 1, sealed: box(50) }],
+      remove: [],
+    }
+    await expect(anna.client.call(writeVault, { body })).rejects.toEqual(failsWith('vault/conflict'))
+    expect((await anna.client.call(readVault)).index?.version).toBe(1)
+  })
+})
+
+describe('identity log', () => {
+  it('grows only from its head, by its own person', async () => {
+    await anna.signUp()
+    const ifHead = hashEntry(anna.identity)
+    const entry = anna.addStatement()
+    await anna.client.call(appendIdentity, { body: { ifHead, entry } })
+    await expect(anna.client.call(appendIdentity, { body: { ifHead, entry } })).rejects.toEqual(
+      failsWith('log/conflict'),
+    )
+    const { entries } = await anna.client.call(readIdentity, { params: { userId: anna.userId } })
+    expect(entries).toHaveLength(2)
+    const foreign = new TestPerson(server, 'eve').identity
+    await expect(
+      anna.client.call(appendIdentity, { body: { ifHead: hashEntry(entry), entry: foreign } }),
+    ).rejects.toEqual(failsWith('identity/changed'))
+  })
+})
+
+describe('recovery and new password', () => {
+  it('opens by the recovery key, and changes the password', async () => {
+    await anna.signUp()
+    const elsewhere = await anna.signIn()
+    anna.client = await recover(anna)
+    await renew(anna, 'new password')
+    await expect(elsewhere.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+    await expect(anna.signIn('correct horse')).rejects.toEqual(failsWith('auth/failed'))
+    await anna.signIn('new password')
+  })
+
+  it('answers unknown names alike', async () => {
+    await anna.signUp()
+    const stranger = new TestPerson(server, 'nobody')
+    const wrong = new TestPerson(server, 'anna')
+    const failures = await Promise.all([stranger, wrong].map((p) => recover(p).catch((error: unknown) => error)))
+    expect(failures[0]).toEqual(failures[1])
+    expect(failures[0]).toEqual(failsWith('recovery/failed'))
+  })
+
+  it('asks for a fresh session', async () => {
+    await anna.signUp()
+    server.clock.advance(10 * 60_000)
+    await expect(renew(anna, 'new password')).rejects.toEqual(failsWith('auth/expired'))
+  })
+
+  it('does not finish a sign-in that began before the change', async () => {
+    await anna.signUp()
+    const client = server.client()
+    const call = client.call.bind(client)
+    client.call = async (route, input) => {
+      if (route.path === finishSignIn.path) await renew(anna, 'new password')
+      return call(route, input)
+    }
+    await expect(anna.signIn('correct horse', client)).rejects.toEqual(failsWith('auth/failed'))
+  })
+
+  it('refuses a method that the statement does not list', async () => {
+    await anna.signUp()
+    await expect(renew(anna, 'new', 'passkey')).rejects.toEqual(failsWith('identity/foreign-method'))
+    await anna.signIn()
+  })
+})
+
+async function recover(person: TestPerson) {
+  const client = server.client()
+  const { challengeId, challenge } = await client.call(startRecovery, { body: { username: person.username } })
+  const sig = sign(person.recoverySecretKey, 'kith/v1/recovery', challenge)
+  await client.call(finishRecovery, { body: { challengeId, sig, deviceId: person.deviceId } })
+  return client
+}
+
+async function renew(person: TestPerson, password: string, method: 'password' | 'passkey' = 'password') {
+  const ifIdentityHead = hashEntry(person.identity)
+  await person.client.call(changePassword, {
+    body: {
+      records: { password: await person.register(0, password), destruction: null },
+      unlock: [{ method, sealed: box() }],
+      ifIdentityHead,
+      identity: person.addStatement(),
+    },
+  })
+}

@@ -1,0 +1,365 @@
+import { randomBytes } from 'node:crypto'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import * as opaque from '@serenity-kit/opaque'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import { concat } from '../../shared/format/bytes.ts'
+import {
+  type DeviceId,
+  type GroupId,
+  type InviteId,
+  idBytes,
+  type MemberId,
+  parseDeviceId,
+  parseGroupId,
+  parseInviteId,
+  parseUserId,
+  parseWorkerId,
+  type UserId,
+  type WorkerId,
+} from '../../shared/format/ids.ts'
+import {
+  GROUP_LABEL,
+  type GroupAction,
+  groupEntry,
+  INVITE_JOIN_LABEL,
+  type InviteRole,
+} from '../../shared/logs/group-entries.ts'
+import { replayGroup } from '../../shared/logs/group-replay.ts'
+import type { GroupState } from '../../shared/logs/group-state.ts'
+import { AGREEMENT_KEY_BYTES, IDENTITY_LABEL, identityStatement } from '../../shared/logs/identity.ts'
+import {
+  encodeStatement,
+  hashEntry,
+  hashOf,
+  type SignedEntry,
+  signingInput,
+  ZERO_HASH,
+} from '../../shared/logs/signed.ts'
+import { WORKER_LABEL, workerStatement } from '../../shared/logs/worker-statement.ts'
+import { createAccount, finishSignIn, startRegistration, startSignIn } from '../../shared/wire/accounts.ts'
+import {
+  appendGroupLog,
+  type GroupAppend,
+  type GroupBox,
+  type InviteKeys,
+  type NewGroup,
+  readGroupLog,
+} from '../../shared/wire/groups.ts'
+import type { BodyOf } from '../../shared/wire/route.ts'
+import { finishWorkerSession, registerWorker, startWorkerSession } from '../../shared/wire/workers.ts'
+import { identifiersOf, type Slot } from '../accounts/opaque.ts'
+import { randomId } from './seed.ts'
+import type { TestClient } from './test-client.ts'
+import type { TestServer } from './test-server.ts'
+
+/** Tests stretch nothing: what it costs is the client's concern. */
+const CHEAP = { 'argon2id-custom': { iterations: 1, memory: 8, parallelism: 1 } }
+/** Stands for a sealed box: the server cannot tell it from one. */
+export const box = (length = 1168): Bytes => new Uint8Array(randomBytes(length))
+export const sign = (secretKey: Uint8Array, label: string, bytes: Uint8Array): Bytes =>
+  new Uint8Array(ed25519.sign(signingInput(label, bytes), secretKey))
+
+export interface TestInvite {
+  groupId: GroupId
+  inviteId: InviteId
+  secretKey: Uint8Array
+}
+
+/** Somebody who signs and signs in as Kith's page does; what is sealed is random bytes. */
+export class TestPerson {
+  readonly server: TestServer
+  readonly username: string
+  readonly userId: UserId = parseUserId(randomId())
+  readonly deviceId: DeviceId = parseDeviceId(randomId())
+  readonly secretKey = ed25519.utils.randomSecretKey()
+  readonly recoverySecretKey = ed25519.utils.randomSecretKey()
+  readonly statements: SignedEntry[] = []
+  client: TestClient
+  password = 'correct horse'
+  destruction: string | null = null
+  personalGroup: GroupId | null = null
+
+  constructor(server: TestServer, username: string) {
+    this.server = server
+    this.username = username
+    this.client = server.client()
+  }
+
+  get identity(): SignedEntry {
+    return this.statements.at(-1) ?? this.addStatement()
+  }
+
+  addStatement(methods: readonly ('password' | 'recovery' | 'passkey')[] = ['password', 'recovery']): SignedEntry {
+    const before = this.statements.at(-1)
+    const bytes = encodeStatement(identityStatement, {
+      v: 1,
+      userId: this.userId,
+      username: this.username,
+      seq: this.statements.length,
+      prev: before ? hashEntry(before) : ZERO_HASH,
+      identityKey: new Uint8Array(ed25519.getPublicKey(this.secretKey)),
+      agreementKey: box(AGREEMENT_KEY_BYTES),
+      unlockMethods: methods.map((method) => ({ method, publicKey: box(AGREEMENT_KEY_BYTES) })),
+      createdAt: this.server.clock.now(),
+    })
+    const entry = { bytes, sig: sign(this.secretKey, IDENTITY_LABEL, bytes) }
+    this.statements.push(entry)
+    return entry
+  }
+
+  async register(slot: Slot, password: string): Promise<string> {
+    const { clientRegistrationState, registrationRequest } = opaque.client.startRegistration({ password })
+    const requests = slot === 0 ? [registrationRequest] : [registrationRequest, registrationRequest]
+    const { responses } = await this.client.call(startRegistration, { body: { username: this.username, requests } })
+    return opaque.client.finishRegistration({
+      password,
+      clientRegistrationState,
+      registrationResponse: responses[slot] ?? '',
+      identifiers: identifiersOf(this.username, slot),
+      keyStretching: CHEAP,
+    }).registrationRecord
+  }
+
+  async accountBody(invite: BodyOf<typeof createAccount>['invite'] = null): Promise<BodyOf<typeof createAccount>> {
+    const group = this.newGroup()
+    this.personalGroup = group.groupId
+    return {
+      userId: this.userId,
+      deviceId: this.deviceId,
+      records: {
+        password: await this.register(0, this.password),
+        destruction: this.destruction === null ? null : await this.register(1, this.destruction),
+      },
+      identity: this.identity,
+      recoveryKey: new Uint8Array(ed25519.getPublicKey(this.recoverySecretKey)),
+      unlock: [
+        { method: 'password', sealed: box() },
+        { method: 'recovery', sealed: box() },
+      ],
+      vault: {
+        ifIndexVersion: 0,
+        index: { version: 1, sealed: box(100) },
+        put: [{ name: 'identity', version: 1, sealed: box(100) }],
+        remove: [],
+      },
+      groups: [group],
+      invite,
+    }
+  }
+
+  async signUp(invite?: TestInvite): Promise<this> {
+    const proof = invite ? proveSignup(invite, this.userId) : null
+    await this.client.call(createAccount, { body: await this.accountBody(proof) })
+    return this
+  }
+
+  /** Runs both slots as the page does. @throws {AppError} `auth/failed` */
+  async signIn(password = this.password, client = this.server.client()): Promise<TestClient> {
+    const { clientLoginState, startLoginRequest } = opaque.client.startLogin({ password })
+    const body = { username: this.username, requests: [startLoginRequest, startLoginRequest] }
+    const { signInId, responses } = await client.call(startSignIn, { body })
+    for (const slot of [0, 1] as const) {
+      const finished = opaque.client.finishLogin({
+        clientLoginState,
+        loginResponse: responses[slot] ?? '',
+        password,
+        identifiers: identifiersOf(this.username, slot),
+        keyStretching: CHEAP,
+      })
+      if (!finished && slot === 0) continue
+      const finish = finished?.finishLoginRequest ?? box(64).toBase64({ alphabet: 'base64url', omitPadding: true })
+      await client.call(finishSignIn, { body: { signInId, slot, finish, deviceId: this.deviceId } })
+      return client
+    }
+    return client
+  }
+
+  newGroup(): NewGroup {
+    const groupId = parseGroupId(randomId())
+    const sealed = box()
+    const create = this.entry(groupId, null, { type: 'create', payload: { identity: this.identity } })
+    const state = replayGroup(groupId, [create])
+    const rotate = this.entry(groupId, state, {
+      type: 'rotate',
+      payload: {
+        epoch: 1,
+        commitment: box(32),
+        boxes: [{ memberId: this.userId, hash: hashOf(sealed) }],
+        prevBox: null,
+        keptInvites: [],
+      },
+    })
+    return {
+      groupId,
+      entries: [create, rotate],
+      boxes: [{ memberId: this.userId, epoch: 1, sealed }],
+      profile: { revision: 1, sealed: box(64) },
+    }
+  }
+
+  entry(groupId: GroupId, before: Pick<GroupState, 'seq' | 'head'> | null, action: GroupAction): SignedEntry {
+    return signEntry(this.server, this.userId, hashEntry(this.identity), this.secretKey, groupId, before, action)
+  }
+
+  async readGroup(groupId: GroupId): Promise<GroupState> {
+    const { entries } = await this.client.call(readGroupLog, { params: { groupId }, query: { from: 0 } })
+    return replayGroup(groupId, entries)
+  }
+
+  /** One append on top of `state`. */
+  append(
+    state: GroupState,
+    actions: readonly GroupAction[],
+    more: { boxes?: GroupBox[]; invites?: InviteKeys[] } = {},
+  ): Promise<void> {
+    const body = this.appendBody(state, actions, more)
+    return this.client.call(appendGroupLog, { params: { groupId: state.groupId }, body })
+  }
+
+  appendBody(
+    state: GroupState,
+    actions: readonly GroupAction[],
+    { boxes = [], invites = [] }: { boxes?: GroupBox[]; invites?: InviteKeys[] } = {},
+  ): GroupAppend {
+    const entries: SignedEntry[] = []
+    let at: Pick<GroupState, 'seq' | 'head'> = state
+    for (const action of actions) {
+      const entry = this.entry(state.groupId, at, action)
+      entries.push(entry)
+      at = { seq: at.seq + 1, head: hashEntry(entry) }
+    }
+    return { ifHead: state.head, entries, boxes, invites }
+  }
+
+  async invite(
+    groupId: GroupId,
+    options: { role?: InviteRole; maxUses?: number; ttlMs?: number; code?: string } = {},
+  ): Promise<TestInvite> {
+    const { role = 'member', maxUses = 1, ttlMs = 3600_000, code = null } = options
+    const secretKey = ed25519.utils.randomSecretKey()
+    const inviteId = parseInviteId(randomId())
+    const payload = {
+      inviteId,
+      invitePub: new Uint8Array(ed25519.getPublicKey(secretKey)),
+      role,
+      expiresAt: this.server.clock.now() + ttlMs,
+      maxUses,
+    }
+    await this.append(await this.readGroup(groupId), [{ type: 'invite', payload }], {
+      invites: [{ inviteId, sealed: box(200), code }],
+    })
+    return { groupId, inviteId, secretKey }
+  }
+
+  joinAction(invite: TestInvite): GroupAction {
+    const key = ed25519.getPublicKey(this.secretKey)
+    return {
+      type: 'join',
+      payload: { ...joinProof(invite, this.userId, key), identity: this.identity, worker: null },
+    }
+  }
+
+  /** `state` as an open invite shows it. */
+  async join(invite: TestInvite, state: GroupState): Promise<void> {
+    await this.append(state, [this.joinAction(invite)])
+  }
+
+  /** A rotation for everybody in `state` but `without`. */
+  rotation(state: GroupState, more: { without?: MemberId; ghost?: MemberId; keptInvites?: InviteId[] } = {}) {
+    const members: MemberId[] = [...state.members.keys(), ...state.workers.keys()]
+    const recipients = members.filter((id) => id !== more.without).concat(more.ghost ?? [])
+    const epoch = state.epoch + 1
+    const boxes: GroupBox[] = recipients.map((memberId) => ({ memberId, epoch, sealed: box() }))
+    const action: GroupAction = {
+      type: 'rotate',
+      payload: {
+        epoch,
+        commitment: box(32),
+        boxes: boxes.map(({ memberId, sealed }) => ({ memberId, hash: hashOf(sealed) })),
+        prevBox: box(60),
+        keptInvites: more.keptInvites ?? [],
+      },
+    }
+    return { action, boxes }
+  }
+}
+
+export class TestWorker {
+  readonly server: TestServer
+  readonly workerId: WorkerId = parseWorkerId(randomId())
+  readonly secretKey = ed25519.utils.randomSecretKey()
+  readonly statement: SignedEntry
+  readonly client: TestClient
+
+  constructor(server: TestServer) {
+    this.server = server
+    this.client = server.client()
+    const bytes = encodeStatement(workerStatement, {
+      v: 1,
+      workerId: this.workerId,
+      identityKey: new Uint8Array(ed25519.getPublicKey(this.secretKey)),
+      agreementKey: box(AGREEMENT_KEY_BYTES),
+      createdAt: server.clock.now(),
+    })
+    this.statement = { bytes, sig: sign(this.secretKey, WORKER_LABEL, bytes) }
+  }
+
+  async register(token: string | null = this.server.deps.secrets.workerToken): Promise<this> {
+    await this.client.call(registerWorker, { body: { statement: this.statement, token, invite: null } })
+    return this
+  }
+
+  async signIn(): Promise<this> {
+    const { workerId } = this
+    const { challengeId, challenge } = await this.client.call(startWorkerSession, { body: { workerId } })
+    const sig = sign(this.secretKey, 'kith/v1/worker-auth', challenge)
+    this.client.bearer = (await this.client.call(finishWorkerSession, { body: { challengeId, sig } })).token
+    return this
+  }
+
+  entry(groupId: GroupId, before: GroupState, action: GroupAction): SignedEntry {
+    return signEntry(this.server, this.workerId, hashEntry(this.statement), this.secretKey, groupId, before, action)
+  }
+
+  joinAction(invite: TestInvite): GroupAction {
+    const proof = joinProof(invite, this.workerId, ed25519.getPublicKey(this.secretKey))
+    return { type: 'join', payload: { ...proof, identity: null, worker: this.statement } }
+  }
+}
+
+export function proveOpen({ groupId, inviteId, secretKey }: TestInvite) {
+  const sig = sign(secretKey, 'kith/v1/invite-open', concat(idBytes(groupId), idBytes(inviteId)))
+  return { groupId, inviteId, sig }
+}
+
+export function proveSignup({ groupId, inviteId, secretKey }: TestInvite, userId: UserId) {
+  const signed = concat(idBytes(groupId), idBytes(inviteId), idBytes(userId))
+  return { groupId, inviteId, sig: sign(secretKey, 'kith/v1/invite-signup', signed) }
+}
+
+function joinProof({ groupId, inviteId, secretKey }: TestInvite, memberId: MemberId, identityKey: Uint8Array) {
+  const signed = concat(idBytes(groupId), idBytes(inviteId), idBytes(memberId), identityKey)
+  return { inviteId, inviteSig: sign(secretKey, INVITE_JOIN_LABEL, signed) }
+}
+
+function signEntry(
+  server: TestServer,
+  actor: MemberId,
+  actorHead: Bytes,
+  secretKey: Uint8Array,
+  groupId: GroupId,
+  before: Pick<GroupState, 'seq' | 'head'> | null,
+  action: GroupAction,
+): SignedEntry {
+  const bytes = encodeStatement(groupEntry, {
+    v: 1,
+    groupId,
+    seq: before ? before.seq + 1 : 0,
+    prev: before?.head ?? ZERO_HASH,
+    actor,
+    actorHead,
+    ts: server.clock.now(),
+    ...action,
+  })
+  return { bytes, sig: sign(secretKey, GROUP_LABEL, bytes) }
+}
