@@ -5,8 +5,10 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import knex from 'knex'
+import { io } from 'socket.io-client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readSession } from '../shared/wire/accounts.ts'
+import { SOCKET_PATH } from '../shared/wire/events.ts'
 import { readVault, writeVault } from '../shared/wire/vault.ts'
 import { systemClock } from './deps.ts'
 import { openSecrets } from './secrets.ts'
@@ -190,4 +192,22 @@ it('answers what is under way before it ends', async () => {
   child.kill('SIGTERM')
   expect((await sent).status).toBe(401)
   expect(await exited).toBe(0)
+})
+
+it('ends although a page still listens', async () => {
+  const { child, ready, exited } = start()
+  const url = await ready
+  const anna = await (await personAt(url)).signUp()
+  const Cookie = [...anna.client.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  const socket = io(url, {
+    path: SOCKET_PATH,
+    transports: ['websocket'],
+    reconnection: false,
+    extraHeaders: { Origin: url, Cookie },
+  })
+  await new Promise((resolve) => socket.once('connect', () => resolve(null)))
+  const startedAt = Date.now()
+  child.kill('SIGTERM')
+  expect(await exited).toBe(0)
+  expect(Date.now() - startedAt).toBeLessThan(3000)
 })
