@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { DeviceId, UserId } from '../../shared/format/ids.ts'
+import { RECOVERY_LABEL } from '../../shared/logs/identity.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
 import type { AccountRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
@@ -8,7 +9,6 @@ import { createOnce } from '../once.ts'
 import { createSession } from './sessions.ts'
 
 const CHALLENGE_MS = 120_000
-const LABEL = 'kith/v1/recovery'
 /** RFC 8032 §7.1, test 1: stands in where there is no key, so that the check costs the same. */
 const NOBODY = Buffer.from('d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a', 'hex')
 
@@ -36,7 +36,7 @@ export function createRecovery(deps: Deps): Recovery {
     },
     async finish({ challengeId, sig, deviceId }) {
       const state = pending.take(challengeId)
-      const isProven = state && verifySignature(LABEL, state.challenge, sig, state.publicKey)
+      const isProven = state && verifySignature(RECOVERY_LABEL, state.challenge, sig, state.publicKey)
       const { userId } = state ?? { userId: null }
       if (!isProven || userId === null) throw new AppError('recovery/failed', 'name or recovery key are wrong')
       return deps.db.transaction(async (trx) => {

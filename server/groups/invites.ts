@@ -1,14 +1,17 @@
 import type * as z from 'zod/mini'
 import { AppError } from '../../shared/errors.ts'
-import { concat } from '../../shared/format/bytes.ts'
-import { idBytes, type UserId } from '../../shared/format/ids.ts'
+import type { UserId } from '../../shared/format/ids.ts'
+import { type INVITE_OPEN_LABEL, INVITE_SIGNUP_LABEL } from '../../shared/logs/group-entries.ts'
+import { inviteProofBytes } from '../../shared/logs/group-replay.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
 import type { inviteProof } from '../../shared/wire/groups.ts'
 import type { InviteRow } from '../db/rows.ts'
 import type { Db, Deps } from '../deps.ts'
 
 export type InviteProof = z.output<typeof inviteProof>
-type Purpose = { label: 'kith/v1/invite-open'; isWorker?: boolean } | { label: 'kith/v1/invite-signup'; userId: UserId }
+type Purpose =
+  | { label: typeof INVITE_OPEN_LABEL; isWorker?: boolean }
+  | { label: typeof INVITE_SIGNUP_LABEL; userId: UserId }
 
 /**
  * The invite that the proof opens: it is in the group's log, not ended, not out of date, and has uses left.
@@ -17,8 +20,7 @@ type Purpose = { label: 'kith/v1/invite-open'; isWorker?: boolean } | { label: '
 export async function requireOpenInvite(deps: Deps, db: Db, proof: InviteProof, purpose: Purpose): Promise<InviteRow> {
   const { groupId, inviteId, sig } = proof
   const row = await db<InviteRow>('invites').where({ group_id: groupId, invite_id: inviteId }).first()
-  const subject = 'userId' in purpose ? [idBytes(purpose.userId)] : []
-  const signed = concat(idBytes(groupId), idBytes(inviteId), ...subject)
+  const signed = inviteProofBytes(groupId, inviteId, 'userId' in purpose ? purpose.userId : undefined)
   if (!row || !verifySignature(purpose.label, signed, sig, row.invite_pub)) {
     throw new AppError('invite/invalid', 'this invite does not exist or has ended')
   }
@@ -32,7 +34,7 @@ export async function requireOpenInvite(deps: Deps, db: Db, proof: InviteProof, 
 
 /** An account by invite: the invite pays for as many accounts as it lets in. @throws as `requireOpenInvite` */
 export async function spendSignup(deps: Deps, trx: Db, proof: InviteProof, userId: UserId): Promise<void> {
-  const row = await requireOpenInvite(deps, trx, proof, { label: 'kith/v1/invite-signup', userId })
+  const row = await requireOpenInvite(deps, trx, proof, { label: INVITE_SIGNUP_LABEL, userId })
   if (row.role === 'worker') throw new AppError('invite/invalid', 'this invite is for a worker')
   if (row.signups_left <= 0) throw new AppError('invite/used-up', 'this invite was used up')
   await trx<InviteRow>('invites')

@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import { INVITE_OPEN_LABEL } from '../../shared/logs/group-entries.ts'
 import { findInvite, openInvite } from '../../shared/wire/groups.ts'
 import type { InviteRow } from '../db/rows.ts'
 import { toBytes } from '../format.ts'
@@ -14,7 +15,7 @@ export function registerInvites({ handle, deps }: Api): void {
   const { db, clock } = deps
 
   handle(openInvite, BY_ANYBODY, async ({ body }) => {
-    const invite = await requireOpenInvite(deps, db, body, { label: 'kith/v1/invite-open' })
+    const invite = await requireOpenInvite(deps, db, body, { label: INVITE_OPEN_LABEL })
     return {
       sealed: toBytes(invite.sealed),
       entries: await readEntries(db, body.groupId),

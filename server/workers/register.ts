@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { AppError } from '../../shared/errors.ts'
 import { equalBytes } from '../../shared/format/bytes.ts'
 import type { WorkerId } from '../../shared/format/ids.ts'
+import { INVITE_OPEN_LABEL } from '../../shared/logs/group-entries.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { verifyWorkerStatement } from '../../shared/logs/worker-statement.ts'
 import { hashToken } from '../accounts/sessions.ts'
@@ -22,7 +23,7 @@ export async function registerWorker(
   const { workerId, identityKey } = verifyWorkerStatement(statement)
   await deps.db.transaction(async (trx) => {
     if (right.invite !== null)
-      await requireOpenInvite(deps, trx, right.invite, { label: 'kith/v1/invite-open', isWorker: true })
+      await requireOpenInvite(deps, trx, right.invite, { label: INVITE_OPEN_LABEL, isWorker: true })
     else if (!isWorkerToken(deps, right.token)) throw new AppError('auth/failed', 'this is not the worker token')
     const now = deps.clock.now()
     const known = await trx<WorkerRow>('workers').where({ worker_id: workerId }).first()

@@ -2,13 +2,13 @@ import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { WorkerId } from '../../shared/format/ids.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
+import { WORKER_AUTH_LABEL } from '../../shared/logs/worker-statement.ts'
 import type { WorkerRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { createOnce } from '../once.ts'
 import { createWorkerToken, ONLINE_MS } from './tokens.ts'
 
 const CHALLENGE_MS = 60_000
-const LABEL = 'kith/v1/worker-auth'
 
 export interface WorkerSignIn {
   start(workerId: WorkerId): { challengeId: string; challenge: Bytes }
@@ -30,7 +30,7 @@ export function createWorkerSignIn(deps: Deps): WorkerSignIn {
       const { workerId, challenge } = state
       const row = await deps.db<WorkerRow>('workers').where({ worker_id: workerId }).first()
       if (!row) throw new AppError('worker/unknown', 'this worker is not registered')
-      if (!verifySignature(LABEL, challenge, sig, row.identity_key))
+      if (!verifySignature(WORKER_AUTH_LABEL, challenge, sig, row.identity_key))
         throw new AppError('auth/failed', 'wrong signature')
       const isBack = row.last_seen_at + ONLINE_MS <= deps.clock.now()
       const token = await createWorkerToken(deps, deps.db, workerId)
