@@ -1,0 +1,63 @@
+import * as z from 'zod/mini'
+import { AppError } from '../../shared/errors.ts'
+import { CUSTOM_HEADER } from '../../shared/wire/media.ts'
+import { PROBLEM_TYPE, problem } from '../../shared/wire/problem.ts'
+import { type BodyOf, type ParamsOf, type QueryOf, type ReplyOf, type Route, urlOf } from '../../shared/wire/route.ts'
+
+const TIMEOUT_MS = 30_000
+
+export type CallOptions<R extends Route> = {
+  readonly params?: ParamsOf<R>
+  readonly query?: QueryOf<R>
+  readonly body?: BodyOf<R>
+  readonly signal?: AbortSignal
+}
+
+/** Calls the server by the contract: what goes out fits the route's schemas, what comes in is parsed by them. */
+export class Api {
+  /** Called when the server says that the session is over. */
+  onSignedOut: () => void = () => undefined
+
+  /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer` */
+  async call<R extends Route>(route: R, options: CallOptions<R> = {}): Promise<ReplyOf<R>> {
+    const { params, query, body, signal } = options
+    const url = urlOf(route, (params ?? {}) as ParamsOf<R>, (query ?? {}) as QueryOf<R>)
+    const headers = new Headers({ accept: 'application/json', [CUSTOM_HEADER]: '1' })
+    if (body !== undefined) headers.set('content-type', 'application/json')
+    const timeout = AbortSignal.timeout(TIMEOUT_MS)
+    let response: Response
+    try {
+      response = await fetch(url, {
+        method: route.method,
+        headers,
+        credentials: 'same-origin',
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        ...(body === undefined ? {} : { body: JSON.stringify(z.encode(route.body, body)) }),
+      })
+    } catch (cause) {
+      if (signal?.aborted) throw cause
+      throw new AppError('server/unreachable', 'no answer from the server', { cause })
+    }
+    if (!response.ok) throw await this.#problemOf(response)
+    return parseReply(route, response)
+  }
+
+  async #problemOf(response: Response): Promise<AppError> {
+    const type = response.headers.get('content-type') ?? ''
+    const parsed = type.startsWith(PROBLEM_TYPE) ? z.safeParse(problem, await response.json().catch(() => null)) : null
+    if (!parsed?.success) return new AppError('server/unavailable', `the server answered ${response.status}`)
+    if (parsed.data.code === 'auth/required' || parsed.data.code === 'auth/expired') this.onSignedOut()
+    return new AppError(parsed.data.code, parsed.data.detail ?? parsed.data.title)
+  }
+}
+
+async function parseReply<R extends Route>(route: R, response: Response): Promise<ReplyOf<R>> {
+  const json: unknown = response.status === 204 ? undefined : await response.json().catch(() => null)
+  const parsed = z.safeDecode(route.reply, json as never)
+  if (!parsed.success) {
+    throw new AppError('server/bad-answer', `${route.method} ${route.path}: the answer has another form`, {
+      cause: parsed.error,
+    })
+  }
+  return parsed.data as ReplyOf<R>
+}

@@ -1,0 +1,61 @@
+import { openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
+import { randomBytes } from '../../shared/crypto/random.ts'
+import { type DeviceAccount, openDevice } from '../../shared/device/db.ts'
+import { createKey, readKey, removeKey } from '../../shared/device/device-key.ts'
+import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
+import { AppError } from '../../shared/errors.ts'
+import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
+import { idBytes, type UserId } from '../../shared/format/ids.ts'
+import type { Crypto } from '../workers/crypto.ts'
+
+const SALT_BYTES = 16
+const ACCOUNT_KEY = 'account-key'
+
+export async function readDeviceAccount(): Promise<DeviceAccount | null> {
+  return (await (await openDevice()).get('account', 'current')) ?? null
+}
+
+export async function writeDeviceAccount(account: DeviceAccount): Promise<void> {
+  await (await openDevice()).put('account', account, 'current')
+}
+
+/** The account key, while this device is unlocked. `null`: locked. */
+export async function readAccountKey(): Promise<Bytes | null> {
+  if (!(await readKey('device'))) return null
+  return readSealed(ACCOUNT_KEY)
+}
+
+/** Unlocks the device: a new device key, and the account key under it. What the old one had sealed is gone. */
+export async function keepAccountKey(accountKey: Bytes): Promise<void> {
+  await createKey('device')
+  await (await openDevice()).clear('sealed')
+  await writeSealed(ACCOUNT_KEY, accountKey)
+}
+
+/** Locks the device: nothing that was sealed under the device key opens again. */
+export async function forgetAccountKey(): Promise<void> {
+  await removeKey('device')
+  await (await openDevice()).clear('sealed')
+}
+
+/**
+ * Lets `password` unlock this device without the server: the account key under Argon2id, and that under a second key
+ * which a copied profile without its key store does not have (docs/decisions/device-keys.md).
+ */
+export async function keepUnlock(crypto: Crypto, userId: UserId, password: string, accountKey: Bytes): Promise<void> {
+  const salt = randomBytes(SALT_BYTES)
+  const inner = await crypto.sealSecret(await crypto.stretchPassword(password, salt), accountKey, idBytes(userId))
+  const lock = await createKey('lock')
+  const sealed = await sealAes(lock, inner, utf8('unlock'))
+  await (await openDevice()).put('unlock', { salt, sealed }, 'password')
+}
+
+/** @throws {AppError} `auth/failed`: another password; `key/unavailable`: this device has never been unlocked by one. */
+export async function openUnlock(crypto: Crypto, userId: UserId, password: string): Promise<Bytes> {
+  const kept = await (await openDevice()).get('unlock', 'password')
+  const lock = await readKey('lock')
+  if (!kept || !lock) throw new AppError('key/unavailable', 'sign in anew on this device')
+  const inner = await openAes(lock, kept.sealed, utf8('unlock'))
+  const key = await crypto.stretchPassword(password, kept.salt)
+  return crypto.openSecret(key, inner, idBytes(userId), 'auth/failed')
+}
