@@ -3,7 +3,8 @@ import type { GroupId } from '../shared/format/ids.ts'
 import { openInvite } from '../shared/wire/groups.ts'
 import { writeVault } from '../shared/wire/vault.ts'
 import { startHousekeeping } from './housekeeping.ts'
-import { box, proveOpen, TestPerson } from './testing/test-person.ts'
+import { box, proveOpen } from './testing/signing.ts'
+import { TestPerson } from './testing/test-person.ts'
 import { startTestServer, type TestServer } from './testing/test-server.ts'
 
 const DAY_MS = 24 * 3600_000

@@ -12,8 +12,9 @@ import { SOCKET_PATH } from '../shared/wire/events.ts'
 import { readVault, writeVault } from '../shared/wire/vault.ts'
 import { systemClock } from './deps.ts'
 import { openSecrets } from './secrets.ts'
+import { box } from './testing/signing.ts'
 import { TestClient } from './testing/test-client.ts'
-import { box, TestPerson } from './testing/test-person.ts'
+import { TestPerson } from './testing/test-person.ts'
 import type { TestServer } from './testing/test-server.ts'
 
 const MAIN = join(dirname(fileURLToPath(import.meta.url)), 'main.ts')

@@ -14,7 +14,8 @@ import {
   startSignIn,
 } from '../../shared/wire/accounts.ts'
 import { readVault, writeVault } from '../../shared/wire/vault.ts'
-import { box, sign, TestPerson } from '../testing/test-person.ts'
+import { box, sign } from '../testing/signing.ts'
+import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
 
 const DAY_MS = 24 * 3600_000

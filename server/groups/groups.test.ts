@@ -13,8 +13,10 @@ import {
   readGroupProfile,
   writeGroupProfile,
 } from '../../shared/wire/groups.ts'
-import { box, proveOpen, type TestInvite, TestPerson, TestWorker } from '../testing/test-person.ts'
+import { box, proveOpen, type TestInvite } from '../testing/signing.ts'
+import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
+import { TestWorker } from '../testing/test-worker.ts'
 
 let server: TestServer
 let anna: TestPerson

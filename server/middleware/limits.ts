@@ -1,17 +1,17 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { RateLimitedError } from './problems.ts'
 
-/** How many times, in how many seconds, for one key: an address unless the name says otherwise. */
+/** How many times, in how many seconds, for one key: an address unless the name says otherwise. A sign-in and a sign-up take two. */
 const LIMITS = {
   read: { points: 3000, durationS: 60 },
   write: { points: 1200, durationS: 60 },
   /** Objects and pieces of uploads: many small ones while a worker sends segments. */
   object: { points: 12_000, durationS: 60 },
   job: { points: 1200, durationS: 60 },
-  'sign-in': { points: 30, durationS: 300 },
+  'sign-in': { points: 60, durationS: 300 },
   /** For one user name, from anywhere: guessing one password from many addresses. */
   'sign-in-name': { points: 20, durationS: 300 },
-  'sign-up': { points: 20, durationS: 3600 },
+  'sign-up': { points: 40, durationS: 3600 },
   recovery: { points: 10, durationS: 900 },
   'recovery-name': { points: 10, durationS: 900 },
   invite: { points: 30, durationS: 600 },

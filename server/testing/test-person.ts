@@ -1,41 +1,21 @@
-import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import * as opaque from '@serenity-kit/opaque'
-import type { Bytes } from '../../shared/format/bytes.ts'
-import { concat } from '../../shared/format/bytes.ts'
 import {
   type DeviceId,
   type GroupId,
   type InviteId,
-  idBytes,
   type MemberId,
   parseDeviceId,
   parseGroupId,
   parseInviteId,
   parseUserId,
-  parseWorkerId,
   type UserId,
-  type WorkerId,
 } from '../../shared/format/ids.ts'
-import {
-  GROUP_LABEL,
-  type GroupAction,
-  groupEntry,
-  INVITE_JOIN_LABEL,
-  type InviteRole,
-} from '../../shared/logs/group-entries.ts'
+import type { GroupAction, InviteRole } from '../../shared/logs/group-entries.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
 import type { GroupState } from '../../shared/logs/group-state.ts'
 import { AGREEMENT_KEY_BYTES, IDENTITY_LABEL, identityStatement } from '../../shared/logs/identity.ts'
-import {
-  encodeStatement,
-  hashEntry,
-  hashOf,
-  type SignedEntry,
-  signingInput,
-  ZERO_HASH,
-} from '../../shared/logs/signed.ts'
-import { WORKER_LABEL, workerStatement } from '../../shared/logs/worker-statement.ts'
+import { encodeStatement, hashEntry, hashOf, type SignedEntry, ZERO_HASH } from '../../shared/logs/signed.ts'
 import { createAccount, finishSignIn, startRegistration, startSignIn } from '../../shared/wire/accounts.ts'
 import {
   appendGroupLog,
@@ -46,24 +26,14 @@ import {
   readGroupLog,
 } from '../../shared/wire/groups.ts'
 import type { BodyOf } from '../../shared/wire/route.ts'
-import { finishWorkerSession, registerWorker, startWorkerSession } from '../../shared/wire/workers.ts'
 import { identifiersOf, type Slot } from '../accounts/opaque.ts'
 import { randomId } from './seed.ts'
+import { box, joinProof, proveSignup, sign, signEntry, type TestInvite } from './signing.ts'
 import type { TestClient } from './test-client.ts'
 import type { TestServer } from './test-server.ts'
 
 /** Tests stretch nothing: what it costs is the client's concern. */
 const CHEAP = { 'argon2id-custom': { iterations: 1, memory: 8, parallelism: 1 } }
-/** Stands for a sealed box: the server cannot tell it from one. */
-export const box = (length = 1168): Bytes => new Uint8Array(randomBytes(length))
-export const sign = (secretKey: Uint8Array, label: string, bytes: Uint8Array): Bytes =>
-  new Uint8Array(ed25519.sign(signingInput(label, bytes), secretKey))
-
-export interface TestInvite {
-  groupId: GroupId
-  inviteId: InviteId
-  secretKey: Uint8Array
-}
 
 /** Somebody who signs and signs in as Kith's page does; what is sealed is random bytes. */
 export class TestPerson {
@@ -282,84 +252,4 @@ export class TestPerson {
     }
     return { action, boxes }
   }
-}
-
-export class TestWorker {
-  readonly server: TestServer
-  readonly workerId: WorkerId = parseWorkerId(randomId())
-  readonly secretKey = ed25519.utils.randomSecretKey()
-  readonly statement: SignedEntry
-  readonly client: TestClient
-
-  constructor(server: TestServer) {
-    this.server = server
-    this.client = server.client()
-    const bytes = encodeStatement(workerStatement, {
-      v: 1,
-      workerId: this.workerId,
-      identityKey: new Uint8Array(ed25519.getPublicKey(this.secretKey)),
-      agreementKey: box(AGREEMENT_KEY_BYTES),
-      createdAt: server.clock.now(),
-    })
-    this.statement = { bytes, sig: sign(this.secretKey, WORKER_LABEL, bytes) }
-  }
-
-  async register(token: string | null = this.server.deps.secrets.workerToken): Promise<this> {
-    await this.client.call(registerWorker, { body: { statement: this.statement, token, invite: null } })
-    return this
-  }
-
-  async signIn(): Promise<this> {
-    const { workerId } = this
-    const { challengeId, challenge } = await this.client.call(startWorkerSession, { body: { workerId } })
-    const sig = sign(this.secretKey, 'kith/v1/worker-auth', challenge)
-    this.client.bearer = (await this.client.call(finishWorkerSession, { body: { challengeId, sig } })).token
-    return this
-  }
-
-  entry(groupId: GroupId, before: GroupState, action: GroupAction): SignedEntry {
-    return signEntry(this.server, this.workerId, hashEntry(this.statement), this.secretKey, groupId, before, action)
-  }
-
-  joinAction(invite: TestInvite): GroupAction {
-    const proof = joinProof(invite, this.workerId, ed25519.getPublicKey(this.secretKey))
-    return { type: 'join', payload: { ...proof, identity: null, worker: this.statement } }
-  }
-}
-
-export function proveOpen({ groupId, inviteId, secretKey }: TestInvite) {
-  const sig = sign(secretKey, 'kith/v1/invite-open', concat(idBytes(groupId), idBytes(inviteId)))
-  return { groupId, inviteId, sig }
-}
-
-export function proveSignup({ groupId, inviteId, secretKey }: TestInvite, userId: UserId) {
-  const signed = concat(idBytes(groupId), idBytes(inviteId), idBytes(userId))
-  return { groupId, inviteId, sig: sign(secretKey, 'kith/v1/invite-signup', signed) }
-}
-
-function joinProof({ groupId, inviteId, secretKey }: TestInvite, memberId: MemberId, identityKey: Uint8Array) {
-  const signed = concat(idBytes(groupId), idBytes(inviteId), idBytes(memberId), identityKey)
-  return { inviteId, inviteSig: sign(secretKey, INVITE_JOIN_LABEL, signed) }
-}
-
-function signEntry(
-  server: TestServer,
-  actor: MemberId,
-  actorHead: Bytes,
-  secretKey: Uint8Array,
-  groupId: GroupId,
-  before: Pick<GroupState, 'seq' | 'head'> | null,
-  action: GroupAction,
-): SignedEntry {
-  const bytes = encodeStatement(groupEntry, {
-    v: 1,
-    groupId,
-    seq: before ? before.seq + 1 : 0,
-    prev: before?.head ?? ZERO_HASH,
-    actor,
-    actorHead,
-    ts: server.clock.now(),
-    ...action,
-  })
-  return { bytes, sig: sign(secretKey, GROUP_LABEL, bytes) }
 }

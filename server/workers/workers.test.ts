@@ -2,8 +2,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest'
 import { readSession } from '../../shared/wire/accounts.ts'
 import { listGroups } from '../../shared/wire/groups.ts'
 import { finishWorkerSession, listWorkers, registerWorker, startWorkerSession } from '../../shared/wire/workers.ts'
-import { proveOpen, sign, TestPerson, TestWorker } from '../testing/test-person.ts'
+import { proveOpen, sign } from '../testing/signing.ts'
+import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
+import { TestWorker } from '../testing/test-worker.ts'
 
 let server: TestServer
 beforeEach(async () => {
