@@ -2,7 +2,7 @@
 import { buildClient } from './run/build-client.ts'
 
 try {
-  buildClient((line) => process.stdout.write(`${line}\n`))
+  buildClient((line) => process.stderr.write(`${line}\n`))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : error}\n`)
   process.exitCode = 1
