@@ -1,0 +1,230 @@
+import { epochKeys } from '../../shared/crypto/group-key.ts'
+import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
+import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
+import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import { AppError } from '../../shared/errors.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { DeviceId, UserId } from '../../shared/format/ids.ts'
+import { parseUsername } from '../../shared/format/username.ts'
+import { checkUnlockMethods, replayIdentity, verifyStatement } from '../../shared/logs/identity.ts'
+import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
+import {
+  changePassword,
+  createAccount,
+  finishRecovery,
+  finishSignIn,
+  readIdentity,
+  readUnlockBoxes,
+  type Session,
+  startRecovery,
+  startRegistration,
+  startSignIn,
+  type UnlockMethod,
+} from '../../shared/wire/accounts.ts'
+import type { Api } from '../app/api.ts'
+import { prepareGroup } from '../groups/group-keys.ts'
+import type { OpenedInvite } from '../groups/invites.ts'
+import { sealGroupName } from '../groups/profile.ts'
+import type { Crypto } from '../workers/crypto.ts'
+import type { Slot } from '../workers/opaque.ts'
+import { encodeItem, groupItem, groupItemName, identityItem, settingsItem } from './items.ts'
+import { actorFrom, firstStatement, nextStatement, type Secrets, secretsFrom } from './secrets.ts'
+
+/** An account that this device may use from now on. */
+export type Opened = {
+  readonly session: Session
+  readonly secrets: Secrets
+  readonly serverKey: string
+  /** The identity log as the server showed it, verified. */
+  readonly identity: SignedEntry
+}
+
+export type NewAccount = {
+  readonly username: string
+  readonly password: string
+  /** Name of the first circle; only the first account makes one. */
+  readonly circleName: string | null
+  readonly invite: OpenedInvite | null
+}
+
+/** What signing up and in needs. */
+export type AccountPorts = { readonly api: Api; readonly crypto: Crypto }
+
+/** Makes keys, groups and vault here, and the account there, in one request. */
+export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, nowMs: number): Promise<Opened> {
+  const username = parseUsername(wanted.username)
+  const [userId, deviceId] = [newUserId(), newDeviceId()]
+  const [accountKey, recoveryKey] = [newKey(), newKey()]
+  const identityKeys = { seed: newKey(), agreementSeed: newKey() }
+  const secrets = await secretsFrom(crypto, userId, accountKey, identityKeys)
+  const registered = await register({ api, crypto }, username, wanted.password)
+  const [password, recovery] = await Promise.all([
+    crypto.unlockKeys('password', registered.exportKey),
+    crypto.unlockKeys('recovery', recoveryKey),
+  ])
+  const methods = [
+    { method: 'password' as const, publicKey: password.publicKey },
+    { method: 'recovery' as const, publicKey: recovery.publicKey },
+  ]
+  const identity = firstStatement(secrets, username, methods, nowMs)
+  const actor = actorFrom(secrets, identity)
+  const personal = await prepareGroup(crypto, actor, identity, 'personal', nowMs)
+  const groups = [personal]
+  if (wanted.circleName !== null) {
+    const circle = await prepareGroup(crypto, actor, identity, 'circle', nowMs)
+    const { meta } = await epochKeys(circle.key, circle.groupId, 1)
+    const profile = await sealGroupName(circle.state, actor, meta, 1, wanted.circleName)
+    groups.push({ ...circle, group: { ...circle.group, profile } })
+  }
+  const items = new Map([
+    ['identity', encodeItem(identityItem, identityKeys)],
+    ['settings', encodeItem(settingsItem, { serverKey: registered.serverKey, unconfirmedRecovery: recoveryKey })],
+    ...groups.map(({ groupId, item }) => [groupItemName(groupId), encodeItem(groupItem, item)] as const),
+  ])
+  const vault = await crypto.sealVaultWrite({ userId, accountKey }, null, items)
+  const unlock = await Promise.all(
+    methods.map(async ({ method, publicKey }) => ({
+      method,
+      sealed: await crypto.sealAccountKey(publicKey, userId, method, accountKey),
+    })),
+  )
+  const session = await api.call(createAccount, {
+    body: {
+      userId,
+      deviceId,
+      records: { password: registered.record, destruction: null },
+      identity,
+      recoveryKey: await recoveryPublicKey(recoveryKey),
+      unlock,
+      vault: vault.write,
+      groups: groups.map(({ group }) => group),
+      invite: wanted.invite && (await proveInviteForSignup(wanted.invite.ticket, userId)),
+    },
+  })
+  return { session, secrets, serverKey: registered.serverKey, identity }
+}
+
+/**
+ * Signs in: both slots in parallel, and the one that opens is finished (docs/protocol.md §3).
+ * @param pinnedServerKey what this device or the vault knows of the server.
+ * @throws {AppError} `auth/failed`, `auth/server-changed`, `identity/…`, `box/tampered`, `auth/rate-limited`
+ */
+export async function signIn(
+  { api, crypto }: AccountPorts,
+  credentials: { username: string; password: string },
+  device: { deviceId: DeviceId; pinnedServerKey: string | null },
+): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: SignedEntry }> {
+  const username = nameOrFailed(credentials.username)
+  const { password } = credentials
+  const slots: readonly Slot[] = [0, 1]
+  const started = await Promise.all(slots.map(() => crypto.startOpaqueSignIn(password)))
+  const requests = started.map(({ request }) => request)
+  const { signInId, responses } = await api.call(startSignIn, { body: { username, requests } })
+  const finished = await Promise.all(
+    slots.map((slot) => {
+      const state = started[slot]?.state ?? ''
+      return crypto.finishOpaqueSignIn(username, slot, password, { state, response: responses[slot] ?? '' })
+    }),
+  )
+  const slot = finished[0] ? 0 : 1
+  const opened = finished[slot]
+  if (!opened) throw new AppError('auth/failed', 'no slot opens')
+  if (device.pinnedServerKey !== null && opened.serverKey !== device.pinnedServerKey) {
+    throw new AppError('auth/server-changed', 'another server answers at this address')
+  }
+  const { deviceId } = device
+  const session = await api.call(finishSignIn, { body: { signInId, slot, finish: opened.finish, deviceId } })
+  if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
+  const { accountKey, identity } = await openAccount({ api, crypto }, session, 'password', opened.exportKey)
+  return { session, accountKey, serverKey: opened.serverKey, identity }
+}
+
+/** Signs in by the 24 words and sets a new password. @throws {AppError} `recovery/failed`, `identity/…`, `box/tampered` */
+export async function recover(
+  { api, crypto }: AccountPorts,
+  wanted: { username: string; words: string; newPassword: string },
+  deviceId: DeviceId,
+  readIdentityItem: (session: Session, accountKey: Bytes) => Promise<Secrets>,
+): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: SignedEntry }> {
+  const username = nameOrFailed(wanted.username)
+  const recoveryKey = recoveryKeyFrom(wanted.words)
+  const { challengeId, challenge } = await api.call(startRecovery, { body: { username } })
+  const sig = await signRecovery(recoveryKey, challenge)
+  const session = await api.call(finishRecovery, { body: { challengeId, sig, deviceId } })
+  if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
+  const { accountKey, identity } = await openAccount({ api, crypto }, session, 'recovery', recoveryKey)
+  const secrets = await readIdentityItem(session, accountKey)
+  const registered = await register({ api, crypto }, username, wanted.newPassword)
+  const { publicKey } = await crypto.unlockKeys('password', registered.exportKey)
+  const next = nextStatement(secrets, identity, { method: 'password', publicKey }, Date.now())
+  const { userId } = session
+  const box = await crypto.sealAccountKey(publicKey, userId, 'password', accountKey)
+  await api.call(changePassword, {
+    body: {
+      records: { password: registered.record, destruction: null },
+      unlock: [{ method: 'password', sealed: box }],
+      ifIdentityHead: hashEntry(identity),
+      identity: next,
+    },
+  })
+  return { session, accountKey, serverKey: registered.serverKey, identity: next }
+}
+
+/** The identity log, verified; the vault's seed has to be its key. @throws {AppError} `identity/changed`, `log/…` */
+export async function readOwnIdentity(api: Api, userId: UserId): Promise<SignedEntry> {
+  const { entries } = await api.call(readIdentity, { params: { userId } })
+  replayIdentity(entries, undefined, userId)
+  return entries.at(-1) as SignedEntry
+}
+
+/** @throws {AppError} `identity/changed` when the server shows another identity than the vault's. */
+export function checkOwnIdentity(secrets: Secrets, identity: SignedEntry): void {
+  const { identityKey } = verifyStatement(identity)
+  if (!equalBytes(identityKey, publicKeyOf(secrets.identitySeed))) {
+    throw new AppError('identity/changed', 'the server shows another identity than yours')
+  }
+}
+
+/** The words to write down. */
+export const wordsOf = (recoveryKey: Bytes): string[] => recoveryWords(recoveryKey)
+
+async function register({ api, crypto }: AccountPorts, username: string, password: string) {
+  const { state, request } = await crypto.startOpaqueRegistration(password)
+  const { responses } = await api.call(startRegistration, { body: { username, requests: [request] } })
+  return crypto.finishOpaqueRegistration(username, 0, password, { state, response: responses[0] ?? '' })
+}
+
+async function openAccount(
+  { api, crypto }: AccountPorts,
+  session: Session,
+  method: UnlockMethod,
+  secret: Bytes,
+): Promise<{ accountKey: Bytes; identity: SignedEntry }> {
+  const { userId } = session
+  const { entries } = await api.call(readIdentity, { params: { userId } })
+  const identity = replayIdentity(entries, undefined, userId)
+  const { boxes } = await api.call(readUnlockBoxes)
+  checkUnlockMethods(
+    identity,
+    boxes.map((box) => box.method),
+  )
+  const keys = await crypto.unlockKeys(method, secret)
+  const listed = identity.unlockMethods.find((known) => known.method === method)
+  if (!listed || !equalBytes(listed.publicKey, keys.publicKey)) {
+    throw new AppError('identity/foreign-method', 'the identity lists another key for this way to unlock')
+  }
+  const box = boxes.find((known) => known.method === method)
+  if (!box) throw new AppError('box/tampered', 'the server shows no sealed account key')
+  const accountKey = await crypto.openAccountKey(keys, userId, method, box.sealed)
+  return { accountKey, identity: entries.at(-1) as SignedEntry }
+}
+
+/** A name that no account can have fails as any wrong one does. */
+function nameOrFailed(typed: string): string {
+  try {
+    return parseUsername(typed)
+  } catch (cause) {
+    throw new AppError('auth/failed', 'not a user name', { cause })
+  }
+}
