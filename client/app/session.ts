@@ -154,6 +154,29 @@ export class Session {
     return state.unlocked
   }
 
+  /** The recovery key, until the person has said that it is written down. */
+  get unconfirmedRecovery(): Bytes | null {
+    const { vault } = this.requireUnlocked()
+    return vault.read(settingsItem, 'settings')?.unconfirmedRecovery ?? null
+  }
+
+  get needsRecoveryConfirmed(): boolean {
+    return this.state.value.kind === 'unlocked' && this.unconfirmedRecovery !== null
+  }
+
+  /** From now on the recovery key exists on paper alone. */
+  async confirmRecovery(): Promise<void> {
+    const state = this.state.value
+    const { vault } = this.requireUnlocked()
+    await vault.update((now) => {
+      const settings = now.read(settingsItem, 'settings')
+      if (!settings) return new Map()
+      return new Map([['settings', encodeItem(settingsItem, { ...settings, unconfirmedRecovery: null })]])
+    })
+    // The same state anew, so that the screens look again.
+    if (state.kind === 'unlocked') this.state.value = { ...state }
+  }
+
   /** Fetches vault and groups anew; faults are kept for the screen, never hidden. */
   async catchUp(): Promise<void> {
     const state = this.state.value
@@ -233,9 +256,4 @@ export class Session {
     const state = this.state.value
     if (state.kind === 'unlocked' && state.online) this.state.value = { ...state, online: false }
   }
-}
-
-/** Settings that were not there before read as nothing pinned. */
-export function encodeSettings(settings: import('zod/mini').output<typeof settingsItem>): Bytes {
-  return encodeItem(settingsItem, settings)
 }

@@ -1,0 +1,39 @@
+import type { Socket } from 'socket.io-client'
+import * as z from 'zod/mini'
+import { type ServerEvents, SOCKET_PATH, serverEvents } from '../../shared/wire/events.ts'
+import { Signal } from './signal.ts'
+
+type Name = keyof ServerEvents
+
+/** What the server tells in passing. Everything can also be fetched: after a gap, `connected` says to catch up. */
+export class Events {
+  readonly connected = new Signal(false)
+  readonly #listeners = new Map<Name, Set<(payload: never) => void>>()
+  #socket: Socket | undefined
+
+  async connect(): Promise<void> {
+    if (this.#socket) return
+    const { io } = await import('socket.io-client')
+    const socket = io({ path: SOCKET_PATH, transports: ['websocket'], withCredentials: true })
+    this.#socket = socket
+    socket.on('connect', () => {
+      this.connected.value = true
+    })
+    socket.on('disconnect', () => {
+      this.connected.value = false
+    })
+    for (const name of Object.keys(serverEvents) as Name[]) {
+      socket.on(name, (payload: unknown) => {
+        const parsed = z.safeParse(serverEvents[name], payload)
+        if (parsed.success) for (const listener of this.#listeners.get(name) ?? []) listener(parsed.data as never)
+      })
+    }
+  }
+
+  /** @returns the end of it. */
+  on<N extends Name>(name: N, listener: ServerEvents[N]): () => void {
+    const listeners = this.#listeners.get(name) ?? new Set()
+    this.#listeners.set(name, listeners.add(listener))
+    return () => listeners.delete(listener)
+  }
+}

@@ -1,0 +1,284 @@
+import { ContextProvider } from '@lit/context'
+import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
+import { type IconName, icon } from '../elements/icon.ts'
+import { controls } from '../styles/controls.ts'
+import { startIdleLock } from './idle.ts'
+import { sentenceFor } from './messages.ts'
+import { type Services, servicesContext } from './services.ts'
+import { Watch } from './signal.ts'
+import './toast-stack.ts'
+
+type Screen = { readonly load: () => Promise<unknown>; readonly render: () => TemplateResult; readonly nav?: boolean }
+
+const TABS: readonly { path: string; label: string; icon: IconName }[] = [
+  { path: '/', label: 'Library', icon: 'library' },
+  { path: '/activity', label: 'Activity', icon: 'activity' },
+  { path: '/circle', label: 'Circle', icon: 'circle' },
+  { path: '/settings', label: 'Settings', icon: 'settings' },
+]
+
+const SCREENS: Readonly<Record<string, Screen>> = {
+  '/': {
+    load: () => import('../library/library-screen.ts'),
+    render: () => html`<library-screen></library-screen>`,
+    nav: true,
+  },
+  '/activity': {
+    load: () => import('../activity/activity-screen.ts'),
+    render: () => html`<activity-screen></activity-screen>`,
+    nav: true,
+  },
+  '/circle': {
+    load: () => import('../groups/circle-screen.ts'),
+    render: () => html`<circle-screen></circle-screen>`,
+    nav: true,
+  },
+  '/settings': {
+    load: () => import('../settings/settings-screen.ts'),
+    render: () => html`<settings-screen></settings-screen>`,
+    nav: true,
+  },
+}
+const WELCOME: Screen = {
+  load: () => import('../vault/welcome-screen.ts'),
+  render: () => html`<welcome-screen></welcome-screen>`,
+}
+const LOCKED: Screen = {
+  load: () => import('../vault/locked-screen.ts'),
+  render: () => html`<locked-screen></locked-screen>`,
+}
+const RECOVERY: Screen = {
+  load: () => import('../vault/recovery-screen.ts'),
+  render: () => html`<recovery-screen></recovery-screen>`,
+}
+const JOIN: Screen = { load: () => import('../groups/join-screen.ts'), render: () => html`<join-screen></join-screen>` }
+const VIEWER: Screen = {
+  load: () => import('../viewer/viewer-screen.ts'),
+  render: () => html`<viewer-screen .mediaId=${location.pathname.slice('/item/'.length)}></viewer-screen>`,
+}
+const LOST: Screen = {
+  load: async () => undefined,
+  render: () =>
+    html`<main class="page"><h1>There is nothing here</h1><p class="soft">The address may be mistyped.</p><p><a class="button primary" href="/">To the library</a></p></main>`,
+}
+
+/** The frame: chooses the screen by session and address, and holds the tabs. */
+export class KithApp extends LitElement {
+  static override properties = { services: { attribute: false }, ready: { state: true }, broken: { state: true } }
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+        min-height: 100dvh;
+      }
+      .frame {
+        min-height: 100dvh;
+        padding: var(--safe-top) var(--safe-right) 0 var(--safe-left);
+      }
+      .frame.with-nav {
+        padding-bottom: calc(var(--nav-height) + var(--safe-bottom) + 8px);
+      }
+      nav {
+        position: fixed;
+        inset: auto 0 0;
+        z-index: 10;
+        display: flex;
+        padding: 0 var(--safe-right) var(--safe-bottom) var(--safe-left);
+        border-top: 1px solid var(--line);
+        background: color-mix(in srgb, var(--raised) 94%, transparent);
+        backdrop-filter: blur(16px);
+      }
+      nav a {
+        flex: 1;
+        display: grid;
+        place-items: center;
+        align-content: center;
+        gap: 2px;
+        height: var(--nav-height);
+        color: var(--ink-soft);
+        font-size: 0.75rem;
+        font-weight: 600;
+        text-decoration: none;
+      }
+      nav a[aria-current] {
+        color: var(--accent);
+      }
+      .banner {
+        padding: 0.5rem 1rem;
+        background: var(--accent-soft);
+        font-size: 0.9375rem;
+        text-align: center;
+      }
+      .banner.bad {
+        background: var(--bad-soft);
+        color: var(--bad);
+      }
+      .banner button {
+        min-height: 36px;
+        margin-left: 0.75rem;
+      }
+      .splash {
+        display: grid;
+        place-items: center;
+        min-height: 100dvh;
+      }
+      .splash img {
+        width: 88px;
+        border-radius: 22px;
+      }
+      .skip {
+        position: fixed;
+        left: 8px;
+        top: -80px;
+        z-index: 20;
+      }
+      .skip:focus {
+        top: 8px;
+      }
+      @media (min-width: 900px) {
+        nav {
+          inset: 0 auto 0 0;
+          flex-direction: column;
+          justify-content: center;
+          width: var(--rail-width);
+          border-top: 0;
+          border-right: 1px solid var(--line);
+        }
+        nav a {
+          flex: none;
+          height: 84px;
+        }
+        .frame.with-nav {
+          padding-left: var(--rail-width);
+          padding-bottom: 0;
+        }
+      }
+    `,
+  ]
+  declare services: Services | undefined
+  declare ready: Screen | undefined
+  declare broken: string | null
+  readonly #provider = new ContextProvider(this, { context: servicesContext })
+  #wanted: Screen | undefined
+
+  constructor() {
+    super()
+    this.broken = null
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('services') && this.services) this.#start(this.services)
+    this.#choose()
+  }
+
+  #start(services: Services): void {
+    this.#provider.setValue(services)
+    const { session, router, events, mediaWorker, busy } = services
+    new Watch(this, session.state, session.fault, router.path, mediaWorker.updateWaits, busy.reasons)
+    startIdleLock(services)
+    session.state.watch((state) => {
+      if (state.kind === 'unlocked' && state.online) void events.connect()
+    })
+    events.connected.watch((isConnected) => {
+      if (isConnected) void session.catchUp()
+    })
+    events.on('group', ({ groupId }) => {
+      const state = session.state.value
+      if (state.kind === 'unlocked') void state.unlocked.groups.refreshOne(groupId)
+    })
+    events.on('revoked', () => void session.lock())
+    window.addEventListener('online', () => void session.catchUp())
+    session.start().catch((error: unknown) => {
+      this.broken = sentenceFor(error)
+    })
+  }
+
+  #choose(): void {
+    const screen = this.#screen()
+    if (screen === this.#wanted) return
+    this.#wanted = screen
+    if (!screen) {
+      this.ready = undefined
+      return
+    }
+    screen.load().then(
+      () => {
+        if (this.#wanted === screen) this.ready = screen
+      },
+      () => {
+        this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
+      },
+    )
+  }
+
+  #screen(): Screen | undefined {
+    const { session, router } = this.services as Services
+    const path = router.path.value
+    switch (session.state.value.kind) {
+      case 'starting':
+        return undefined
+      case 'signed-out':
+        return path === '/join' ? JOIN : WELCOME
+      case 'locked':
+        return LOCKED
+      case 'unlocked':
+        if (session.needsRecoveryConfirmed) return RECOVERY
+        if (path === '/join') return JOIN
+        if (path.startsWith('/item/')) return VIEWER
+        return SCREENS[path] ?? LOST
+    }
+  }
+
+  override render() {
+    if (this.broken) {
+      return html`<main class="page"><h1>Kith cannot start</h1><p class="error" role="alert">${this.broken}</p>
+        <p><button class="primary" @click=${() => location.reload()}>Reload</button></p></main>`
+    }
+    const screen = this.ready
+    if (!screen || !this.services) return html`<div class="splash"><img src="/icon.svg" alt="Kith is starting" /></div>`
+    return html`
+      ${screen.nav ? html`<a class="button skip" href="#main">Skip to content</a>` : nothing}
+      <div class="frame ${screen.nav ? 'with-nav' : ''}" id="main">
+        ${this.#banners()} ${screen.render()}
+      </div>
+      ${screen.nav ? this.#nav(this.services) : nothing}
+      <toast-stack></toast-stack>
+    `
+  }
+
+  #banners() {
+    const { session, mediaWorker, busy } = this.services as Services
+    const state = session.state.value
+    const fault = session.fault.value
+    return html`
+      ${fault ? html`<p class="banner bad" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>` : nothing}
+      ${
+        state.kind === 'unlocked' && !state.online && !fault
+          ? html`<p class="banner" role="status">Not connected. You see what this device has kept.</p>`
+          : nothing
+      }
+      ${
+        mediaWorker.updateWaits.value && !busy.isBusy
+          ? html`<p class="banner" role="status">A new version is ready.<button @click=${() => mediaWorker.update()}>Update</button></p>`
+          : nothing
+      }
+    `
+  }
+
+  #nav({ router }: Services) {
+    return html`<nav aria-label="Main">
+      ${TABS.map(
+        ({ path, label, icon: name }) =>
+          html`<a href=${path} aria-current=${router.path.value === path ? 'page' : nothing}>${icon(name)}<span>${label}</span></a>`,
+      )}
+    </nav>`
+  }
+}
+customElements.define('kith-app', KithApp)
+
+declare global {
+  interface HTMLElementTagNameMap {
+    'kith-app': KithApp
+  }
+}

@@ -1,0 +1,34 @@
+import { Signal } from './signal.ts'
+
+/** Where the person is: the path alone. Links inside the page change it without a load. */
+export class Router {
+  readonly path = new Signal(location.pathname)
+
+  constructor() {
+    window.addEventListener('popstate', () => {
+      this.path.value = location.pathname
+    })
+    document.addEventListener('click', (event) => this.#follow(event))
+  }
+
+  go(path: string, options: { replace?: boolean } = {}): void {
+    if (options.replace) history.replaceState(null, '', path)
+    else history.pushState(null, '', path)
+    this.path.value = new URL(path, location.origin).pathname
+    window.scrollTo(0, 0)
+  }
+
+  /** Back to where one came from, or to `fallback` when the page was opened here. */
+  back(fallback: string): void {
+    if (history.length > 1 && document.referrer === '' && window.navigation?.canGoBack !== false) history.back()
+    else this.go(fallback, { replace: true })
+  }
+
+  #follow(event: MouseEvent): void {
+    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return
+    const link = event.composedPath().find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement)
+    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return
+    event.preventDefault()
+    this.go(link.pathname)
+  }
+}

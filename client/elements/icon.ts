@@ -1,0 +1,48 @@
+import { html, svg, type TemplateResult } from 'lit'
+
+/** Outline icons on a 24 px grid. They decorate: the control that holds one has the name. */
+const PATHS = {
+  library: 'M4 5h7v7H4zM13 5h7v4h-7zM13 11h7v8h-7zM4 14h7v5H4z',
+  activity: 'M3 12h4l3-8 4 16 3-8h4',
+  circle:
+    'M9 11a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7zM2.500 20a6.500 6.500 0 0 1 13 0M16 4.300a3.500 3.500 0 0 1 0 6.400M18.500 14.500a6.500 6.500 0 0 1 3 5.500',
+  settings:
+    'M12 15.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7zM12 2.500v3M12 18.500v3M2.500 12h3M18.500 12h3M5.300 5.300l2.100 2.100M16.600 16.600l2.100 2.100M18.700 5.300l-2.100 2.100M7.400 16.600l-2.100 2.100',
+  upload: 'M12 16V4M6.500 9.500 12 4l5.500 5.500M4 16v4h16v-4',
+  lock: 'M6 11h12v9H6zM8.500 11V8a3.500 3.500 0 0 1 7 0v3',
+  close: 'M6 6l12 12M18 6 6 18',
+  back: 'M15 5l-7 7 7 7',
+  next: 'M9 5l7 7-7 7',
+  more: 'M5 12h.01M12 12h.01M19 12h.01',
+  copy: 'M9 9h11v11H9zM5 15H4V4h11v1',
+  share: 'M12 15V3M8 7l4-4 4 4M5 12v8h14v-8',
+  trash: 'M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13',
+  worker: 'M4 6h16v10H4zM9 20h6M12 16v4M8 11l2 2 5-4',
+  eye: 'M2 12s3.600-7 10-7 10 7 10 7-3.600 7-10 7S2 12 2 12zM12 15a3 3 0 1 0 0-6 3 3 0 0 0 0 6z',
+  play: 'M8 5v14l11-7z',
+  warning: 'M12 3 2 20h20zM12 10v4M12 17h.01',
+  download: 'M12 4v12M6.500 10.500 12 16l5.500-5.500M4 20h16',
+  edit: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4',
+  retry: 'M4 12a8 8 0 1 0 2.500-5.800M4 4v4h4',
+  info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5M12 8h.01',
+  file: 'M6 3h8l4 4v14H6zM14 3v4h4',
+} as const
+export type IconName = keyof typeof PATHS
+
+export function icon(name: IconName, sizePx = 24): TemplateResult {
+  const path = svg`<path d=${PATHS[name]} />`
+  return html`<svg
+    width=${sizePx}
+    height=${sizePx}
+    viewBox="0 0 24 24"
+    fill="none"
+    stroke="currentColor"
+    stroke-width="1.8"
+    stroke-linecap="round"
+    stroke-linejoin="round"
+    aria-hidden="true"
+    focusable="false"
+  >
+    ${path}
+  </svg>`
+}

@@ -1,0 +1,116 @@
+import { html, nothing } from 'lit'
+import { type InviteTicket, parseInviteFragment } from '../../shared/crypto/invite.ts'
+import { KithElement } from '../app/element.ts'
+import { sentenceFor } from '../app/messages.ts'
+import type { PasswordField } from '../elements/password-field.ts'
+import { controls } from '../styles/controls.ts'
+import { welcome } from '../styles/welcome.ts'
+import { checkNewPassword } from '../vault/welcome-screen.ts'
+import { type OpenedInvite, readInvite, ticketFromPassphrase } from './invites.ts'
+import '../elements/password-field.ts'
+
+/** Somebody holds an invite: shows where it leads, then makes an account or joins with the one that is open. */
+export class JoinScreen extends KithElement {
+  static override properties = { invite: { state: true }, reading: { state: true }, refused: { state: true } }
+  static override styles = [controls, welcome]
+  declare invite: OpenedInvite | null
+  declare reading: boolean
+  declare refused: string | null
+
+  constructor() {
+    super()
+    this.invite = null
+    this.reading = false
+    this.refused = null
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    const { hash } = location
+    // The secret leaves the address bar, and with it history and shared screens, before anything else.
+    if (hash !== '') history.replaceState(null, '', '/join')
+    if (hash.length > 1) void this.#read(async () => parseInviteFragment(hash))
+  }
+
+  async #read(ticket: () => Promise<InviteTicket>): Promise<void> {
+    this.reading = true
+    this.refused = null
+    try {
+      this.invite = await readInvite(this.services.api, await ticket())
+    } catch (error) {
+      this.refused = sentenceFor(error)
+    }
+    this.reading = false
+  }
+
+  override render() {
+    return html`<main>
+      <img src="/icon.svg" alt="" width="72" height="72" />
+      ${this.invite ? this.#open(this.invite) : this.reading ? html`<p role="status">Opening the invite…</p><div class="skeleton" style="height: 240px"></div>` : this.#ask()}
+    </main>`
+  }
+
+  #ask() {
+    return html`<h1>Join a circle</h1>
+      <form @submit=${this.#submitWords}>
+        <p class="soft">Open the link that you were sent, or type the eight words of your invite.</p>
+        ${this.refused ? html`<p class="error" role="alert">${this.refused}</p>` : nothing}
+        <div>
+          <label for="passphrase">Invite, eight words</label>
+          <input id="passphrase" name="passphrase" autocomplete="off" autocapitalize="none" spellcheck="false" required />
+        </div>
+        <button class="primary wide">Open the invite</button>
+      </form>
+      <p class="others"><a href="/">I have an account</a></p>`
+  }
+
+  #open({ name, state }: OpenedInvite) {
+    const people = [...state.members.values()].map(({ username }) => username)
+    const isIn = this.services.session.state.value.kind === 'unlocked'
+    return html`<h1>Join ${name ?? 'a circle'}</h1>
+      <p class="soft">With ${new Intl.ListFormat('en').format(people)}. What is shared here is sealed on your device; the server never sees it.</p>
+      ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+      ${isIn ? html`<button class="primary wide" ?disabled=${this.working} @click=${this.#joinAsMyself}>Join</button>` : this.#newAccount()}`
+  }
+
+  #newAccount() {
+    return html`<form @submit=${this.#submitAccount}>
+        <div>
+          <label for="username">Your name</label>
+          <input id="username" name="username" autocomplete="username" autocapitalize="none" spellcheck="false" required maxlength="64" aria-describedby="username-hint" />
+          <p class="hint" id="username-hint">3 to 32 of a–z, 0–9, dot, dash, underscore. Members see it.</p>
+        </div>
+        <password-field label="Password" kind="new"></password-field>
+        <button class="primary wide" ?disabled=${this.working}>${this.working ? 'Making your keys…' : 'Join'}</button>
+      </form>
+      <p class="others small soft">You have an account already? Sign in first, then open the link again.</p>`
+  }
+
+  #submitWords = (event: SubmitEvent): void => {
+    event.preventDefault()
+    const words = String(new FormData(event.target as HTMLFormElement).get('passphrase'))
+    void this.#read(() => ticketFromPassphrase(this.services.api, this.services.crypto, words))
+  }
+
+  #submitAccount = (event: SubmitEvent): void => {
+    event.preventDefault()
+    const username = String(new FormData(event.target as HTMLFormElement).get('username'))
+    const field = this.renderRoot.querySelector('password-field') as PasswordField
+    const { invite } = this
+    void this.attempt(async () => {
+      if (!invite || !checkNewPassword(this, field)) return
+      await this.services.session.signUp({ username, password: field.value, circleName: null, invite })
+      this.services.router.go('/', { replace: true })
+    })
+  }
+
+  #joinAsMyself = (): void => {
+    const { invite } = this
+    void this.attempt(async () => {
+      if (!invite) return
+      await this.services.session.join(invite)
+      this.services.router.go('/', { replace: true })
+    })
+  }
+}
+customElements.define('join-screen', JoinScreen)
