@@ -4,7 +4,10 @@ import { randomBytes } from './random.ts'
 const NONCE_BYTES = 12
 
 /** A non-extractable AES-256-GCM key. */
-export async function importAesKey(raw: Bytes, usages: ('encrypt' | 'decrypt')[] = ['encrypt', 'decrypt']): Promise<CryptoKey> {
+export async function importAesKey(
+  raw: Bytes,
+  usages: ('encrypt' | 'decrypt')[] = ['encrypt', 'decrypt'],
+): Promise<CryptoKey> {
   return crypto.subtle.importKey('raw', raw, 'AES-GCM', false, usages)
 }
 
