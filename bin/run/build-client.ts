@@ -11,7 +11,11 @@ export function buildClient(say: (line: string) => void): void {
   const hash = hashSources()
   if (existsSync(`${OUT}/index.html`) && existsSync(STAMP) && readFileSync(STAMP, 'utf8') === hash) return
   say('Building the app, once for every new version …')
-  const { status, stdout, stderr } = spawnSync('vite', ['build', '--logLevel=warn'], { encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    ['node_modules/vite/bin/vite.js', 'build', '--logLevel=warn'],
+    { encoding: 'utf8' },
+  )
   if (status !== 0) throw new Error(`The app could not be built:\n${stdout}${stderr}`)
   writeFileSync(STAMP, hash)
 }
