@@ -18,12 +18,12 @@ let isStopping = false
 async function main(): Promise<number> {
   const config = readConfig(process.env)
   buildClient(say)
-  const server = launch('server', ['server/main.ts'], {})
+  // Its own word about the address is said below, for people.
+  const server = launch('server', 'server/main.ts', {}, (line) => /^Kith listens on /.test(line) || complain(line))
   const url = (await server.said(/\bhttps?:\/\/[^\s,"]+/, LISTEN_MS))?.[0]
   if (!url) return server.stop()
   say(`Kith   ${config.origin ?? url}`)
   say(`Data   ${config.folders.data}`)
-  say('Ctrl-C ends it.')
   const worker = tendWorker(url, join(config.folders.secrets, 'worker-token'))
   const code = await Promise.race([server.ended, worker])
   return isStopping ? 0 : code
@@ -33,12 +33,13 @@ async function main(): Promise<number> {
 async function tendWorker(url: string, tokenFile: string): Promise<number> {
   let waitMs = 1000
   for (let isFirst = true; !isStopping; isFirst = false) {
-    const worker = launch('worker', ['worker/main.ts'], {
+    const env = {
       KITH_SERVER: process.env.KITH_SERVER || url,
       KITH_WORKER_TOKEN_FILE: process.env.KITH_WORKER_TOKEN_FILE || tokenFile,
-    })
+    }
+    const worker = launch('worker', 'worker/main.ts', env, complain)
     const fingerprint = (await worker.said(FINGERPRINT, FINGERPRINT_MS))?.[0]
-    if (isFirst && fingerprint) say(`Worker ${fingerprint}`)
+    if (isFirst && fingerprint) say(`Worker ${fingerprint}\nCtrl-C ends it.`)
     const startedMs = Date.now()
     const code = await worker.ended
     if (isStopping) break
@@ -50,13 +51,8 @@ async function tendWorker(url: string, tokenFile: string): Promise<number> {
   return 0
 }
 
-function launch(name: string, args: string[], env: Record<string, string>): Program {
-  const program = new Program(
-    name,
-    ['--disable-warning=ExperimentalWarning', ...args],
-    { ...process.env, ...env },
-    complain,
-  )
+function launch(name: string, entry: string, env: Record<string, string>, onLine: (line: string) => void): Program {
+  const program = new Program(name, entry, { ...process.env, ...env }, onLine)
   running.add(program)
   program.ended.then(() => running.delete(program))
   return program

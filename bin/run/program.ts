@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { describeLine } from './describe-line.ts'
 
 const STOP_MS = 20_000
+const FLAGS = ['--disable-warning=ExperimentalWarning', '--import', './bin/run/end-with-parent.ts']
 
 /** A program of Kith that this process looks after. */
 export class Program {
@@ -14,9 +15,9 @@ export class Program {
   #isOver = false
 
   /** @param onLine gets every line that is for people. */
-  constructor(name: string, args: string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void) {
+  constructor(name: string, entry: string, env: NodeJS.ProcessEnv, onLine: (line: string) => void) {
     this.name = name
-    this.#child = spawn(process.execPath, ['--import', './bin/run/end-with-parent.ts', ...args], {
+    this.#child = spawn(process.execPath, [...FLAGS, entry], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C reaches every process of the terminal's group: in a group of its own, the worker can hand its job back
