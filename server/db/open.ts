@@ -18,6 +18,8 @@ export async function openDatabase(file: string): Promise<Knex> {
     useNullAsDefault: true,
     pool: { min: 1, max: 1, afterCreate: prepare },
     acquireConnectionTimeout: 60_000,
+    // What knex would print is thrown too, and then said in a sentence.
+    log: { error: () => undefined },
   })
   try {
     await checkDatabase(db, file)
