@@ -19,7 +19,7 @@ export async function openDatabase(file: string): Promise<Knex> {
     pool: { min: 1, max: 1, afterCreate: prepare },
     acquireConnectionTimeout: 60_000,
     // What knex would print is thrown too, and then said in a sentence.
-    log: { error: () => undefined },
+    log: { warn: () => undefined, error: () => undefined },
   })
   try {
     await checkDatabase(db, file)
