@@ -1,4 +1,6 @@
 import { createContext } from '@lit/context'
+import { Items } from '../media/items.ts'
+import { Uploads } from '../upload/uploads.ts'
 import { type Crypto, startCrypto } from '../workers/crypto.ts'
 import { Api } from './api.ts'
 import { Busy } from './busy.ts'
@@ -18,6 +20,8 @@ export type Services = {
   readonly busy: Busy
   readonly router: Router
   readonly mediaWorker: MediaWorker
+  readonly items: Items
+  readonly uploads: Uploads
 }
 
 export const servicesContext = createContext<Services>(Symbol('kith services'))
@@ -25,14 +29,18 @@ export const servicesContext = createContext<Services>(Symbol('kith services'))
 export function createServices(mediaWorker: MediaWorker): Services {
   const api = new Api()
   const crypto = startCrypto()
+  const session = new Session(api, crypto)
+  const busy = new Busy()
   return {
     api,
     crypto,
-    session: new Session(api, crypto),
+    session,
     events: new Events(),
     toasts: new Toasts(),
-    busy: new Busy(),
+    busy,
     router: new Router(),
     mediaWorker,
+    items: new Items({ api, session }),
+    uploads: new Uploads(session, busy),
   }
 }

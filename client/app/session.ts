@@ -5,6 +5,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { readSession, type Session as ServerSession, signOut } from '../../shared/wire/accounts.ts'
 import type { GroupsContext } from '../groups/groups.ts'
+import { keepUploadsKey } from '../upload/record.ts'
 import type { Opened } from '../vault/account.ts'
 import {
   forgetAccountKey,
@@ -229,6 +230,7 @@ export class Session {
     const context: GroupsContext = { api, crypto, vault, secrets, actor: () => actor }
     const groups = new Groups(context)
     await groups.openKept()
+    await keepUploadsKey(accountKey)
     this.state.value = { kind: 'unlocked', unlocked: { account, vault, groups }, online: navigator.onLine }
     await this.#checkIdentity(context, (head) => {
       actor.head = head

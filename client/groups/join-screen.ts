@@ -46,7 +46,7 @@ export class JoinScreen extends KithElement {
   override render() {
     return html`<main>
       <img src="/icon.svg" alt="" width="72" height="72" />
-      ${this.invite ? this.#open(this.invite) : this.reading ? html`<p role="status">Opening the invite…</p><div class="skeleton" style="height: 240px"></div>` : this.#ask()}
+      ${this.invite ? this.#open(this.invite) : this.reading ? html`<p role="status">Opening the invite…</p><div class="skeleton tall"></div>` : this.#ask()}
     </main>`
   }
 

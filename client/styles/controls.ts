@@ -203,6 +203,9 @@ export const controls = css`
     background: var(--sunken);
     animation: breathe 1.4s ease-in-out infinite alternate;
   }
+  .skeleton.tall {
+    height: 280px;
+  }
   @keyframes breathe {
     to {
       opacity: 0.5;

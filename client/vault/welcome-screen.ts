@@ -44,7 +44,7 @@ export class WelcomeScreen extends KithElement {
   override render() {
     return html`<main>
       <img src="/icon.svg" alt="" width="72" height="72" />
-      ${this.unreachable ? this.#unreachable(this.unreachable) : this.instance ? this.#form() : html`<div class="skeleton" style="height: 320px"></div>`}
+      ${this.unreachable ? this.#unreachable(this.unreachable) : this.instance ? this.#form() : html`<div class="skeleton tall"></div>`}
     </main>`
   }
 

@@ -1,4 +1,4 @@
-import { parseMediaId } from '../../shared/format/ids.ts'
+import { parseMediaId } from '../../../shared/format/ids.ts'
 import { isQuotaError, noRoom, type Spool } from './spool.ts'
 
 const FOLDER = 'spool'

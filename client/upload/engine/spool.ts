@@ -1,6 +1,6 @@
-import { AppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
-import type { MediaId } from '../../shared/format/ids.ts'
+import { AppError } from '../../../shared/errors.ts'
+import type { Bytes } from '../../../shared/format/bytes.ts'
+import type { MediaId } from '../../../shared/format/ids.ts'
 
 /**
  * Where sealed pieces wait until the server has acknowledged them. Only ciphertext goes in.

@@ -1,4 +1,4 @@
-import { HEADER_BYTES, type Layout, sealedSize, TAG_BYTES } from '../../shared/format/layout.ts'
+import { HEADER_BYTES, type Layout, sealedSize, TAG_BYTES } from '../../../shared/format/layout.ts'
 
 /** Chunks in one spooled piece: 4 MiB of plaintext at 256 KiB chunks. */
 export const CHUNKS_PER_PIECE = 16

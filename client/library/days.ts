@@ -1,0 +1,43 @@
+const DAY_MS = 86_400_000
+
+/** Heading of a day as people say it: today, yesterday, then the date. */
+export function dayLabel(timeMs: number, nowMs: number): string {
+  const start = (ms: number) => new Date(ms).setHours(0, 0, 0, 0)
+  const days = Math.round((start(nowMs) - start(timeMs)) / DAY_MS)
+  if (days === 0) return 'Today'
+  if (days === 1) return 'Yesterday'
+  const sameYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear()
+  return new Date(timeMs).toLocaleDateString('en', {
+    weekday: 'long',
+    day: 'numeric',
+    month: 'long',
+    ...(sameYear ? {} : { year: 'numeric' }),
+  })
+}
+
+/** `1:05`, `1:02:03` */
+export function durationLabel(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1000)
+  const [h, m, s] = [Math.floor(seconds / 3600), Math.floor((seconds % 3600) / 60), seconds % 60]
+  const tail = String(s).padStart(2, '0')
+  return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`
+}
+
+/** `950 B`, `1.2 MB` */
+export function sizeLabel(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let value = bytes
+  let unit = 0
+  while (value >= 1000 && unit < units.length - 1) {
+    value /= 1000
+    unit++
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`
+}
+
+/** `12 s`, `3 min`, `2 h` */
+export function timeLeftLabel(ms: number): string {
+  if (ms < 60_000) return `${Math.max(1, Math.ceil(ms / 1000))} s`
+  if (ms < 3_600_000) return `${Math.ceil(ms / 60_000)} min`
+  return `${Math.ceil(ms / 3_600_000)} h`
+}

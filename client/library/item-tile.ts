@@ -1,0 +1,119 @@
+import { css, html, nothing } from 'lit'
+import { styleMap } from 'lit/directives/style-map.js'
+import { thumbHashToDataURL } from 'thumbhash'
+import { fromBase64Url } from '../../shared/format/base64url.ts'
+import { mediaUrl } from '../../shared/wire/page-sw.ts'
+import { KithElement } from '../app/element.ts'
+import { sentenceFor } from '../app/messages.ts'
+import { icon } from '../elements/icon.ts'
+import type { Item } from '../media/items.ts'
+import { controls } from '../styles/controls.ts'
+import { durationLabel } from './days.ts'
+
+/** One item of the grid: its picture, how long it is, and what is being done with it. */
+export class ItemTile extends KithElement {
+  static override properties = { item: { attribute: false } }
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+      }
+      a {
+        position: relative;
+        display: block;
+        aspect-ratio: 1;
+        overflow: hidden;
+        border-radius: 4px;
+        background: var(--sunken) center / cover;
+        color: #fff;
+        text-decoration: none;
+      }
+      a:focus-visible {
+        outline-offset: -3px;
+      }
+      img {
+        display: block;
+        width: 100%;
+        height: 100%;
+        object-fit: cover;
+      }
+      .name {
+        position: absolute;
+        inset: 0;
+        display: grid;
+        place-items: center;
+        align-content: center;
+        gap: 6px;
+        padding: 8px;
+        color: var(--ink-soft);
+        font-size: 0.8125rem;
+        text-align: center;
+        overflow-wrap: anywhere;
+      }
+      .badge {
+        position: absolute;
+        right: 5px;
+        bottom: 5px;
+        padding: 1px 7px;
+        border-radius: 999px;
+        background: rgb(10 6 20 / 72%);
+        color: #fff;
+        font-size: 0.75rem;
+        font-weight: 650;
+        font-variant-numeric: tabular-nums;
+      }
+      .badge.state {
+        right: auto;
+        left: 5px;
+      }
+    `,
+  ]
+  declare item: Item
+
+  override render() {
+    const { record, card, made, fault } = this.item
+    const title = card?.title ?? 'An item that cannot be opened'
+    const picture = card?.hasThumb ? 'thumb' : made?.poster
+    const hash = card?.thumbhash ?? made?.thumbhash
+    const duration = card?.durationMs ?? made?.durationMs
+    const state = this.#state()
+    return html`<a
+      href="/item/${record.mediaId}"
+      aria-label=${[title, state].filter(Boolean).join(', ')}
+      style=${styleMap(hash ? { backgroundImage: `url(${placeholder(hash)})` } : {})}
+    >
+      ${
+        picture && record.state === 'ready'
+          ? html`<img src=${mediaUrl(record.mediaId, picture)} alt="" loading="lazy" decoding="async" @error=${hide} />`
+          : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
+      }
+      ${state ? html`<span class="badge state">${state}</span>` : nothing}
+      ${duration ? html`<span class="badge">${durationLabel(duration)}</span>` : nothing}
+    </a>`
+  }
+
+  #state(): string {
+    const { record, made } = this.item
+    if (record.state === 'uploading') return 'Uploading'
+    if (made?.status === 'failed') return 'Not processed'
+    const job = record.job
+    if (!job) return ''
+    if (job.state === 'running') return `Converting ${Math.round(job.permille / 10)} %`
+    return job.state === 'waiting_resource' ? 'Waiting' : ''
+  }
+}
+
+/** The blurred shape shows until, and unless, the picture comes. */
+function hide(event: Event): void {
+  ;(event.target as HTMLElement).style.visibility = 'hidden'
+}
+
+function placeholder(thumbhash: string): string {
+  try {
+    return thumbHashToDataURL(fromBase64Url(thumbhash))
+  } catch {
+    return ''
+  }
+}
+customElements.define('item-tile', ItemTile)

@@ -1,0 +1,238 @@
+import { objectId } from '../../../shared/crypto/object-key.ts'
+import type { UploadRow } from '../../../shared/device/db.ts'
+import { openDevice } from '../../../shared/device/db.ts'
+import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
+import type { MediaId } from '../../../shared/format/ids.ts'
+import { layoutFor, sealedSize } from '../../../shared/format/layout.ts'
+import { ORIGINAL, THUMB } from '../../../shared/format/object-name.ts'
+import { createMedia, deleteMedia, finishMedia, readMedia } from '../../../shared/wire/media.ts'
+import { Api } from '../../app/api.ts'
+import type { UploadProgress } from '../messages.ts'
+import {
+  changeUpload,
+  forgetUpload,
+  listUploads,
+  openUpload,
+  readUpload,
+  THUMB_PIECE,
+  type UploadSecret,
+} from '../record.ts'
+import { pieceCount, piecesBefore, piecesOf } from './pieces.ts'
+import { sealAhead } from './seal-ahead.ts'
+import { putObject, type SendPorts, sendByTus } from './send.ts'
+import type { Spool } from './spool.ts'
+
+/** Below this an object goes in one request (architecture: `PUT` up to 32 MiB). */
+const PUT_MAX_BYTES = 32 * 2 ** 20
+/** Sealed and not yet sent, at most: 512 MiB. A closed tab then costs no more than what was not sealed yet. */
+const AHEAD_PIECES = 128
+const RETRY_MS = 5000
+/** Failures that time heals; every other one waits for the person. */
+const PASSING: readonly ErrorCode[] = ['server/unreachable', 'server/unavailable', 'auth/rate-limited', 'storage/full']
+
+/** Takes uploads one after the other through their steps; each step may be repeated after a crash. */
+export class Engine {
+  readonly #api = new Api()
+  readonly #spool: Spool
+  readonly #tell: (progress: UploadProgress) => void
+  readonly #files = new Map<MediaId, Blob>()
+  readonly #running = new Map<MediaId, AbortController>()
+  #working = false
+  #again = false
+
+  constructor(spool: Spool, tell: (progress: UploadProgress) => void) {
+    this.#spool = spool
+    this.#tell = tell
+  }
+
+  /** A file that was picked, for the first time or again. */
+  give(media: MediaId, file: Blob): void {
+    this.#files.set(media, file)
+    void this.work()
+  }
+
+  /** Only the tab that holds the lock works; another takes over when it closes. */
+  async work(): Promise<void> {
+    this.#again = true
+    if (this.#working) return
+    this.#working = true
+    await navigator.locks.request('kith/uploader', async () => {
+      while (this.#again) {
+        this.#again = false
+        await this.#clearStrays()
+        for (const row of await listUploads()) await this.#run(row)
+      }
+    })
+    this.#working = false
+    // What came in between letting go of the lock and here.
+    if (this.#again) void this.work()
+  }
+
+  async cancel(media: MediaId): Promise<void> {
+    this.#running.get(media)?.abort()
+    const row = await readUpload(media)
+    await forgetUpload(media)
+    await this.#spool.clear(media)
+    this.#files.delete(media)
+    if (row && row.step !== 'register') {
+      await this.#api.call(deleteMedia, { params: { mediaId: media } }).catch(() => undefined)
+    }
+    this.#tell({ mediaId: media, phase: 'cancelled', sealedBytes: 0, sentBytes: 0, totalBytes: 0, code: null })
+  }
+
+  async #run(row: UploadRow): Promise<void> {
+    const { mediaId } = row
+    const abort = new AbortController()
+    this.#running.set(mediaId, abort)
+    try {
+      await this.#steps(row, await openUpload(row), abort.signal)
+    } catch (error) {
+      if (abort.signal.aborted || isAppError(error, 'job/cancelled')) return
+      const code = isAppError(error) ? error.code : 'internal'
+      await changeUpload(mediaId, { problem: code })
+      this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
+      if (code === 'upload/source-changed') this.#files.delete(mediaId)
+      if (PASSING.includes(code)) setTimeout(() => void this.work(), RETRY_MS)
+    } finally {
+      this.#running.delete(mediaId)
+    }
+  }
+
+  async #steps(started: UploadRow, secret: UploadSecret, signal: AbortSignal): Promise<void> {
+    const { mediaId } = started
+    let row: UploadRow | null = started
+    if (row.step === 'register') {
+      await this.#register(secret)
+      row = await changeUpload(mediaId, { step: 'thumb', problem: null })
+    }
+    if (row?.step === 'thumb') {
+      const thumb = await (await openDevice()).get('blobs', [mediaId, THUMB_PIECE])
+      const ports = { signal, onSent() {}, onAcknowledged() {}, onUploadUrl() {} }
+      if (thumb) await putObject(mediaId, await objectId(secret.contentKey, THUMB), thumb, ports)
+      row = await changeUpload(mediaId, { step: 'original', problem: null })
+    }
+    if (row?.step === 'original') {
+      if (!(await this.#original(row, secret, signal))) return
+      row = await changeUpload(mediaId, { step: 'finish', problem: null })
+    }
+    if (row?.step === 'finish') {
+      const originalId = await objectId(secret.contentKey, ORIGINAL)
+      await this.#api.call(finishMedia, { params: { mediaId }, body: { originalId } })
+      await forgetUpload(mediaId)
+      await this.#spool.clear(mediaId)
+      this.#files.delete(mediaId)
+      const totalBytes = sealedSize(layoutFor(secret.sizeBytes))
+      this.#tell({ mediaId, phase: 'done', sealedBytes: totalBytes, sentBytes: totalBytes, totalBytes, code: null })
+    }
+  }
+
+  async #register({ media }: UploadSecret): Promise<void> {
+    try {
+      await this.#api.call(createMedia, { body: media })
+    } catch (error) {
+      // Died between the answer and the note of it: then it is there already, and it is ours.
+      const isThere = isAppError(error, 'object/conflict') || isAppError(error, 'log/conflict')
+      if (!isThere) throw error
+      await this.#api.call(readMedia, { params: { mediaId: media.mediaId } })
+    }
+  }
+
+  /** Seals and sends at the same time. @returns `false` when the file has to be picked again. */
+  async #original(row: UploadRow, secret: UploadSecret, outer: AbortSignal): Promise<boolean> {
+    const { mediaId } = row
+    const layout = layoutFor(secret.sizeBytes)
+    const totalBytes = sealedSize(layout)
+    const count = pieceCount(layout)
+    const file = this.#files.get(mediaId)
+    let { spooledPieces: spooled, sentBytes } = row
+    let acknowledged = 0
+    const changed = new EventTarget()
+    const wake = () => changed.dispatchEvent(new Event('change'))
+    const until = async (fits: () => boolean) => {
+      while (!fits()) {
+        stop.signal.throwIfAborted()
+        await new Promise<void>((resolve) => changed.addEventListener('change', () => resolve(), { once: true }))
+      }
+    }
+    const stop = new AbortController()
+    outer.addEventListener('abort', () => stop.abort(new AppError('job/cancelled', 'cancelled')), { once: true })
+    stop.signal.addEventListener('abort', wake)
+    const tell = (phase: 'sealing' | 'sending' | 'needs-file') =>
+      this.#tell({
+        mediaId,
+        phase,
+        sealedBytes: Math.round((totalBytes * spooled) / count),
+        sentBytes,
+        totalBytes,
+        code: null,
+      })
+
+    if (!file && spooled < count) {
+      await changeUpload(mediaId, { problem: 'upload/source-changed' })
+      tell('needs-file')
+      return false
+    }
+    tell('sealing')
+    const sealing = file
+      ? sealAhead(this.#spool, {
+          mediaId,
+          secret,
+          file,
+          spooledPieces: spooled,
+          signal: stop.signal,
+          mayGoOn: (next) => until(() => next - piecesBefore(layout, acknowledged) < AHEAD_PIECES),
+          onPiece: (pieces) => {
+            spooled = pieces
+            tell(sentBytes > 0 ? 'sending' : 'sealing')
+            wake()
+          },
+        })
+      : Promise.resolve()
+    const read = async (start: number, end: number): Promise<Blob> => {
+      const pieces = piecesOf(layout, start, end)
+      await until(() => spooled > (pieces.at(-1)?.index ?? 0))
+      const parts = await Promise.all(
+        pieces.map(async ({ index, from, to }) => {
+          const piece = await this.#spool.read(mediaId, index)
+          if (!piece || piece.size !== to - from) throw new AppError('upload/source-changed', 'a sealed piece is gone')
+          return piece.slice(Math.max(0, start - from), Math.min(to, end) - from)
+        }),
+      )
+      return new Blob(parts)
+    }
+    const ports: SendPorts = {
+      signal: stop.signal,
+      onSent: (bytes) => {
+        sentBytes = bytes
+        tell('sending')
+      },
+      onAcknowledged: (bytes) => {
+        const before = piecesBefore(layout, acknowledged)
+        acknowledged = bytes
+        for (let index = before; index < piecesBefore(layout, bytes); index++) void this.#spool.remove(mediaId, index)
+        void changeUpload(mediaId, { sentBytes: bytes })
+        wake()
+      },
+      onUploadUrl: (uploadUrl) => void changeUpload(mediaId, { uploadUrl }),
+    }
+    const object = await objectId(secret.contentKey, ORIGINAL)
+    const sending =
+      totalBytes <= PUT_MAX_BYTES
+        ? read(0, totalBytes).then((body) => putObject(mediaId, object, body, ports))
+        : sendByTus(mediaId, object, totalBytes, read, row.uploadUrl, ports)
+    try {
+      await Promise.all([sealing, sending])
+    } catch (error) {
+      stop.abort(error)
+      await Promise.allSettled([sealing, sending])
+      throw error
+    }
+    return true
+  }
+
+  /** Pieces that no upload names: of uploads that were cancelled or finished while this program died. */
+  async #clearStrays(): Promise<void> {
+    const known = new Set((await listUploads()).map(({ mediaId }) => mediaId))
+    for (const media of await this.#spool.list()) if (!known.has(media)) await this.#spool.clear(media)
+  }
+}

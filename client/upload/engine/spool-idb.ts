@@ -1,0 +1,25 @@
+import { openDevice } from '../../../shared/device/db.ts'
+import type { MediaId } from '../../../shared/format/ids.ts'
+import { isQuotaError, noRoom, type Spool } from './spool.ts'
+
+/** Spool in IndexedDB, for engines without a private file system. */
+export async function openIdbSpool(): Promise<Spool> {
+  const db = await openDevice()
+  const all = (upload: MediaId) => IDBKeyRange.bound([upload, 0], [upload, Number.MAX_SAFE_INTEGER])
+  return {
+    async write(upload, index, sealed) {
+      try {
+        await db.put('blobs', new Blob([sealed]), [upload, index])
+      } catch (error) {
+        throw isQuotaError(error) ? noRoom(error) : error
+      }
+    },
+    read: async (upload, index) => (await db.get('blobs', [upload, index])) ?? null,
+    remove: (upload, index) => db.delete('blobs', [upload, index]),
+    clear: (upload) => db.delete('blobs', all(upload)),
+    async list() {
+      const keys = await db.getAllKeys('blobs')
+      return [...new Set(keys.map(([upload]) => upload))]
+    },
+  }
+}

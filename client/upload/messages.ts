@@ -1,0 +1,19 @@
+import type { ErrorCode } from '../../shared/errors.ts'
+import type { MediaId } from '../../shared/format/ids.ts'
+
+/** What the upload worker of whichever tab tells all tabs. */
+export type UploadProgress = {
+  readonly mediaId: MediaId
+  readonly phase: 'waiting' | 'sealing' | 'sending' | 'done' | 'cancelled' | 'needs-file' | 'stopped'
+  readonly sealedBytes: number
+  readonly sentBytes: number
+  readonly totalBytes: number
+  /** Why it is stopped. */
+  readonly code: ErrorCode | null
+}
+/** Page → upload worker. */
+export type UploadCommand =
+  | { readonly type: 'work' }
+  | { readonly type: 'file'; readonly mediaId: MediaId; readonly file: Blob }
+  | { readonly type: 'cancel'; readonly mediaId: MediaId }
+export const UPLOADS_CHANNEL = 'kith/uploads'

@@ -1,0 +1,225 @@
+import { sealDocument } from '../../shared/crypto/document.ts'
+import { uploadSalt } from '../../shared/crypto/object-key.ts'
+import { newKey, newMediaId } from '../../shared/crypto/random.ts'
+import { sealObject } from '../../shared/crypto/seal-object.ts'
+import { sign } from '../../shared/crypto/signing.ts'
+import { wrapCardKey, wrapContentKey } from '../../shared/crypto/wraps.ts'
+import { openDevice, type UploadRow } from '../../shared/device/db.ts'
+import { type ErrorCode, isAppError } from '../../shared/errors.ts'
+import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
+import { THUMB } from '../../shared/format/object-name.ts'
+import { type Card, card } from '../../shared/wire/card.ts'
+import type { NewMedia } from '../../shared/wire/media.ts'
+import type { Busy } from '../app/busy.ts'
+import type { Session } from '../app/session.ts'
+import { Signal } from '../app/signal.ts'
+import { UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
+import { changeUpload, listUploads, openUpload, sealUpload, THUMB_PIECE, type UploadSecret } from './record.ts'
+import { previewOf } from './thumbnail.ts'
+
+/** An upload as the activity screen shows it. */
+export type UploadView = UploadProgress & {
+  readonly groupId: GroupId
+  readonly fileName: string
+  readonly startedAt: number
+  /** Bytes each second, smoothed; 0 while unknown. */
+  readonly speed: number
+}
+
+/** Uploads of this device, whichever tab works on them. */
+export class Uploads {
+  readonly all = new Signal<ReadonlyMap<MediaId, UploadView>>(new Map())
+  /** Called with each item that is complete. */
+  onDone: (media: MediaId, group: GroupId) => void = () => undefined
+  readonly #session: Session
+  readonly #busy: Busy
+  readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
+  #worker: Worker | undefined
+  #endBusy: (() => void) | undefined
+
+  constructor(session: Session, busy: Busy) {
+    this.#session = session
+    this.#busy = busy
+    this.#channel.onmessage = ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data)
+    session.state.watch(({ kind }) => {
+      if (kind === 'unlocked') void this.#restore()
+    })
+  }
+
+  /** Seals a description and a small picture of each file, then hands the file to the upload worker. */
+  async add(groupId: GroupId, files: readonly File[]): Promise<void> {
+    for (const file of files) {
+      const mediaId = newMediaId()
+      const { secret, thumb } = await this.#prepare(groupId, mediaId, file)
+      const row: UploadRow = {
+        mediaId,
+        groupId,
+        createdAt: Date.now(),
+        sealed: await sealUpload(mediaId, secret),
+        step: 'register',
+        spooledPieces: 0,
+        sentBytes: 0,
+        uploadUrl: null,
+        problem: null,
+      }
+      const db = await openDevice()
+      if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
+      await db.put('uploads', row, mediaId)
+      this.#show(row, secret)
+      this.#command({ type: 'file', mediaId, file })
+    }
+  }
+
+  /** The file of an upload that was only partly sealed, picked again. */
+  again(mediaId: MediaId, file: File): void {
+    this.#patch(mediaId, { phase: 'waiting', code: null })
+    this.#command({ type: 'file', mediaId, file })
+  }
+
+  /** @throws {AppError} `group/needs-rotation` */
+  async retry(mediaId: MediaId): Promise<void> {
+    const view = this.all.value.get(mediaId)
+    const row = await (await openDevice()).get('uploads', mediaId)
+    if (!view || !row) return
+    if (view.code === 'group/needs-rotation') {
+      // The group's key changed meanwhile: the same item keys, wrapped under the new one.
+      const secret = await openUpload(row)
+      const media = await this.#wrap(row.groupId, mediaId, secret)
+      await changeUpload(mediaId, {
+        sealed: await sealUpload(mediaId, { ...secret, media: { ...secret.media, ...media } }),
+      })
+    }
+    this.#patch(mediaId, { phase: 'waiting', code: null })
+    this.#command({ type: 'work' })
+  }
+
+  cancel(mediaId: MediaId): void {
+    this.#command({ type: 'cancel', mediaId })
+  }
+
+  async #prepare(
+    groupId: GroupId,
+    mediaId: MediaId,
+    file: File,
+  ): Promise<{ secret: UploadSecret; thumb: Blob | null }> {
+    const { groups } = this.#session.requireUnlocked()
+    const preview = await previewOf(file)
+    const keys = { contentKey: newKey(), cardKey: newKey() }
+    const actor = groups.context.actor()
+    const { group } = groups.encryptTo(groupId)
+    const body: Card = {
+      title: file.name.replace(/\.[^.]{1,8}$/, ''),
+      fileName: file.name,
+      type: file.type || 'application/octet-stream',
+      sizeBytes: file.size,
+      capturedAt: file.lastModified,
+      hasThumb: preview.thumb !== null,
+      ...(preview.width === null || preview.height === null ? {} : { width: preview.width, height: preview.height }),
+      ...(preview.durationMs === null ? {} : { durationMs: preview.durationMs }),
+      ...(preview.thumbhash === null ? {} : { thumbhash: preview.thumbhash }),
+    }
+    const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
+      author: actor.id,
+      groupHead: group.state.head,
+      schema: card,
+      body,
+      sign: (label, bytes) => sign(actor.seed, label, bytes),
+    })
+    const wrapped = await this.#wrap(groupId, mediaId, keys)
+    const media: NewMedia = { mediaId, groupId, ...wrapped, card: { revision: 1, sealed } }
+    const thumb = preview.thumb && (await this.#sealThumb(mediaId, keys, preview.thumb))
+    const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media }
+    return { secret, thumb }
+  }
+
+  async #wrap(groupId: GroupId, mediaId: MediaId, keys: Pick<UploadSecret, 'contentKey' | 'cardKey'>) {
+    const { epoch, media, meta } = this.#session.requireUnlocked().groups.encryptTo(groupId)
+    const context = { mediaId, groupId, epoch }
+    return {
+      epoch,
+      wrappedContent: await wrapContentKey(media, context, keys.contentKey),
+      wrappedCard: await wrapCardKey(meta, context, keys.cardKey),
+    }
+  }
+
+  async #sealThumb(mediaId: MediaId, { contentKey }: Pick<UploadSecret, 'contentKey'>, thumb: Blob): Promise<Blob> {
+    const plain = new Uint8Array(await thumb.arrayBuffer())
+    return new Blob([await sealObject({ contentKey, mediaId, name: THUMB }, plain, uploadSalt())])
+  }
+
+  /** After a start: shows what is under way, and goes on with it. */
+  async #restore(): Promise<void> {
+    const rows = await listUploads()
+    for (const row of rows) {
+      if (this.all.value.has(row.mediaId)) continue
+      try {
+        this.#show(row, await openUpload(row))
+      } catch (error) {
+        if (!isAppError(error)) throw error
+      }
+    }
+    if (rows.length > 0) this.#command({ type: 'work' })
+  }
+
+  #show(row: UploadRow, { fileName, sizeBytes }: UploadSecret): void {
+    const view: UploadView = {
+      mediaId: row.mediaId,
+      groupId: row.groupId,
+      fileName,
+      startedAt: Date.now(),
+      speed: 0,
+      phase: row.problem ? 'stopped' : 'waiting',
+      sealedBytes: 0,
+      sentBytes: row.sentBytes,
+      totalBytes: sealedSize(layoutFor(sizeBytes)),
+      code: row.problem as ErrorCode | null,
+    }
+    this.#set(row.mediaId, view)
+  }
+
+  async #progress(progress: UploadProgress): Promise<void> {
+    const { mediaId } = progress
+    const view = this.all.value.get(mediaId)
+    if (!view) return
+    if (progress.phase === 'cancelled' || progress.phase === 'done') {
+      this.#set(mediaId, null)
+      if (progress.phase === 'done') this.onDone(mediaId, view.groupId)
+      return
+    }
+    const seconds = (Date.now() - view.startedAt) / 1000
+    const speed = seconds > 1 ? progress.sentBytes / seconds : 0
+    const totalBytes = progress.totalBytes || view.totalBytes
+    this.#set(mediaId, { ...view, ...progress, totalBytes, speed })
+  }
+
+  #patch(mediaId: MediaId, change: Partial<UploadView>): void {
+    const view = this.all.value.get(mediaId)
+    if (view) this.#set(mediaId, { ...view, ...change })
+  }
+
+  #set(mediaId: MediaId, view: UploadView | null): void {
+    const all = new Map(this.all.value)
+    view ? all.set(mediaId, view) : all.delete(mediaId)
+    this.all.value = all
+    const isActive = [...all.values()].some(
+      ({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending',
+    )
+    if (isActive) this.#endBusy ??= this.#busy.start('upload')
+    else {
+      this.#endBusy?.()
+      this.#endBusy = undefined
+    }
+  }
+
+  #command(command: UploadCommand): void {
+    if (!this.#worker) {
+      this.#worker = new Worker(new URL('../workers/upload.worker.ts', import.meta.url), {
+        type: 'module',
+        name: 'upload',
+      })
+      this.#worker.addEventListener('message', ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data))
+    }
+    this.#worker.postMessage(command)
+  }
+}

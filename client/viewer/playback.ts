@@ -1,0 +1,80 @@
+import workerPath from 'hls.js/dist/hls.worker.js?url'
+import type Hls from 'hls.js/light'
+
+/** A quality that can be chosen; `null` is "as the network allows". */
+export type Quality = { readonly index: number | null; readonly label: string }
+
+export type PlaybackEvents = {
+  /** Which qualities there are, which is chosen, and which is shown now. */
+  onQualities(qualities: readonly Quality[], chosen: number | null, shown: number | null): void
+  /** The stream cannot go on by itself; the Service Worker has said why, or the network is gone. */
+  onFatal(isNetwork: boolean): void
+}
+
+/** Plays a master playlist through hls.js in every engine: Chromium's own player refuses a Service Worker's answers. */
+export class Playback {
+  readonly #video: HTMLVideoElement
+  readonly #events: PlaybackEvents
+  #hls: Hls | undefined
+  #recovered = false
+
+  constructor(video: HTMLVideoElement, events: PlaybackEvents) {
+    this.#video = video
+    this.#events = events
+  }
+
+  /** @returns `false` where the engine has no Media Source. */
+  async start(url: string, atSeconds: number): Promise<boolean> {
+    const { default: Player } = await import('hls.js/light')
+    if (!Player.isSupported()) return false
+    this.stop()
+    const hls = new Player({
+      workerPath,
+      startPosition: atSeconds > 0 ? atSeconds : -1,
+      // Every byte of it is opened on this device: keep little.
+      maxBufferLength: 20,
+      maxMaxBufferLength: 60,
+      backBufferLength: 30,
+    })
+    this.#hls = hls
+    hls.on(Player.Events.MANIFEST_PARSED, () => this.#tell())
+    hls.on(Player.Events.LEVEL_SWITCHED, () => this.#tell())
+    hls.on(Player.Events.ERROR, (_event, { fatal, type }) => {
+      if (!fatal) return
+      if (type === Player.ErrorTypes.MEDIA_ERROR && !this.#recovered) {
+        this.#recovered = true
+        hls.recoverMediaError()
+        return
+      }
+      this.#events.onFatal(type === Player.ErrorTypes.NETWORK_ERROR)
+    })
+    hls.loadSource(url)
+    hls.attachMedia(this.#video)
+    return true
+  }
+
+  choose(index: number | null): void {
+    if (!this.#hls) return
+    this.#hls.nextLevel = index ?? -1
+    this.#tell()
+  }
+
+  /** After an unlock, or when the network is back. */
+  resume(): void {
+    this.#hls?.startLoad()
+  }
+
+  stop(): void {
+    this.#hls?.destroy()
+    this.#hls = undefined
+  }
+
+  #tell(): void {
+    const hls = this.#hls
+    if (!hls) return
+    const levels = hls.levels.map(({ width, height }, index) => ({ index, label: `${Math.min(width, height)}p` }))
+    const qualities: Quality[] = [{ index: null, label: 'Auto' }, ...levels.reverse()]
+    const chosen = hls.autoLevelEnabled ? null : hls.nextLevel
+    this.#events.onQualities(qualities, chosen, hls.currentLevel >= 0 ? hls.currentLevel : null)
+  }
+}
