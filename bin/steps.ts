@@ -37,7 +37,7 @@ export const VERIFY: Step[] = [
   { name: 'dead code', command: ['knip', '--no-config-hints'] },
   {
     name: 'unit tests',
-    command: ['vitest', 'run', '--reporter=dot', '--reporter=json', `--outputFile.json=${UNIT_RESULTS}`],
+    command: ['vitest', 'run', '--reporter=default', '--reporter=json', `--outputFile.json=${UNIT_RESULTS}`],
     isLoud: true,
   },
 ]
