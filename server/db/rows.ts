@@ -1,4 +1,15 @@
-import type { DeviceId, GroupId, InviteId, MemberId, UserId, WorkerId } from '../../shared/format/ids.ts'
+import type {
+  DeviceId,
+  GroupId,
+  InviteId,
+  JobId,
+  MediaId,
+  MemberId,
+  ObjectId,
+  UserId,
+  WorkerId,
+} from '../../shared/format/ids.ts'
+import type { JobView } from '../../shared/wire/jobs.ts'
 
 /** Rows as SQLite gives them: booleans are 0 and 1, bytes are `Buffer`s, times are milliseconds since 1970. */
 export interface AccountRow {
@@ -96,4 +107,50 @@ export interface WorkerTokenRow {
   token_hash: Buffer
   worker_id: WorkerId
   expires_at: number
+}
+export interface MediaRow {
+  media_id: MediaId
+  group_id: GroupId
+  author_id: UserId
+  epoch: number
+  wrapped_content: Buffer
+  wrapped_card: Buffer
+  card_revision: number
+  card_sealed: Buffer
+  /** 0: none yet. */
+  document_revision: number
+  document_sealed: Buffer | null
+  document_worker: WorkerId | null
+  state: 'uploading' | 'ready'
+  deleted_at: number | null
+  change_seq: number
+  created_at: number
+}
+export interface ObjectRow {
+  media_id: MediaId
+  object_id: ObjectId
+  size_bytes: number
+  sha256: Buffer
+  fence: number | null
+  created_at: number
+}
+export interface JobRow {
+  job_id: JobId
+  media_id: MediaId
+  group_id: GroupId
+  state: JobView['state']
+  stage: JobView['stage']
+  permille: number
+  eta_ms: number | null
+  wait_reason: JobView['waitReason']
+  failure: JobView['failure']
+  /** Leases that ended without success. */
+  attempt: number
+  fence: number
+  completed_fence: number | null
+  worker_id: WorkerId | null
+  lease_until: number | null
+  cancel_requested: 0 | 1
+  created_at: number
+  updated_at: number
 }

@@ -1,0 +1,257 @@
+import { AppError } from '../../shared/errors.ts'
+import { type GroupId, idFromBytes, type JobId, parseJobId } from '../../shared/format/ids.ts'
+import type { ClaimedJob, claimJob, failJob, heartbeatJob, JobView } from '../../shared/wire/jobs.ts'
+import type { BodyOf, ReplyOf } from '../../shared/wire/route.ts'
+import type { Person, WorkerActor } from '../actor.ts'
+import type { JobRow, MediaRow } from '../db/rows.ts'
+import type { Db, Deps } from '../deps.ts'
+import { toBytes } from '../format.ts'
+import { requireMember } from '../groups/access.ts'
+import { presentJob } from '../media/present.ts'
+import { announce, changeMedia, readRecord } from '../media/store.ts'
+import * as rules from './rules.ts'
+
+const LIST_MAX = 100
+const POLL_MAX_MS = 30_000
+
+/** The queue: who works on what, by lease and fence. */
+export function createJobs(deps: Deps) {
+  const { db, clock, config, events } = deps
+  const bell = new EventTarget()
+  const wake = () => bell.dispatchEvent(new Event('ring'))
+
+  async function store(trx: Db, row: JobRow, next: rules.Job): Promise<JobRow> {
+    const changed: JobRow = { ...row, ...next, updated_at: clock.now() }
+    await trx<JobRow>('jobs').where({ job_id: row.job_id }).update(changed)
+    return changed
+  }
+
+  function tell(row: JobRow): JobView {
+    const view = presentJob(row)
+    events.publish({ group: view.groupId }, 'job', view)
+    return view
+  }
+
+  /** What a worker with a valid lease does to its job. @throws {AppError} `job/lease-lost`, `job/not-found` */
+  async function asHolder(
+    actor: WorkerActor,
+    jobId: JobId,
+    fence: number,
+    change: (job: JobRow) => rules.Job,
+  ): Promise<JobRow> {
+    const row = await db.transaction(async (trx) => {
+      const job = await trx<JobRow>('jobs').where({ job_id: jobId }).first()
+      if (!job) throw new AppError('job/not-found', 'there is no such job')
+      await requireMember(trx, job.group_id, actor)
+      if (!rules.holdsLease(job, actor.workerId, fence, clock.now())) {
+        throw new AppError('job/lease-lost', 'another worker has this job')
+      }
+      return store(trx, job, change(job))
+    })
+    tell(row)
+    return row
+  }
+
+  async function claimable(trx: Db, actor: WorkerActor): Promise<JobRow | undefined> {
+    const mine = trx('memberships').where({ member_id: actor.workerId }).select('group_id')
+    return trx<JobRow>('jobs')
+      .whereIn('group_id', mine)
+      .where({ cancel_requested: 0 })
+      .where((any) =>
+        any
+          .whereIn('state', ['queued', 'waiting_resource'])
+          .orWhere((expired) => expired.where({ state: 'running' }).where('lease_until', '<=', clock.now())),
+      )
+      .orderBy('attempt')
+      .orderBy('created_at')
+      .first()
+  }
+
+  /** Leases the oldest job, past those whose last lease ran out for the third time. */
+  async function claimOnce(actor: WorkerActor): Promise<ClaimedJob | null> {
+    const changed: JobRow[] = []
+    const claimed = await db.transaction(async (trx) => {
+      for (;;) {
+        let job = await claimable(trx, actor)
+        if (!job) return null
+        if (rules.isExpired(job, clock.now())) {
+          job = await store(trx, job, rules.failAttempt(job, 'job/stalled', false))
+          changed.push(job)
+          if (job.state !== 'queued') continue
+        }
+        const leased = await store(trx, job, rules.lease(job, actor.workerId, clock.now(), config.leaseMs))
+        changed.push(leased)
+        return presentClaim(trx, leased)
+      }
+    })
+    for (const row of changed) tell(row)
+    return claimed
+  }
+
+  async function presentClaim(trx: Db, job: JobRow): Promise<ClaimedJob> {
+    const media = (await trx<MediaRow>('media').where({ media_id: job.media_id }).first()) as MediaRow
+    return {
+      jobId: job.job_id,
+      fence: job.fence,
+      leaseMs: config.leaseMs,
+      attempt: job.attempt,
+      groupId: job.group_id,
+      mediaId: job.media_id,
+      epoch: media.epoch,
+      wrappedContent: toBytes(media.wrapped_content),
+      documentRevision: media.document_revision + 1,
+    }
+  }
+
+  /** Nothing is leased; the people see what the next job waits for. */
+  async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<void> {
+    const row = await db.transaction(async (trx) => {
+      const job = await claimable(trx, actor)
+      if (!job || job.state === 'running') return null
+      const next = { ...job, state: 'waiting_resource' as const, wait_reason: closed.reason, eta_ms: closed.estimateMs }
+      return store(trx, job, next)
+    })
+    if (row) tell(row)
+  }
+
+  return {
+    wake,
+
+    async enqueue(trx: Db, media: Pick<MediaRow, 'media_id' | 'group_id'>): Promise<void> {
+      const now = clock.now()
+      const job_id = parseJobId(idFromBytes(deps.random(16)))
+      const { media_id, group_id } = media
+      await trx<JobRow>('jobs').insert({
+        job_id,
+        media_id,
+        group_id,
+        ...rules.NEW_JOB,
+        created_at: now,
+        updated_at: now,
+      })
+    },
+
+    /** Long poll: answers when there is a job, the time is over, or the server stops. */
+    async claim(
+      actor: WorkerActor,
+      { waitMs, gate: closed }: BodyOf<typeof claimJob>,
+    ): Promise<ReplyOf<typeof claimJob>> {
+      if (closed) {
+        await gate(actor, closed)
+        return { job: null }
+      }
+      const until = AbortSignal.any([deps.stopping, AbortSignal.timeout(Math.min(waitMs, POLL_MAX_MS))])
+      for (;;) {
+        const rung = nextRing(bell, until)
+        const job = deps.stopping.aborted ? null : await claimOnce(actor)
+        if (job || until.aborted) return { job }
+        await rung
+      }
+    },
+
+    async heartbeat(
+      actor: WorkerActor,
+      jobId: JobId,
+      beat: BodyOf<typeof heartbeatJob>,
+    ): Promise<ReplyOf<typeof heartbeatJob>> {
+      const row = await asHolder(actor, jobId, beat.fence, (job) => ({
+        ...job,
+        stage: beat.stage,
+        permille: Math.min(1000, beat.permille),
+        eta_ms: beat.etaMs,
+        lease_until: clock.now() + config.leaseMs,
+      }))
+      return { cancel: row.cancel_requested === 1, leaseMs: config.leaseMs }
+    },
+
+    async complete(actor: WorkerActor, jobId: JobId, fence: number): Promise<void> {
+      await asHolder(actor, jobId, fence, rules.complete)
+    },
+
+    async fail(actor: WorkerActor, jobId: JobId, { fence, code, final }: BodyOf<typeof failJob>): Promise<void> {
+      await asHolder(actor, jobId, fence, (job) => rules.failAttempt(job, code, final))
+      wake()
+    },
+
+    async release(actor: WorkerActor, jobId: JobId, fence: number): Promise<void> {
+      await asHolder(actor, jobId, fence, rules.release)
+      wake()
+    },
+
+    async list(actor: Person, groupId: GroupId): Promise<JobView[]> {
+      await requireMember(db, groupId, actor)
+      const rows = await db('jobs')
+        .join('media', 'media.media_id', 'jobs.media_id')
+        .where('jobs.group_id', groupId)
+        .whereNull('deleted_at')
+        .orderBy('updated_at', 'desc')
+        .limit(LIST_MAX)
+        .select<JobRow[]>('jobs.*')
+      return rows.map(presentJob)
+    },
+
+    cancel: (actor: Person, jobId: JobId) => byMember(actor, jobId, (job) => rules.requestCancel(job, clock.now())),
+    async retry(actor: Person, jobId: JobId): Promise<JobView> {
+      const view = await byMember(actor, jobId, rules.retry)
+      wake()
+      return view
+    },
+
+    /** The lease that a worker writes objects under. @throws {AppError} `job/lease-lost` */
+    async requireLease(trx: Db, actor: WorkerActor, mediaId: MediaRow['media_id'], header: string): Promise<JobRow> {
+      const [id = '', fence = ''] = header.split('.')
+      const job = await trx<JobRow>('jobs')
+        .where({ job_id: id as JobId, media_id: mediaId })
+        .first()
+      if (!job || !rules.holdsLease(job, actor.workerId, Number(fence), clock.now())) {
+        throw new AppError('job/lease-lost', 'another worker has this job')
+      }
+      return job
+    },
+
+    /** @throws {AppError} `job/lease-lost`, `log/conflict` */
+    async writeDocument(
+      actor: WorkerActor,
+      media: MediaRow,
+      header: string,
+      document: { revision: number; sealed: Uint8Array },
+    ): Promise<void> {
+      await db.transaction(async (trx) => {
+        await this.requireLease(trx, actor, media.media_id, header)
+        const now = await trx<MediaRow>('media').where({ media_id: media.media_id }).first('document_revision')
+        if (document.revision <= (now?.document_revision ?? 0)) throw new AppError('log/conflict', 'an older document')
+        await changeMedia(trx, media, {
+          document_revision: document.revision,
+          document_sealed: Buffer.from(document.sealed),
+          document_worker: actor.workerId,
+        })
+      })
+      announce(deps, await readRecord(db, media.media_id))
+    },
+  }
+
+  async function byMember(actor: Person, jobId: JobId, change: (job: JobRow) => rules.Job): Promise<JobView> {
+    const row = await db.transaction(async (trx) => {
+      const job = await trx<JobRow>('jobs').where({ job_id: jobId }).first()
+      if (!job) throw new AppError('job/not-found', 'there is no such job')
+      await requireMember(trx, job.group_id, actor)
+      return store(trx, job, change(job))
+    })
+    return tell(row)
+  }
+}
+export type Jobs = ReturnType<typeof createJobs>
+
+/** Resolves with the next ring, or when `until` is over. */
+function nextRing(bell: EventTarget, until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      bell.removeEventListener('ring', done)
+      until.removeEventListener('abort', done)
+      resolve()
+    }
+    bell.addEventListener('ring', done)
+    until.addEventListener('abort', done)
+    if (until.aborted) done()
+  })
+}
