@@ -27,7 +27,7 @@ export class Router {
   #follow(event: MouseEvent): void {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return
     const link = event.composedPath().find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement)
-    if (!link || link.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return
+    if (link?.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return
     event.preventDefault()
     this.go(link.pathname)
   }
