@@ -15,6 +15,12 @@ export interface Config {
   readonly clientFolder: string
   readonly putMaxBytes: number
   readonly objectMaxBytes: number
+  /** All objects together; `null`: as much as the disk holds. */
+  readonly storageMaxBytes: number | null
+  /** After this an upload that nobody goes on with is dropped. */
+  readonly uploadExpiryMs: number
+  /** A worker that is silent for this long loses its job. */
+  readonly leaseMs: number
   readonly sessionIdleMs: number
   readonly sessionMaxMs: number
   readonly workerTokenMs: number
@@ -54,6 +60,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     clientFolder: resolve(env.KITH_CLIENT || './dist/client'),
     putMaxBytes: integer(env, 'KITH_MAX_PUT_BYTES', 32 * MIB, MIB, 1024 * MIB),
     objectMaxBytes: integer(env, 'KITH_MAX_OBJECT_BYTES', 65_536 * MIB, MIB, Number.MAX_SAFE_INTEGER),
+    storageMaxBytes: integer(env, 'KITH_MAX_STORAGE_BYTES', 0, 0, Number.MAX_SAFE_INTEGER) || null,
+    uploadExpiryMs: integer(env, 'KITH_UPLOAD_DAYS', 7, 1, 365) * DAY_MS,
+    leaseMs: integer(env, 'KITH_LEASE_SECONDS', 60, 1, 3600) * 1000,
     sessionIdleMs: integer(env, 'KITH_SESSION_IDLE_DAYS', 30, 1, 3650) * DAY_MS,
     sessionMaxMs: integer(env, 'KITH_SESSION_MAX_DAYS', 90, 1, 3650) * DAY_MS,
     workerTokenMs: DAY_MS,

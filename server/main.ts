@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { pino } from 'pino'
 import { createApp } from './app.ts'
+import { createDiskBlobStore } from './blobs/disk.ts'
 import { type Config, readConfig } from './config.ts'
 import { prepareFolders } from './data-folder.ts'
 import { openDatabase } from './db/open.ts'
@@ -67,7 +68,8 @@ async function openData(config: Config) {
   try {
     await prepareFolders(config.folders)
     const secrets = await openSecrets(config.folders.secrets)
-    const blobs = { checkWritable: () => prepareFolders(config.folders) }
+    const blobs = createDiskBlobStore(config.folders.blobs)
+    await blobs.checkWritable()
     return { secrets, blobs, db: await openDatabase(config.folders.database) }
   } catch (error) {
     throw folderError(error, config.folders.data)

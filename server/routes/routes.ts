@@ -1,4 +1,8 @@
 import { createGroups } from '../groups/groups.ts'
+import { createJobs } from '../jobs/jobs.ts'
+import { createObjects } from '../media/objects.ts'
+import { startSweeper } from '../sweeper/sweeper.ts'
+import { createUploads } from '../uploads/uploads.ts'
 import { registerAccounts } from './accounts.ts'
 import type { Api } from './api.ts'
 import { registerGroups } from './groups.ts'
@@ -6,8 +10,12 @@ import { registerHealth } from './health.ts'
 import { registerIdentities } from './identities.ts'
 import { registerInstance } from './instance.ts'
 import { registerInvites } from './invites.ts'
+import { registerJobs } from './jobs.ts'
+import { registerMedia } from './media.ts'
+import { registerObjects } from './objects.ts'
 import { registerRecovery } from './recovery.ts'
 import { registerSessions } from './sessions.ts'
+import { registerUploads } from './uploads.ts'
 import { registerVault } from './vault.ts'
 import { registerWorkers } from './workers.ts'
 
@@ -25,5 +33,15 @@ export const ROUTES: readonly ((api: Api) => void)[] = [
     const groups = createGroups(api.deps)
     registerAccounts(api, groups)
     registerGroups(api, groups)
+  },
+  (api) => {
+    const jobs = createJobs(api.deps)
+    const objects = createObjects(api.deps, jobs)
+    const uploads = createUploads(api.deps, objects)
+    registerMedia(api, jobs)
+    registerJobs(api, jobs)
+    registerObjects(api, objects)
+    registerUploads(api, uploads, objects)
+    startSweeper(api.deps, uploads)
   },
 ]

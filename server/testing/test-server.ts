@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { createApp } from '../app.ts'
 import type { BlobStore } from '../blobs/blob-store.ts'
+import { createDiskBlobStore } from '../blobs/disk.ts'
 import { type Config, readConfig } from '../config.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Clock, Deps } from '../deps.ts'
@@ -58,7 +59,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const deps: Deps = {
     config,
     db,
-    blobs: (await options.blobs?.({ config })) ?? NO_BLOBS,
+    blobs: (await options.blobs?.({ config })) ?? createDiskBlobStore(config.folders.blobs),
     clock,
     random: (length) => new Uint8Array(randomBytes(length)),
     events,
@@ -84,6 +85,3 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     },
   }
 }
-
-/** For tests that store no objects: every use of it fails. */
-const NO_BLOBS = { checkWritable: async () => {} } as unknown as BlobStore

@@ -1,0 +1,66 @@
+import { statfs } from 'node:fs/promises'
+import { Metadata } from '@tus/server'
+import type { Context, Middleware } from 'koa'
+import { AppError } from '../../shared/errors.ts'
+import { UPLOADS_PATH } from '../../shared/wire/media.ts'
+import type { Objects } from '../media/objects.ts'
+import { CHECKSUM_ALGORITHMS, expectedChecksum, parseChecksum } from '../uploads/checked-store.ts'
+import type { Uploads } from '../uploads/uploads.ts'
+import { type Api, actorOf } from './api.ts'
+
+/** Free space that an upload may not use up: the database needs some to stay whole. */
+const RESERVE_BYTES = 256 * 2 ** 20
+
+export function registerUploads({ router, guard, deps }: Api, uploads: Uploads, objects: Objects): void {
+  const signedIn = guard({ auth: 'person', limit: 'object' })
+
+  const checkNew: Middleware = async (ctx, next) => {
+    const key = uploads.keyOf(parseMetadata(ctx.get('upload-metadata')))
+    const right = await objects.requireWrite(actorOf(ctx), key.mediaId, '')
+    if (right.onlyAgain) throw new AppError('group/forbidden', 'the item is complete')
+    const length = Number(ctx.get('upload-length') || 0)
+    if (length > deps.config.objectMaxBytes) throw new AppError('request/too-large', 'the object is too large')
+    await objects.requireRoom(length)
+    const disk = await statfs(deps.config.folders.uploads)
+    if (disk.bavail * disk.bsize < length + RESERVE_BYTES) throw new AppError('storage/full', 'no room left')
+    await next()
+  }
+
+  /** Only whoever may write the object goes on with its upload. */
+  const checkKnown: Middleware = async (ctx, next) => {
+    const upload = await uploads.find(String(ctx.params.id))
+    const { mediaId } = uploads.keyOf(upload.metadata ?? {})
+    await objects.requireWrite(actorOf(ctx), mediaId, '')
+    if (ctx.method === 'HEAD') await uploads.finishIfWhole(upload)
+    await next()
+  }
+
+  const pass: Middleware = async (ctx: Context) => {
+    const checksum = parseChecksum(ctx.get('upload-checksum'))
+    if (checksum === undefined) throw new AppError('request/invalid', 'Upload-Checksum is not one that is offered')
+    ctx.respond = false
+    ctx.res.statusCode = 200
+    await expectedChecksum.run(checksum, () => uploads.tus.handle(ctx.req, ctx.res))
+  }
+
+  router.options(UPLOADS_PATH, (ctx) => {
+    ctx.set({
+      'Tus-Resumable': '1.0.0',
+      'Tus-Version': '1.0.0',
+      'Tus-Extension': 'creation,creation-with-upload,expiration,termination,checksum',
+      'Tus-Checksum-Algorithm': CHECKSUM_ALGORITHMS.join(','),
+      'Tus-Max-Size': String(deps.config.objectMaxBytes),
+    })
+    ctx.status = 204
+  })
+  router.post(UPLOADS_PATH, signedIn, checkNew, pass)
+  router.register(`${UPLOADS_PATH}/:id`, ['HEAD', 'PATCH', 'DELETE'], [signedIn, checkKnown, pass])
+}
+
+function parseMetadata(header: string): Record<string, string | null> {
+  try {
+    return Metadata.parse(header)
+  } catch (cause) {
+    throw new AppError('request/invalid', 'Upload-Metadata is not as tus 1.0 has it', { cause })
+  }
+}
