@@ -68,9 +68,10 @@ export class PasswordField extends LitElement {
     this.score = 0
   }
 
-  /** Whether a new password may be used. */
-  get isAcceptable(): boolean {
-    return this.value.length >= MIN_PASSWORD_LENGTH && this.score >= 2
+  /** Whether a new password may be used; waits for the word lists where they are still being loaded. */
+  async isAcceptable(): Promise<boolean> {
+    await this.#judge()
+    return this.score >= 2
   }
 
   override render() {
@@ -117,12 +118,13 @@ export class PasswordField extends LitElement {
   #input = async (event: Event): Promise<void> => {
     this.value = (event.target as HTMLInputElement).value
     this.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
-    if (this.kind !== 'new') return
+    if (this.kind === 'new') await this.#judge()
+  }
+
+  async #judge(): Promise<void> {
     const judged = this.value
     const { strengthOf } = await import('./strength.ts')
-    if (judged !== this.value) return
-    this.score = judged.length < MIN_PASSWORD_LENGTH ? 0 : Math.max(1, strengthOf(judged))
-    this.dispatchEvent(new Event('input', { bubbles: true, composed: true }))
+    if (judged === this.value) this.score = judged.length < MIN_PASSWORD_LENGTH ? 0 : Math.max(1, strengthOf(judged))
   }
 }
 customElements.define('password-field', PasswordField)
