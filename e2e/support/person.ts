@@ -1,0 +1,132 @@
+import { type Browser, type BrowserContext, expect, type Page } from '@playwright/test'
+import type { World } from './world.ts'
+
+export const PASSWORD = 'velvet-harbor-quartz-91-tandem'
+
+/** Somebody with a browser of their own, doing what people do. */
+export class Person {
+  readonly name: string
+  readonly context: BrowserContext
+  readonly world: World
+  page: Page
+  /** What the page complained about; looked at when a test fails. */
+  readonly complaints: string[] = []
+  words: string[] = []
+
+  private constructor(name: string, world: World, context: BrowserContext, page: Page) {
+    this.name = name
+    this.world = world
+    this.context = context
+    this.page = page
+    this.#listen(page)
+  }
+
+  static async arrive(browser: Browser, world: World, name: string): Promise<Person> {
+    const context = await browser.newContext({ viewport: { width: 390, height: 844 } })
+    const page = await context.newPage()
+    return new Person(name, world, context, page)
+  }
+
+  async newPage(): Promise<Page> {
+    this.page = await this.context.newPage()
+    this.#listen(this.page)
+    return this.page
+  }
+
+  /** Makes the instance's first account, and the circle. */
+  async makeCircle(circle: string, password = PASSWORD): Promise<void> {
+    const { page } = this
+    await page.goto(this.world.origin)
+    await page.getByLabel('Your name').fill(this.name)
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByLabel('Name of your circle').fill(circle)
+    await page.getByRole('button', { name: 'Make the circle' }).click()
+    await this.confirmRecovery()
+  }
+
+  async joinBy(link: string, password = PASSWORD): Promise<void> {
+    const { page } = this
+    await page.goto(link)
+    await page.getByLabel('Your name').fill(this.name)
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByRole('button', { name: 'Join' }).click()
+    await this.confirmRecovery()
+  }
+
+  async confirmRecovery(): Promise<void> {
+    const { page } = this
+    await expect(page.getByRole('heading', { name: 'Write down your recovery key' })).toBeVisible({ timeout: 60_000 })
+    this.words = await page.getByRole('list', { name: 'Recovery key' }).getByRole('listitem').allTextContents()
+    await page.getByRole('button', { name: 'I wrote them down' }).click()
+    for (const field of await page.getByLabel(/^Word \d+$/).all()) {
+      const id = (await field.getAttribute('id')) ?? ''
+      await field.fill(this.words[Number(id.replace('word-', ''))] ?? '')
+    }
+    await page.getByRole('button', { name: 'Done' }).click()
+    await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible()
+  }
+
+  async invite(): Promise<string> {
+    const { page } = this
+    await this.go('Circle')
+    await page.getByRole('button', { name: 'Invite', exact: true }).click()
+    await page.getByRole('button', { name: 'Make the invite' }).click()
+    const link = await page.getByTestId('invite-link').textContent()
+    await page.getByRole('button', { name: 'Close' }).click()
+    return (link ?? '').trim()
+  }
+
+  async enrolWorker(): Promise<void> {
+    const { page, world } = this
+    await this.go('Circle')
+    const shown = (await page.locator('.fingerprint').textContent()) ?? ''
+    expect(world.worker?.output).toContain(shown.trim())
+    await page.getByRole('button', { name: 'The same: let it in' }).click()
+    await expect(page.getByText('The worker is in.')).toBeVisible()
+  }
+
+  async upload(...files: string[]): Promise<void> {
+    await this.go('Library')
+    await this.page.getByLabel('Files to upload').setInputFiles(files)
+  }
+
+  async go(tab: 'Library' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
+    await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).click()
+  }
+
+  async open(title: string): Promise<void> {
+    await this.go('Library')
+    await this.page.getByRole('link', { name: new RegExp(`^${title}`) }).click()
+    await expect(this.page.getByRole('heading', { name: title })).toBeVisible()
+  }
+
+  async signIn(password = PASSWORD): Promise<void> {
+    const { page } = this
+    await page.goto(this.world.origin)
+    await page.getByLabel('Your name').fill(this.name)
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByRole('button', { name: 'Sign in' }).click()
+  }
+
+  /** Resolves when the picture moves at or behind `seconds`. */
+  async plays(seconds = 0): Promise<void> {
+    await this.page.locator('video').evaluate(
+      (video: HTMLVideoElement, from) =>
+        new Promise<void>((resolve, reject) => {
+          const check = () => video.currentTime > from + 0.2 && video.readyState > 2 && resolve()
+          video.addEventListener('timeupdate', check)
+          video.muted = true
+          if (video.paused) video.play().catch(reject)
+          check()
+        }),
+      seconds,
+    )
+  }
+
+  #listen(page: Page): void {
+    page.on('console', (message) => {
+      if (message.type() === 'error' || message.type() === 'warning') this.complaints.push(message.text())
+    })
+    page.on('pageerror', (error) => this.complaints.push(String(error.stack)))
+  }
+}

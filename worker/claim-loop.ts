@@ -1,0 +1,29 @@
+import { claimJob } from '../shared/wire/jobs.ts'
+import { isPassing } from './api.ts'
+import { type JobPorts, runJob, sleep } from './job.ts'
+import { checkGate, readResources, type Thresholds } from './resources.ts'
+
+const POLL_MS = 20_000
+const AWAY_MS = 1000
+const GATED_MS = 5000
+
+/** Takes jobs one after the other until it is told to stop. */
+export async function claimLoop(ports: JobPorts, thresholds: Thresholds, folder: string): Promise<void> {
+  const { api, stopping, log } = ports
+  let wasClosed: string | null = null
+  while (!stopping.aborted) {
+    const gate = checkGate(await readResources(folder), thresholds)
+    if (!gate.open && gate.reason !== wasClosed) log('no room for a job', { reason: gate.reason, detail: gate.detail })
+    wasClosed = gate.open ? null : gate.reason
+    try {
+      const closed = gate.open ? null : { reason: gate.reason, estimateMs: gate.estimateMs }
+      const { job } = await api.call(claimJob, { body: { waitMs: POLL_MS, gate: closed }, signal: stopping })
+      if (job) await runJob(ports, job)
+      else if (closed) await sleep(GATED_MS, stopping)
+    } catch (error) {
+      if (stopping.aborted) return
+      if (!isPassing(error)) log('claiming failed', { error: error instanceof Error ? error.message : String(error) })
+      await sleep(AWAY_MS, stopping)
+    }
+  }
+}
