@@ -8,7 +8,12 @@ import { type Services, servicesContext } from './services.ts'
 import { Watch } from './signal.ts'
 import './toast-stack.ts'
 
-type Screen = { readonly load: () => Promise<unknown>; readonly render: () => TemplateResult; readonly nav?: boolean }
+type Screen = {
+  readonly title: string
+  readonly load: () => Promise<unknown>
+  readonly render: () => TemplateResult
+  readonly nav?: boolean
+}
 
 const TABS: readonly { path: string; label: string; icon: IconName }[] = [
   { path: '/', label: 'Library', icon: 'library' },
@@ -19,44 +24,57 @@ const TABS: readonly { path: string; label: string; icon: IconName }[] = [
 
 const SCREENS: Readonly<Record<string, Screen>> = {
   '/': {
+    title: 'Library',
     load: () => import('../library/library-screen.ts'),
     render: () => html`<library-screen></library-screen>`,
     nav: true,
   },
   '/activity': {
+    title: 'Activity',
     load: () => import('../activity/activity-screen.ts'),
     render: () => html`<activity-screen></activity-screen>`,
     nav: true,
   },
   '/circle': {
+    title: 'Circle',
     load: () => import('../groups/circle-screen.ts'),
     render: () => html`<circle-screen></circle-screen>`,
     nav: true,
   },
   '/settings': {
+    title: 'Settings',
     load: () => import('../settings/settings-screen.ts'),
     render: () => html`<settings-screen></settings-screen>`,
     nav: true,
   },
 }
 const WELCOME: Screen = {
+  title: 'Welcome',
   load: () => import('../vault/welcome-screen.ts'),
   render: () => html`<welcome-screen></welcome-screen>`,
 }
 const LOCKED: Screen = {
+  title: 'Locked',
   load: () => import('../vault/locked-screen.ts'),
   render: () => html`<locked-screen></locked-screen>`,
 }
 const RECOVERY: Screen = {
+  title: 'Recovery key',
   load: () => import('../vault/recovery-screen.ts'),
   render: () => html`<recovery-screen></recovery-screen>`,
 }
-const JOIN: Screen = { load: () => import('../groups/join-screen.ts'), render: () => html`<join-screen></join-screen>` }
+const JOIN: Screen = {
+  title: 'Join a circle',
+  load: () => import('../groups/join-screen.ts'),
+  render: () => html`<join-screen></join-screen>`,
+}
 const VIEWER: Screen = {
+  title: 'Item',
   load: () => import('../viewer/viewer-screen.ts'),
   render: () => html`<viewer-screen .mediaId=${location.pathname.slice('/item/'.length)}></viewer-screen>`,
 }
 const LOST: Screen = {
+  title: 'Not found',
   load: async () => undefined,
   render: () =>
     html`<main class="page"><h1>There is nothing here</h1><p class="soft">The address may be mistyped.</p><p><a class="button primary" href="/">To the library</a></p></main>`,
@@ -64,7 +82,12 @@ const LOST: Screen = {
 
 /** The frame: chooses the screen by session and address, and holds the tabs. */
 export class KithApp extends LitElement {
-  static override properties = { services: { attribute: false }, ready: { state: true }, broken: { state: true } }
+  static override properties = {
+    services: { attribute: false },
+    ready: { state: true },
+    broken: { state: true },
+    renewing: { state: true },
+  }
   static override styles = [
     controls,
     css`
@@ -127,6 +150,9 @@ export class KithApp extends LitElement {
         width: 88px;
         border-radius: 22px;
       }
+      .frame:focus {
+        outline: none;
+      }
       .skip {
         position: fixed;
         left: 8px;
@@ -159,12 +185,14 @@ export class KithApp extends LitElement {
   declare services: Services | undefined
   declare ready: Screen | undefined
   declare broken: string | null
+  declare renewing: boolean
   readonly #provider = new ContextProvider(this, { context: servicesContext })
   #wanted: Screen | undefined
 
   constructor() {
     super()
     this.broken = null
+    this.renewing = false
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
@@ -175,7 +203,7 @@ export class KithApp extends LitElement {
   #start(services: Services): void {
     this.#provider.setValue(services)
     const { session, router, events, mediaWorker, busy } = services
-    new Watch(this, session.state, session.fault, router.path, mediaWorker.updateWaits, busy.reasons)
+    new Watch(this, session.state, session.fault, session.isExpired, router.path, mediaWorker.updateWaits, busy.reasons)
     startIdleLock(services)
     session.state.watch((state) => {
       if (state.kind === 'unlocked' && state.online) void events.connect()
@@ -204,7 +232,12 @@ export class KithApp extends LitElement {
     }
     screen.load().then(
       () => {
-        if (this.#wanted === screen) this.ready = screen
+        if (this.#wanted !== screen) return
+        const isFirst = this.ready === undefined
+        this.ready = screen
+        document.title = `${screen.title} · Kith`
+        // Keyboards and screen readers go on where the new screen begins.
+        if (!isFirst && screen.nav) void this.updateComplete.then(this.#skip)
       },
       () => {
         this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
@@ -238,11 +271,8 @@ export class KithApp extends LitElement {
     const screen = this.ready
     if (!screen || !this.services) return html`<div class="splash"><img src="/icon.svg" alt="Kith is starting" /></div>`
     return html`
-      ${screen.nav ? html`<a class="button skip" href="#main">Skip to content</a>` : nothing}
-      <div class="frame ${screen.nav ? 'with-nav' : ''}" id="main">
-        ${this.#banners()} ${screen.render()}
-      </div>
       ${screen.nav ? this.#nav(this.services) : nothing}
+      <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${screen.render()}</div>
       <toast-stack></toast-stack>
     `
   }
@@ -255,9 +285,16 @@ export class KithApp extends LitElement {
       ${fault ? html`<p class="banner bad" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>` : nothing}
       ${
         state.kind === 'unlocked' && !state.online && !fault
-          ? html`<p class="banner" role="status">Not connected. You see what this device has kept.</p>`
+          ? html`<p class="banner" role="status">
+              ${
+                session.isExpired.value
+                  ? html`Your session is over.<button @click=${this.#renew}>Sign in</button>`
+                  : 'Not connected. You see what this device has kept.'
+              }
+            </p>`
           : nothing
       }
+      ${this.renewing ? html`<renew-dialog @close=${() => (this.renewing = false)}></renew-dialog>` : nothing}
       ${
         mediaWorker.updateWaits.value && !busy.isBusy
           ? html`<p class="banner" role="status">A new version is ready.<button @click=${() => mediaWorker.update()}>Update</button></p>`
@@ -266,8 +303,17 @@ export class KithApp extends LitElement {
     `
   }
 
+  #renew = async (): Promise<void> => {
+    await import('../vault/renew-dialog.ts')
+    this.renewing = true
+  }
+
+  /** A fragment does not lead into a shadow root. */
+  #skip = (): void => this.renderRoot.querySelector<HTMLElement>('.frame')?.focus()
+
   #nav({ router }: Services) {
     return html`<nav aria-label="Main">
+      <button class="skip" @click=${this.#skip}>Skip to content</button>
       ${TABS.map(
         ({ path, label, icon: name }) =>
           html`<a href=${path} aria-current=${router.path.value === path ? 'page' : nothing}>${icon(name)}<span>${label}</span></a>`,

@@ -3,9 +3,14 @@ import { Signal } from './signal.ts'
 /** Where the person is: the path alone. Links inside the page change it without a load. */
 export class Router {
   readonly path = new Signal(location.pathname)
+  /** The secret of an invite link, without `#`, until it is used; in memory alone. */
+  readonly secret = new Signal('')
 
   constructor() {
+    this.#takeSecret()
+    // Also fires when a link with another fragment is opened in this tab.
     window.addEventListener('popstate', () => {
+      this.#takeSecret()
       this.path.value = location.pathname
     })
     document.addEventListener('click', (event) => this.#follow(event))
@@ -22,6 +27,14 @@ export class Router {
   back(fallback: string): void {
     if (history.length > 1 && document.referrer === '' && window.navigation?.canGoBack !== false) history.back()
     else this.go(fallback, { replace: true })
+  }
+
+  /** It leaves the address bar, and with it history and shared screens, before anything else. */
+  #takeSecret(): void {
+    if (location.hash === '') return
+    const secret = location.hash.slice(1)
+    history.replaceState(null, '', location.pathname)
+    if (location.pathname === '/join') this.secret.value = secret
   }
 
   #follow(event: MouseEvent): void {

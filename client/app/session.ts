@@ -2,9 +2,7 @@ import { newDeviceId } from '../../shared/crypto/random.ts'
 import { type DeviceAccount, eraseDevice } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { readSession, type Session as ServerSession, signOut } from '../../shared/wire/accounts.ts'
-import type { GroupsContext } from '../groups/groups.ts'
 import { keepUploadsKey } from '../upload/record.ts'
 import type { Opened } from '../vault/account.ts'
 import {
@@ -21,12 +19,14 @@ import { secretsFrom } from '../vault/secrets.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Api } from './api.ts'
+import { isPassing, passAppError } from './passing.ts'
 import { Signal } from './signal.ts'
 
 /** Everything that exists only while unlocked. */
 export type Unlocked = {
   readonly account: DeviceAccount
   readonly vault: Vault
+  readonly identity: import('../vault/own-identity.ts').OwnIdentity
   readonly groups: import('../groups/groups.ts').Groups
 }
 
@@ -47,14 +47,20 @@ export class Session {
   readonly state = new Signal<SessionState>({ kind: 'starting' })
   /** A fault that the server showed while catching up: the account stays usable from what the device keeps. */
   readonly fault = new Signal<AppError | null>(null)
+  /** The server ended our session: what the device keeps stays open, `renew` goes on. */
+  readonly isExpired = new Signal(false)
   readonly #api: Api
   readonly #crypto: Crypto
   readonly #tabs = new BroadcastChannel('kith/session')
+  #catchingUp: Promise<void> | undefined
 
   constructor(api: Api, crypto: Crypto) {
     this.#api = api
     this.#crypto = crypto
-    api.onSignedOut = () => this.#offline()
+    api.onSignedOut = () => {
+      this.isExpired.value = true
+      this.#setOnline(false)
+    }
     this.#tabs.onmessage = ({ data }) => void (data === 'unlocked' ? this.start() : location.reload())
   }
 
@@ -78,7 +84,19 @@ export class Session {
     const { signUp } = await import('../vault/account.ts')
     const opened = await signUp({ api: this.#api, crypto: this.#crypto }, wanted, Date.now())
     await this.#adopt(opened, wanted.password, opened.secrets.accountKey)
-    if (wanted.invite) await this.join(wanted.invite, opened.identity)
+    if (wanted.invite) await this.join(wanted.invite)
+  }
+
+  /** A new session for the account that is open here. @throws {AppError} what `signIn` throws. */
+  async renew(password: string): Promise<void> {
+    const { account } = this.requireUnlocked()
+    const { signIn } = await import('../vault/account.ts')
+    const device = { deviceId: account.deviceId, pinnedServerKey: account.serverKey }
+    const ports = { api: this.#api, crypto: this.#crypto }
+    const { session, accountKey } = await signIn(ports, { username: account.username, password }, device)
+    if (session.userId !== account.userId) throw new AppError('identity/changed', 'an account of the same name')
+    await keepUnlock(this.#crypto, account.userId, password, accountKey)
+    await this.catchUp()
   }
 
   /** @throws {AppError} what `signIn` throws. */
@@ -111,11 +129,10 @@ export class Session {
   }
 
   /** Joins the circle of an invite, as the account that is unlocked. */
-  async join(invite: import('../groups/invites.ts').OpenedInvite, identity?: SignedEntry): Promise<void> {
-    const { groups, account } = this.requireUnlocked()
-    const { join } = await import('../groups/invites.ts')
-    const { readOwnIdentity } = await import('../vault/account.ts')
-    await join(groups, invite, identity ?? (await readOwnIdentity(this.#api, account.userId)), account.userId)
+  async join(invite: import('../groups/join.ts').OpenedInvite): Promise<void> {
+    const { groups, identity } = this.requireUnlocked()
+    const { join } = await import('../groups/join.ts')
+    await join(groups, invite, await identity.learn())
   }
 
   /** Works without network. @throws {AppError} `auth/failed`, `key/unavailable` */
@@ -126,6 +143,8 @@ export class Session {
     await keepAccountKey(accountKey)
     await this.#open(state.account, accountKey)
     this.#tabs.postMessage('unlocked')
+    // The password is at hand: whoever unlocks is not asked for it twice. A refusal is shown as an ended session.
+    if (this.isExpired.value) await this.renew(password).catch(passAppError)
   }
 
   /** Every tab forgets its keys; what lies on the device does not open until somebody unlocks it. */
@@ -178,20 +197,32 @@ export class Session {
     if (state.kind === 'unlocked') this.state.value = { ...state }
   }
 
-  /** Fetches vault and groups anew; faults are kept for the screen, never hidden. */
-  async catchUp(): Promise<void> {
+  /** Fetches identity, vault and groups anew; faults are kept for the screen, never hidden. */
+  catchUp(): Promise<void> {
+    this.#catchingUp ??= this.#catchUp().finally(() => {
+      this.#catchingUp = undefined
+    })
+    return this.#catchingUp
+  }
+
+  async #catchUp(): Promise<void> {
     const state = this.state.value
     if (state.kind !== 'unlocked') return
+    const { account, identity, vault, groups } = state.unlocked
     try {
-      await this.#api.call(readSession)
-      await state.unlocked.vault.openServed()
-      await state.unlocked.groups.refresh()
-      this.state.value = { ...state, online: true }
+      const session = await this.#api.call(readSession)
+      if (session.userId !== account.userId) throw new AppError('auth/required', 'somebody else is signed in')
+      this.isExpired.value = false
+      await identity.learn()
+      await vault.openServed()
+      await groups.refresh()
+      this.#setOnline(true)
       this.fault.value = null
     } catch (error) {
       if (!isAppError(error)) throw error
-      this.state.value = { ...state, online: false }
-      if (!error.code.startsWith('server/un') && !error.code.startsWith('auth/')) this.fault.value = error
+      if (error.code === 'auth/required') this.isExpired.value = true
+      this.#setOnline(false)
+      if (!isPassing(error)) this.fault.value = error
     }
   }
 
@@ -203,13 +234,13 @@ export class Session {
     const { userId, username, deviceId } = opened.session
     const known = await readDeviceAccount()
     if (known && known.userId !== userId) await eraseDevice()
-    const vaultVersion = known?.userId === userId ? known.vaultVersion : 0
-    const account: DeviceAccount = { userId, username, deviceId, serverKey: opened.serverKey, vaultVersion }
+    const { vaultVersion, identity } = known?.userId === userId ? known : { vaultVersion: 0, identity: null }
+    const account: DeviceAccount = { userId, username, deviceId, serverKey: opened.serverKey, vaultVersion, identity }
     const vault = new Vault(this.#api, this.#crypto, { userId, accountKey })
     await writeDeviceAccount(account)
     await vault.openServed()
     const settings = vault.read(settingsItem, 'settings')
-    if (settings && settings.serverKey !== opened.serverKey) {
+    if (settings?.serverKey !== opened.serverKey) {
       throw new AppError('auth/server-changed', 'the vault knows another server')
     }
     await keepAccountKey(accountKey)
@@ -225,37 +256,20 @@ export class Session {
     const item = vault.read(identityItem, 'identity')
     if (!item) throw new AppError('vault/tampered', 'the vault has no identity')
     const secrets = await secretsFrom(crypto, account.userId, accountKey, item)
-    const { Groups } = await import('../groups/groups.ts')
-    const actor = { id: account.userId, seed: secrets.identitySeed, head: new Uint8Array(32) }
-    const context: GroupsContext = { api, crypto, vault, secrets, actor: () => actor }
-    const groups = new Groups(context)
+    const [{ Groups }, { OwnIdentity }] = await Promise.all([
+      import('../groups/groups.ts'),
+      import('../vault/own-identity.ts'),
+    ])
+    const identity = new OwnIdentity(api, secrets, account)
+    const groups = new Groups({ api, crypto, vault, secrets, actor: () => identity.actor })
     await groups.openKept()
     await keepUploadsKey(accountKey)
-    this.state.value = { kind: 'unlocked', unlocked: { account, vault, groups }, online: navigator.onLine }
-    await this.#checkIdentity(context, (head) => {
-      actor.head = head
-    })
+    this.state.value = { kind: 'unlocked', unlocked: { account, vault, identity, groups }, online: navigator.onLine }
     await this.catchUp()
   }
 
-  async #checkIdentity(
-    { api, secrets }: GroupsContext,
-    learned: (head: Uint8Array<ArrayBuffer>) => void,
-  ): Promise<void> {
-    try {
-      const { checkOwnIdentity, readOwnIdentity } = await import('../vault/account.ts')
-      const { hashEntry } = await import('../../shared/logs/signed.ts')
-      const identity = await readOwnIdentity(api, secrets.userId)
-      checkOwnIdentity(secrets, identity)
-      learned(hashEntry(identity))
-    } catch (error) {
-      if (!isAppError(error)) throw error
-      if (!error.code.startsWith('server/un') && !error.code.startsWith('auth/')) this.fault.value = error
-    }
-  }
-
-  #offline(): void {
+  #setOnline(online: boolean): void {
     const state = this.state.value
-    if (state.kind === 'unlocked' && state.online) this.state.value = { ...state, online: false }
+    if (state.kind === 'unlocked' && state.online !== online) this.state.value = { ...state, online }
   }
 }

@@ -1,7 +1,8 @@
 import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { WorkerId } from '../../shared/format/ids.ts'
-import { isOpen, type Member } from '../../shared/logs/group-state.ts'
+import type { AppError } from '../../shared/errors.ts'
+import type { GroupId, WorkerId } from '../../shared/format/ids.ts'
+import { type Invite, isOpen, type Member } from '../../shared/logs/group-state.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { Watch } from '../app/signal.ts'
@@ -11,6 +12,17 @@ import { type Group, mayManage } from './group.ts'
 import { enrolWorker, type KnownWorker, readWorkers } from './workers.ts'
 import '../elements/dialog.ts'
 import './invite-dialog.ts'
+
+const INVITED = { admin: 'An admin', member: 'A member', worker: 'A worker' } as const
+
+function usesOf({ uses, maxUses }: Invite): string {
+  return maxUses === 1 ? 'Once' : `${maxUses - uses} of ${maxUses} left`
+}
+
+function labels(groups: readonly Group[]): string {
+  const names = groups.map(({ kind, name }) => (kind === 'personal' ? 'what only you see' : (name ?? 'the circle')))
+  return new Intl.ListFormat('en').format(names)
+}
 
 const ROLES = { owner: 'Owner', admin: 'Admin', member: 'Member' } as const
 
@@ -95,7 +107,7 @@ export class CircleScreen extends KithElement {
     const circles = [...groups.all.value.values()].filter(({ kind }) => kind === 'circle')
     const failures = [...groups.failures.value]
     return html`<main class="page">
-      ${failures.map(([, error]) => html`<p class="error" role="alert" data-code=${error.code}>${sentenceFor(error)}</p>`)}
+      ${failures.map(([groupId, error]) => this.#fault(groupId, error))}
       ${circles.map((circle) => this.#circle(circle, account.userId))}
       ${
         circles.length === 0 && failures.length === 0
@@ -104,7 +116,7 @@ export class CircleScreen extends KithElement {
               <p><a class="button primary" href="/join">I have an invite</a></p>`
           : nothing
       }
-      ${this.#workers(circles, account.userId)} ${this.#dialog()}
+      ${this.#workers(account.userId)} ${this.#dialog()}
     </main>`
   }
 
@@ -130,51 +142,86 @@ export class CircleScreen extends KithElement {
             </li>`,
           )}
         </ul>
-        ${
-          invites.length > 0
-            ? html`<p class="soft small">${invites.length === 1 ? 'One invite is' : `${invites.length} invites are`} open.
-                Next to expire: ${new Date(Math.min(...invites.map(({ expiresAt }) => expiresAt))).toLocaleDateString()}.</p>`
-            : nothing
-        }
       </section>
+      ${invites.length > 0 ? this.#invites(circle, invites, mine) : nothing}
       ${this.inviting ? html`<invite-dialog .groupId=${circle.groupId} @close=${() => (this.inviting = false)}></invite-dialog>` : nothing}`
   }
 
-  #workers(circles: readonly Group[], me: Member['userId']) {
-    const enrolled = new Set(circles.flatMap(({ state }) => [...state.workers.keys()]))
-    const waiting = (this.workers ?? []).filter(({ statement }) => !enrolled.has(statement.workerId))
-    const working = (this.workers ?? []).filter(({ statement }) => enrolled.has(statement.workerId))
-    const mine = circles.some((circle) => mayManage(circle, me))
+  #fault(groupId: GroupId, error: AppError) {
+    const { groups } = this.services.session.requireUnlocked()
+    return html`<div class="error row" role="alert" data-code=${error.code}>
+      <span class="grow">${sentenceFor(error)}</span>
+      ${error.code === 'group/not-member' ? html`<button class="quiet" @click=${() => void this.attempt(() => groups.forget(groupId))}>Forget it</button>` : nothing}
+    </div>`
+  }
+
+  #invites(circle: Group, invites: readonly Invite[], mine: boolean) {
+    return html`<section class="card" aria-labelledby="invites">
+      <h2 id="invites">Open invites</h2>
+      <ul class="list">
+        ${repeat(
+          invites,
+          ({ inviteId }) => inviteId,
+          (invite) => html`<li>
+            <span class="avatar" aria-hidden="true">${icon(invite.role === 'worker' ? 'worker' : 'circle')}</span>
+            <span class="grow">
+              <strong>${INVITED[invite.role]}</strong><br />
+              <span class="soft small">${usesOf(invite)}, until ${new Date(invite.expiresAt).toLocaleDateString()}</span>
+            </span>
+            ${mine ? html`<button class="quiet" aria-label="End this invite" @click=${() => this.#askEndInvite(circle, invite)}>End</button>` : nothing}
+          </li>`,
+        )}
+      </ul>
+    </section>`
+  }
+
+  #workers(me: Member['userId']) {
+    const { groups } = this.services.session.requireUnlocked()
+    const all = [...groups.all.value.values()]
+    const workers = this.workers ?? []
     return html`<section class="card stack" aria-labelledby="workers">
       <h2 id="workers">Workers</h2>
       ${this.workersFault ? html`<p class="error" role="alert">${this.workersFault}</p>` : nothing}
       ${
-        waiting.length === 0 && working.length === 0
+        workers.length === 0
           ? html`<p class="soft">A worker makes videos streamable. It starts together with the server, and shows up here.</p>`
           : nothing
       }
-      <ul class="list">
-        ${working.map(
-          (worker) => html`<li>
-            <span class="avatar" aria-hidden="true">${icon('worker')}</span>
-            <span class="grow"><strong>Worker ${worker.fingerprint.slice(0, 11)}</strong><br /><span class="soft small">${worker.online ? 'Ready' : 'Not connected'}</span></span>
-            ${mine ? html`<button class="quiet" aria-label="Remove worker ${worker.fingerprint.slice(0, 11)}" @click=${() => this.#askRemoveWorker(circles, worker.statement.workerId)}>Remove</button>` : nothing}
-          </li>`,
-        )}
-      </ul>
-      ${
-        mine
-          ? waiting.map(
-              (worker) => html`<div class="stack">
-                <p>A worker waits to be let in. Compare its fingerprint with the one printed where it runs:</p>
-                <p class="fingerprint">${worker.fingerprint}</p>
-                <p class="soft small">It will be able to open your videos and photos, but not titles, names or messages.</p>
-                <button class="primary" ?disabled=${this.working} @click=${() => this.#enrol(worker)}>The same: let it in</button>
-              </div>`,
-            )
-          : nothing
-      }
+      ${workers.map((worker) => this.#worker(worker, all, me))}
     </section>`
+  }
+
+  #worker(worker: KnownWorker, all: readonly Group[], me: Member['userId']) {
+    const { workerId } = worker.statement
+    const works = all.filter(({ state }) => state.workers.has(workerId))
+    const missing = all.filter((group) => mayManage(group, me) && !group.state.workers.has(workerId))
+    const mayRemove = works.some((group) => mayManage(group, me))
+    const name = `Worker ${worker.fingerprint.slice(0, 11)}`
+    return html`${
+      works.length > 0
+        ? html`<div class="row">
+            <span class="avatar" aria-hidden="true">${icon('worker')}</span>
+            <span class="grow">
+              <strong>${name}</strong><br />
+              <span class="soft small">${worker.online ? 'Ready' : 'Not connected'}, for ${labels(works)}</span>
+            </span>
+            ${mayRemove ? html`<button class="quiet" aria-label="Remove ${name}" @click=${() => this.#askRemoveWorker(workerId)}>Remove</button>` : nothing}
+          </div>`
+        : nothing
+    }
+    ${
+      missing.length > 0
+        ? html`<div class="stack">
+            <p>
+              ${works.length > 0 ? `It does not convert for ${labels(missing)} yet.` : 'A worker waits to be let in.'}
+              Compare its fingerprint with the one printed where it runs:
+            </p>
+            <p class="fingerprint">${worker.fingerprint}</p>
+            <p class="soft small">It will be able to open videos and photos of ${labels(missing)}, but not titles, names or messages.</p>
+            <button class="primary" ?disabled=${this.working} @click=${() => this.#enrol(worker)}>The same: let it in</button>
+          </div>`
+        : nothing
+    }`
   }
 
   #dialog() {
@@ -205,15 +252,24 @@ export class CircleScreen extends KithElement {
     }
   }
 
-  #askRemoveWorker(circles: readonly Group[], workerId: WorkerId): void {
+  #askEndInvite(circle: Group, { inviteId }: Invite): void {
+    const { groups } = this.services.session.requireUnlocked()
+    this.asking = {
+      heading: 'End this invite?',
+      text: 'Nobody can join by it any more. The circle gets a new key, so that it opens nothing that comes after.',
+      label: 'End the invite',
+      run: () => groups.endInvite(circle.groupId, inviteId),
+    }
+  }
+
+  #askRemoveWorker(workerId: WorkerId): void {
     const { groups, account } = this.services.session.requireUnlocked()
     this.asking = {
       heading: 'Remove this worker?',
       text: 'The keys change: it opens nothing that is shared from now on. Videos play as they were uploaded until another worker is let in.',
       label: 'Remove the worker',
       run: async () => {
-        const all = [...groups.all.value.values()]
-        for (const group of [...circles, ...all.filter(({ kind }) => kind === 'personal')]) {
+        for (const group of groups.all.value.values()) {
           if (group.state.workers.has(workerId) && mayManage(group, account.userId)) {
             await groups.removeWorker(group.groupId, workerId)
           }

@@ -1,7 +1,8 @@
 import type { GroupActor } from '../../shared/crypto/group-entry.ts'
 import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
+import { commitmentOf } from '../../shared/crypto/group-key.ts'
 import { newGroupId, newKey } from '../../shared/crypto/random.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { GroupId, InviteId, MemberId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
@@ -57,4 +58,22 @@ export async function prepareGroup(
       invites: [],
     },
   }
+}
+
+/** The vault's key of the current epoch; not one of a rotation that lost. */
+export function announcedKey(state: GroupState, { keys }: GroupItem): Bytes | undefined {
+  const commitment = state.rotations.get(state.epoch)?.commitment
+  const isAnnounced = (key: Bytes) =>
+    commitment !== undefined && equalBytes(commitment, commitmentOf(key, state.groupId, state.epoch))
+  return keys.find(({ epoch, key }) => epoch === state.epoch && isAnnounced(key))?.key
+}
+
+/** What the vault has to keep: the keys that the log confirms, and those that it may confirm yet. */
+export function keysToKeep(
+  state: GroupState,
+  { keys }: GroupItem,
+  confirmed: ReadonlyMap<number, Bytes>,
+): GroupItem['keys'] {
+  const later = keys.filter(({ epoch }) => epoch > state.epoch)
+  return [...[...confirmed].map(([epoch, key]) => ({ epoch, key })).sort((a, b) => a.epoch - b.epoch), ...later]
 }

@@ -1,17 +1,12 @@
-import * as z from 'zod/mini'
 import { type GroupActor, signGroupEntries } from '../../shared/crypto/group-entry.ts'
 import { epochKeys, openHistory } from '../../shared/crypto/group-key.ts'
-import { writeGroupKeys } from '../../shared/device/group-keys.ts'
-import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
+import { removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
-import { type GroupId, type MemberId, parseGroupId, type UserId, type WorkerId } from '../../shared/format/ids.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import { type GroupId, type InviteId, parseGroupId, type UserId, type WorkerId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
-import { checkMayEncrypt, type GroupState, isOpen } from '../../shared/logs/group-state.ts'
-import { replayIdentity } from '../../shared/logs/identity.ts'
-import type { SignedEntry } from '../../shared/logs/signed.ts'
-import { readIdentity } from '../../shared/wire/accounts.ts'
+import { checkMayEncrypt, type GroupState } from '../../shared/logs/group-state.ts'
 import {
   appendGroupLog,
   type GroupAppend,
@@ -23,22 +18,25 @@ import {
   readGroupProfile,
   writeGroupProfile,
 } from '../../shared/wire/groups.ts'
-import { signedEntry } from '../../shared/wire/primitives.ts'
 import type { Api } from '../app/api.ts'
+import { isPassing, passAppError } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
 import { encodeItem, type GroupItem, groupItem, groupItemName } from '../vault/items.ts'
 import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Group } from './group.ts'
-import { prepareRotation } from './group-keys.ts'
+import { announcedKey, keysToKeep } from './group-keys.ts'
+import { type KeptGroup, readKeptGroup, removeKeptGroup, writeKeptGroup } from './kept.ts'
 import { openGroupName, sealGroupName } from './profile.ts'
+import { isKeyOld, rotationOf } from './rotation.ts'
 
 const CONFLICT_TRIES = 4
-const keptLog = z.array(signedEntry)
+const ROTATE_AFTER_MS = 1000
 
 /** What an append needs besides its actions. */
 export type Append = { actions: GroupAction[]; boxes?: GroupBox[]; invites?: InviteKeys[] }
+type MakeAppend = (group: Group) => Append | null | Promise<Append | null>
 
 /** What the groups service works with while unlocked. */
 export type GroupsContext = {
@@ -55,16 +53,18 @@ export class Groups {
   /** The last failure of each group, by code: shown where the group is shown. */
   readonly failures = new Signal<ReadonlyMap<GroupId, AppError>>(new Map())
   readonly context: GroupsContext
+  readonly #turns = new Map<GroupId, Promise<unknown>>()
+  readonly #rotating = new Set<GroupId>()
 
   constructor(context: GroupsContext) {
     this.context = context
   }
 
-  /** From what the device keeps; groups that were never fetched here are left out. */
+  /** From what the device keeps; groups that it cannot open alone (never fetched, newer pin or key) wait for `refresh`. */
   async openKept(): Promise<void> {
     for (const group of this.#known()) {
-      const plain = await readSealed(`log/${group}`).catch(() => null)
-      if (plain) await this.#take(group, z.decode(keptLog, JSON.parse(fromUtf8(plain))), null)
+      const kept = await readKeptGroup(this.context.secrets.accountKey, group)
+      if (kept) await this.#take(group, kept).catch(passAppError)
     }
   }
 
@@ -84,7 +84,7 @@ export class Groups {
   /** @returns whether it went well; the failure is in `failures`. */
   async refreshOne(group: GroupId): Promise<boolean> {
     try {
-      await this.#refresh(group)
+      await this.show(group)
       return true
     } catch (error) {
       if (!isAppError(error)) throw error
@@ -102,7 +102,7 @@ export class Groups {
   /** Keys to encrypt with now. @throws {AppError} `group/needs-rotation`, the group's failure. */
   encryptTo(groupId: GroupId): { group: Group; epoch: number; media: Bytes; meta: Bytes } {
     const failure = this.failures.value.get(groupId)
-    if (failure && failure.code !== 'server/unreachable') throw failure
+    if (failure && !isPassing(failure)) throw failure
     const group = this.get(groupId)
     checkMayEncrypt(group.state)
     const { epoch } = group.state
@@ -111,70 +111,37 @@ export class Groups {
     return { group, epoch, ...keys }
   }
 
-  /** Signs and appends; after a lost race it fetches, and makes the actions anew from what the log says then. */
-  async append(groupId: GroupId, make: (group: Group) => Append | Promise<Append>): Promise<void> {
-    for (let attempt = 1; ; attempt++) {
-      const group = this.get(groupId)
-      const { actions, boxes = [], invites = [] } = await make(group)
-      const entries = signGroupEntries(groupId, this.context.actor(), group.state, actions, Date.now())
-      // What we would refuse from others we do not send.
-      replayGroup(groupId, entries, { from: group.state })
-      const body: GroupAppend = { ifHead: group.state.head, entries, boxes, invites }
-      try {
-        await this.context.api.call(appendGroupLog, { params: { groupId }, body })
-        break
-      } catch (error) {
-        if (!isAppError(error, 'log/conflict') || attempt === CONFLICT_TRIES) throw error
-        await this.#refresh(groupId)
-      }
-    }
-    await this.#refresh(groupId)
+  /**
+   * Signs and appends; after a lost race it fetches, and makes the actions anew from what the log says then.
+   * @param make `null`: nothing is to be done any more.
+   */
+  append(groupId: GroupId, make: MakeAppend): Promise<void> {
+    return this.#inTurn(groupId, () => this.#append(groupId, make))
   }
 
-  /** A new epoch for exactly those who are in the group now; open invites made here are sealed anew. */
-  async rotate(groupId: GroupId): Promise<void> {
-    const { crypto, vault } = this.context
-    const agreementKeys = await this.#agreementKeys(this.get(groupId))
-    await this.append(groupId, async (group) => {
-      const item = this.#item(groupId)
-      const open = item.invites.filter(({ inviteId }) => {
-        const invite = group.state.invites.get(inviteId)
-        return invite !== undefined && isOpen(invite, Date.now())
-      })
-      const previous = group.groupKeys.get(group.state.epoch) ?? null
-      const kept = open.map(({ inviteId }) => inviteId)
-      const rotation = await prepareRotation(crypto, group.state, previous, kept, agreementKeys)
-      const { sealPayloadWith } = await import('../../shared/crypto/invite.ts')
-      const next = await epochKeys(rotation.key, groupId, rotation.epoch)
-      const media = [...group.keys].map(([epoch, keys]) => ({ epoch, key: keys.media }))
-      const invites = await Promise.all(
-        open.map(async ({ inviteId, payloadKey, role, code }): Promise<InviteKeys> => {
-          const payload =
-            role === 'worker'
-              ? { for: 'worker' as const, media: [...media, { epoch: rotation.epoch, key: next.media }] }
-              : { for: 'member' as const, epoch: rotation.epoch, groupKey: rotation.key }
-          return { inviteId, sealed: await sealPayloadWith(payloadKey, { groupId, inviteId }, payload), code }
-        }),
+  remove(groupId: GroupId, memberId: UserId): Promise<void> {
+    return this.#inTurn(groupId, async () => {
+      await this.#append(groupId, ({ state }) =>
+        state.members.has(memberId) ? { actions: [{ type: 'remove', payload: { memberId } }] } : null,
       )
-      // Kept before it is announced: a key that others use must not be lost when this program ends here.
-      await vault.update((now) => {
-        const current = now.read(groupItem, groupItemName(groupId)) ?? item
-        const others = current.keys.filter(({ epoch }) => epoch !== rotation.epoch)
-        const keys = [...others, { epoch: rotation.epoch, key: rotation.key }]
-        return new Map([[groupItemName(groupId), encodeItem(groupItem, { ...current, keys })]])
-      })
-      return { actions: [rotation.action], boxes: rotation.boxes, invites }
+      await this.#rotateIfNeeded(groupId)
     })
   }
 
-  async remove(groupId: GroupId, memberId: UserId): Promise<void> {
-    await this.append(groupId, () => ({ actions: [{ type: 'remove', payload: { memberId } }] }))
-    await this.rotate(groupId)
+  removeWorker(groupId: GroupId, workerId: WorkerId): Promise<void> {
+    return this.#inTurn(groupId, async () => {
+      await this.#append(groupId, ({ state }) =>
+        state.workers.has(workerId) ? { actions: [{ type: 'remove-worker', payload: { workerId } }] } : null,
+      )
+      await this.#rotateIfNeeded(groupId)
+    })
   }
 
-  async removeWorker(groupId: GroupId, workerId: WorkerId): Promise<void> {
-    await this.append(groupId, () => ({ actions: [{ type: 'remove-worker', payload: { workerId } }] }))
-    await this.rotate(groupId)
+  /** The key changes, and the invite does not open the new one. */
+  endInvite(groupId: GroupId, inviteId: InviteId): Promise<void> {
+    return this.append(groupId, (group) =>
+      group.state.invites.has(inviteId) ? rotationOf(this.context, group, this.#item(groupId), inviteId) : null,
+    )
   }
 
   async rename(groupId: GroupId, name: string): Promise<void> {
@@ -182,31 +149,103 @@ export class Groups {
     const { profile } = await this.context.api.call(readGroupProfile, { params: { groupId } })
     const body = await sealGroupName(group.state, this.context.actor(), meta, (profile?.revision ?? 0) + 1, name)
     await this.context.api.call(writeGroupProfile, { params: { groupId }, body })
-    await this.#refresh(groupId)
+    await this.show(groupId)
   }
 
-  /** Adds a group to the vault: after making one, or joining. */
-  async add(groupId: GroupId, item: GroupItem): Promise<void> {
-    await this.context.vault.update(() => new Map([[groupItemName(groupId), encodeItem(groupItem, item)]]))
-    await this.#refresh(groupId)
+  /** Fetches a group that was just joined. @throws {AppError} why it cannot be shown. */
+  show(groupId: GroupId): Promise<void> {
+    return this.#inTurn(groupId, () => this.#refresh(groupId))
+  }
+
+  /** Forgets a group that this account is not in any more. */
+  async forget(groupId: GroupId): Promise<void> {
+    await this.context.vault.update(() => new Map([[groupItemName(groupId), null]]))
+    const all = new Map(this.all.value)
+    if (all.delete(groupId)) this.all.value = all
+    const failures = new Map(this.failures.value)
+    if (failures.delete(groupId)) this.failures.value = failures
+    await removeKeptGroup(groupId)
+    await removeGroupKeys(groupId)
   }
 
   async #refresh(groupId: GroupId): Promise<void> {
-    const { api } = this.context
+    const { api, secrets } = this.context
     const { entries } = await api.call(readGroupLog, { params: { groupId }, query: { from: 0 } })
     const { profile } = await api.call(readGroupProfile, { params: { groupId } })
-    await this.#take(groupId, entries, profile)
-    await writeSealed(`log/${groupId}`, utf8(JSON.stringify(z.encode(keptLog, entries))))
-    const group = this.get(groupId)
-    // Whoever is online first changes the key after somebody left; others then find it done.
-    if (group.state.needsRotation && group.groupKeys.has(group.state.epoch)) await this.rotate(groupId)
+    const known = await readKeptGroup(secrets.accountKey, groupId)
+    if (known?.profile && (profile?.revision ?? 0) < known.profile.revision) {
+      throw new AppError('card/rollback', 'the server shows an older name of the group')
+    }
+    await this.#take(groupId, { entries, profile })
+    await writeKeptGroup(secrets.accountKey, groupId, { entries, profile })
+    this.#rotateSoon(groupId)
   }
 
-  async #take(
-    groupId: GroupId,
-    entries: readonly SignedEntry[],
-    profile: Parameters<typeof openGroupName>[2] | null,
-  ): Promise<void> {
+  async #append(groupId: GroupId, make: MakeAppend): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const group = this.get(groupId)
+      const made = await make(group)
+      if (!made) return
+      const { actions, boxes = [], invites = [] } = made
+      const entries = signGroupEntries(groupId, this.context.actor(), group.state, actions, Date.now())
+      // What we would refuse from others we do not send.
+      replayGroup(groupId, entries, { from: group.state })
+      const body: GroupAppend = { ifHead: group.state.head, entries, boxes, invites }
+      try {
+        await this.context.api.call(appendGroupLog, { params: { groupId }, body })
+        return await this.#refresh(groupId)
+      } catch (error) {
+        if (!isAppError(error, 'log/conflict') || attempt === CONFLICT_TRIES) throw error
+        await this.#refresh(groupId)
+      }
+    }
+  }
+
+  #rotateIfNeeded(groupId: GroupId): Promise<void> {
+    return this.#append(groupId, (group) => {
+      const isDue = group.state.needsRotation || (this.#mayEndInvites(group) && isKeyOld(group.state, Date.now()))
+      return isDue && group.groupKeys.has(group.state.epoch)
+        ? rotationOf(this.context, group, this.#item(groupId))
+        : null
+    })
+  }
+
+  /**
+   * Whoever is online changes the key after somebody left; the others then find it done. Not all at once, and first
+   * whoever removed them.
+   */
+  #rotateSoon(groupId: GroupId): void {
+    const group = this.get(groupId)
+    const isDue = group.state.needsRotation || (this.#mayEndInvites(group) && isKeyOld(group.state, Date.now()))
+    if (!isDue || this.#rotating.has(groupId)) return
+    this.#rotating.add(groupId)
+    const waitMs = ROTATE_AFTER_MS * (1 + Math.random())
+    setTimeout(() => {
+      this.#rotating.delete(groupId)
+      this.#inTurn(groupId, () => this.#rotateIfNeeded(groupId)).catch((error: unknown) => {
+        passAppError(error)
+        if (!isPassing(error)) this.#fail(groupId, error as AppError)
+      })
+    }, waitMs)
+  }
+
+  /** A scheduled rotation is for those who manage the circle: anybody else would end their invites. */
+  #mayEndInvites({ kind, state }: Group): boolean {
+    const role = state.members.get(this.context.secrets.userId)?.role
+    return kind === 'circle' && (role === 'owner' || role === 'admin')
+  }
+
+  /** One thing at a time for each group: what reads the log and then writes must not meet itself. */
+  #inTurn<T>(groupId: GroupId, task: () => Promise<T>): Promise<T> {
+    const done = (this.#turns.get(groupId) ?? Promise.resolve()).then(task)
+    this.#turns.set(
+      groupId,
+      done.catch(() => undefined),
+    )
+    return done
+  }
+
+  async #take(groupId: GroupId, { entries, profile }: KeptGroup): Promise<void> {
     const item = this.#item(groupId)
     const state = replayGroup(groupId, entries, { pin: item.pin })
     const groupKeys = await this.#groupKeys(state, item)
@@ -218,9 +257,7 @@ export class Groups {
     await this.#keep(groupId, state, groupKeys)
     await writeGroupKeys(groupId, keys)
     const newestFirst = [...keys].sort(([a], [b]) => b - a).map(([, { meta }]) => meta)
-    const before = this.all.value.get(groupId)?.name ?? (await this.#keptName(groupId))
-    const name = profile ? await openGroupName(state, newestFirst, profile) : before
-    if (name !== null && name !== before) await writeSealed(`name/${groupId}`, utf8(name))
+    const name = profile && (await openGroupName(state, newestFirst, profile))
     this.all.value = new Map(this.all.value).set(groupId, { groupId, kind: item.kind, state, groupKeys, keys, name })
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures
@@ -229,8 +266,7 @@ export class Groups {
   /** Every epoch's key: from the vault where it is known, else from this account's box; all checked against the log. */
   async #groupKeys(state: GroupState, item: GroupItem): Promise<ReadonlyMap<number, Bytes>> {
     const { api, crypto, secrets } = this.context
-    const known = new Map(item.keys.map(({ epoch, key }) => [epoch, key]))
-    let newest = known.get(state.epoch)
+    let newest = announcedKey(state, item)
     if (!newest) {
       const { boxes } = await api.call(readGroupBoxes, { params: { groupId: state.groupId } })
       const box = boxes.find(({ epoch, memberId }) => epoch === state.epoch && memberId === secrets.userId)
@@ -242,35 +278,17 @@ export class Groups {
 
   async #keep(groupId: GroupId, state: GroupState, groupKeys: ReadonlyMap<number, Bytes>): Promise<void> {
     const item = this.#item(groupId)
-    const isKnown = item.pin.seq === state.seq && item.keys.length >= groupKeys.size
+    const isKnown = item.pin.seq === state.seq && item.keys.length === keysToKeep(state, item, groupKeys).length
     if (isKnown) return
     await this.context.vault.update((vault) => {
       const now = vault.read(groupItem, groupItemName(groupId)) ?? item
       // Another device may have seen more: a pin never goes back.
-      const pin = now.pin.seq > state.seq ? now.pin : { seq: state.seq, head: state.head }
-      const keys = new Map([...now.keys.map(({ epoch, key }) => [epoch, key] as const), ...groupKeys])
-      const invites = now.invites.filter(({ inviteId }) => state.invites.has(inviteId) || pin.seq > state.seq)
-      const next: GroupItem = { ...now, pin, invites, keys: [...keys].map(([epoch, key]) => ({ epoch, key })) }
+      if (now.pin.seq > state.seq) return new Map()
+      const pin = { seq: state.seq, head: state.head }
+      const invites = now.invites.filter(({ inviteId }) => state.invites.has(inviteId))
+      const next: GroupItem = { ...now, pin, invites, keys: keysToKeep(state, now, groupKeys) }
       return new Map([[groupItemName(groupId), encodeItem(groupItem, next)]])
     })
-  }
-
-  async #keptName(groupId: GroupId): Promise<string | null> {
-    const plain = await readSealed(`name/${groupId}`).catch(() => null)
-    return plain && fromUtf8(plain)
-  }
-
-  /** Newest agreement keys of the members, each from their own identity log. */
-  async #agreementKeys(group: Group): Promise<ReadonlyMap<MemberId, Bytes>> {
-    const found = new Map<MemberId, Bytes>()
-    for (const member of group.state.members.values()) {
-      const { entries } = await this.context.api.call(readIdentity, { params: { userId: member.userId } })
-      const identity = replayIdentity(entries, undefined, member.userId)
-      const isSame = identity.identityKey.every((byte, i) => byte === member.identityKey[i])
-      if (!isSame) throw new AppError('identity/changed', 'a member’s identity is another one')
-      found.set(member.userId, identity.agreementKey)
-    }
-    return found
   }
 
   #item(groupId: GroupId): GroupItem {

@@ -1,6 +1,4 @@
 import { wordlist } from '@scure/bip39/wordlists/english.js'
-import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
-import { epochKeys, openHistory } from '../../shared/crypto/group-key.ts'
 import {
   type InvitePayload,
   type InviteTicket,
@@ -8,26 +6,17 @@ import {
   invitePayloadKey,
   invitePublicKey,
   newInviteSecret,
-  openInvitePayload,
-  proveInvite,
   sealInvitePayload,
-  signJoin,
 } from '../../shared/crypto/invite.ts'
 import { newInviteId, randomBytes } from '../../shared/crypto/random.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { AppError } from '../../shared/errors.ts'
-import { equalBytes } from '../../shared/format/bytes.ts'
-import type { GroupId, InviteId, UserId } from '../../shared/format/ids.ts'
+import type { GroupId, InviteId } from '../../shared/format/ids.ts'
 import type { InviteRole } from '../../shared/logs/group-entries.ts'
-import { replayGroup } from '../../shared/logs/group-replay.ts'
-import { type GroupState, isOpen } from '../../shared/logs/group-state.ts'
-import type { SignedEntry } from '../../shared/logs/signed.ts'
-import { appendGroupLog, findInvite, openInvite } from '../../shared/wire/groups.ts'
+import { findInvite } from '../../shared/wire/groups.ts'
 import type { Api } from '../app/api.ts'
 import { encodeItem, groupItem, groupItemName } from '../vault/items.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Groups } from './groups.ts'
-import { openGroupName } from './profile.ts'
 
 const CODE_WORDS = 2
 const SECRET_WORDS = 6
@@ -77,55 +66,6 @@ export async function ticketFromPassphrase(api: Api, crypto: Crypto, passphrase:
   const { groupId, inviteId } = await api.call(findInvite, { body: { code: words.slice(0, CODE_WORDS).join('-') } })
   const secret = await crypto.passphraseSecret(words.slice(CODE_WORDS).join(' '), inviteId)
   return { groupId, inviteId, secret }
-}
-
-/** What an invite shows to the one who holds it, before joining. */
-export type OpenedInvite = {
-  readonly ticket: InviteTicket
-  readonly state: GroupState
-  readonly payload: Extract<InvitePayload, { for: 'member' }>
-  readonly name: string | null
-}
-
-/** @throws {AppError} `invite/invalid`, `invite/expired`, `invite/used-up`, and what a false log is refused with. */
-export async function readInvite(api: Api, ticket: InviteTicket): Promise<OpenedInvite> {
-  const { sealed, entries, profile } = await api.call(openInvite, { body: await proveInvite(ticket) })
-  const state = replayGroup(ticket.groupId, entries)
-  const invite = state.invites.get(ticket.inviteId)
-  if (!invite || !equalBytes(invite.invitePub, await invitePublicKey(ticket.secret))) {
-    throw new AppError('invite/invalid', 'the group’s log does not know this invite')
-  }
-  if (!isOpen(invite, Date.now())) {
-    throw new AppError(invite.uses >= invite.maxUses ? 'invite/used-up' : 'invite/expired', 'the invite is over')
-  }
-  const payload = await openInvitePayload(ticket, sealed)
-  if (payload.for !== 'member') throw new AppError('invite/invalid', 'this invite is for a worker')
-  const history = await openHistory(state, payload.epoch, payload.groupKey)
-  const metaKeys = await Promise.all(
-    [...history].map(async ([epoch, key]) => (await epochKeys(key, ticket.groupId, epoch)).meta),
-  )
-  return { ticket, state, payload, name: profile && (await openGroupName(state, metaKeys, profile)) }
-}
-
-/** Joins: one entry in the log, then the group's key in the vault. */
-export async function join(groups: Groups, invite: OpenedInvite, identity: SignedEntry, userId: UserId): Promise<void> {
-  const { ticket, state, payload } = invite
-  const { api, secrets, actor } = groups.context
-  const inviteSig = await signJoin(ticket, userId, publicKeyOf(secrets.identitySeed))
-  const action = {
-    type: 'join' as const,
-    payload: { inviteId: ticket.inviteId, inviteSig, identity, worker: null },
-  }
-  const entries = signGroupEntries(ticket.groupId, actor(), state, [action], Date.now())
-  const joined = replayGroup(ticket.groupId, entries, { from: state })
-  const body = { ifHead: state.head, entries, boxes: [], invites: [] }
-  await api.call(appendGroupLog, { params: { groupId: ticket.groupId }, body })
-  await groups.add(ticket.groupId, {
-    kind: 'circle',
-    keys: [{ epoch: payload.epoch, key: payload.groupKey }],
-    pin: { seq: joined.seq, head: joined.head },
-    invites: [],
-  })
 }
 
 async function publish(groups: Groups, ticket: InviteTicket, wanted: NewInvite, code: string | null): Promise<void> {

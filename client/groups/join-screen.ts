@@ -6,7 +6,8 @@ import type { PasswordField } from '../elements/password-field.ts'
 import { controls } from '../styles/controls.ts'
 import { welcome } from '../styles/welcome.ts'
 import { checkNewPassword } from '../vault/welcome-screen.ts'
-import { type OpenedInvite, readInvite, ticketFromPassphrase } from './invites.ts'
+import { ticketFromPassphrase } from './invites.ts'
+import { type OpenedInvite, readInvite } from './join.ts'
 import '../elements/password-field.ts'
 
 /** Somebody holds an invite: shows where it leads, then makes an account or joins with the one that is open. */
@@ -16,6 +17,7 @@ export class JoinScreen extends KithElement {
   declare invite: OpenedInvite | null
   declare reading: boolean
   declare refused: string | null
+  #stop: () => void = () => undefined
 
   constructor() {
     super()
@@ -26,14 +28,20 @@ export class JoinScreen extends KithElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    const { hash } = location
-    // The secret leaves the address bar, and with it history and shared screens, before anything else.
-    if (hash !== '') history.replaceState(null, '', '/join')
-    if (hash.length > 1) void this.#read(async () => parseInviteFragment(hash))
+    const { secret } = this.services.router
+    const read = (fragment: string) => fragment !== '' && void this.#read(async () => parseInviteFragment(fragment))
+    read(secret.value)
+    this.#stop = secret.watch(read)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#stop()
   }
 
   async #read(ticket: () => Promise<InviteTicket>): Promise<void> {
     this.reading = true
+    this.invite = null
     this.refused = null
     try {
       this.invite = await readInvite(this.services.api, await ticket())
@@ -61,16 +69,26 @@ export class JoinScreen extends KithElement {
         </div>
         <button class="primary wide">Open the invite</button>
       </form>
-      <p class="others"><a href="/">I have an account</a></p>`
+      <p class="others"><a href="/">${this.#isIn ? 'Not now' : 'I have an account'}</a></p>`
   }
 
   #open({ name, state }: OpenedInvite) {
     const people = [...state.members.values()].map(({ username }) => username)
-    const isIn = this.services.session.state.value.kind === 'unlocked'
     return html`<h1>Join ${name ?? 'a circle'}</h1>
       <p class="soft">With ${new Intl.ListFormat('en').format(people)}. What is shared here is sealed on your device; the server never sees it.</p>
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
-      ${isIn ? html`<button class="primary wide" ?disabled=${this.working} @click=${this.#joinAsMyself}>Join</button>` : this.#newAccount()}`
+      ${this.#isIn ? this.#asMyself() : this.#newAccount()}`
+  }
+
+  get #isIn(): boolean {
+    return this.services.session.state.value.kind === 'unlocked'
+  }
+
+  #asMyself() {
+    return html`<button class="primary wide" ?disabled=${this.working} @click=${this.#joinAsMyself}>
+        ${this.working ? 'Joining…' : 'Join'}
+      </button>
+      <p class="others"><button class="quiet" @click=${this.#leave}>Not now</button></p>`
   }
 
   #newAccount() {
@@ -83,7 +101,7 @@ export class JoinScreen extends KithElement {
         <password-field label="Password" kind="new"></password-field>
         <button class="primary wide" ?disabled=${this.working}>${this.working ? 'Making your keys…' : 'Join'}</button>
       </form>
-      <p class="others small soft">You have an account already? Sign in first, then open the link again.</p>`
+      <p class="others"><a href="/">I have an account</a></p>`
   }
 
   #submitWords = (event: SubmitEvent): void => {
@@ -98,9 +116,9 @@ export class JoinScreen extends KithElement {
     const field = this.renderRoot.querySelector('password-field') as PasswordField
     const { invite } = this
     void this.attempt(async () => {
-      if (!invite || !checkNewPassword(this, field)) return
+      if (!invite || !(await checkNewPassword(this, field))) return
       await this.services.session.signUp({ username, password: field.value, circleName: null, invite })
-      this.services.router.go('/', { replace: true })
+      this.#leave()
     })
   }
 
@@ -109,8 +127,13 @@ export class JoinScreen extends KithElement {
     void this.attempt(async () => {
       if (!invite) return
       await this.services.session.join(invite)
-      this.services.router.go('/', { replace: true })
+      this.#leave()
     })
+  }
+
+  #leave = (): void => {
+    this.services.router.secret.value = ''
+    this.services.router.go('/', { replace: true })
   }
 }
 customElements.define('join-screen', JoinScreen)

@@ -1,14 +1,16 @@
-import { css, html } from 'lit'
+import { css, html, nothing } from 'lit'
+import { readInstance } from '../../shared/wire/accounts.ts'
 import { KithElement } from '../app/element.ts'
 import { IDLE_CHOICES, readIdleMinutes, writeIdleMinutes } from '../app/idle.ts'
+import { passAppError } from '../app/passing.ts'
 import { applyTheme, readTheme, type Theme } from '../app/theme.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
-import '../elements/dialog.ts'
+import '../vault/sign-out-dialog.ts'
 
 /** This device: lock, look, sign out. */
 export class SettingsScreen extends KithElement {
-  static override properties = { leaving: { state: true } }
+  static override properties = { leaving: { state: true }, version: { state: true } }
   static override styles = [
     controls,
     css`
@@ -21,6 +23,12 @@ export class SettingsScreen extends KithElement {
       dt {
         color: var(--ink-soft);
       }
+      ul {
+        display: grid;
+        gap: 0.5rem;
+        margin: 0;
+        padding-left: 1.25rem;
+      }
       dd {
         margin: 0;
         overflow-wrap: anywhere;
@@ -28,10 +36,19 @@ export class SettingsScreen extends KithElement {
     `,
   ]
   declare leaving: boolean
+  declare version: string | null
 
   constructor() {
     super()
     this.leaving = false
+    this.version = null
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    void this.services.api.call(readInstance).then(({ version }) => {
+      this.version = version
+    }, passAppError)
   }
 
   override render() {
@@ -76,26 +93,34 @@ export class SettingsScreen extends KithElement {
           </select>
         </div>
       </section>
+      <section class="card stack" aria-labelledby="safety">
+        <h2 id="safety">Safety</h2>
+        <ul class="soft">
+          <li>The server keeps what it cannot read. It sees names, sizes, times, and who shares with whom.</li>
+          <li>Whoever serves this page could serve another one. Open Kith only at an address of somebody you trust.</li>
+          <li>Nobody can reset your password. Your recovery key can: keep it on paper.</li>
+          <li>Before you let a worker in, compare its fingerprint with the one printed where it runs.</li>
+        </ul>
+      </section>
+      <section class="card stack" aria-labelledby="about">
+        <h2 id="about">About</h2>
+        <dl>
+          <dt>Kith on the server</dt>
+          <dd>${this.version ?? '…'}</dd>
+          <dt>Licence</dt>
+          <dd>AGPL-3.0-or-later</dd>
+        </dl>
+      </section>
       <section class="card stack" aria-labelledby="leave">
         <h2 id="leave">This device</h2>
         <p class="soft">Signing out forgets everything that Kith keeps here. Your account and what you shared stay.</p>
         <button class="danger" @click=${() => (this.leaving = true)}>Sign out</button>
       </section>
-      ${
-        this.leaving
-          ? html`<kith-dialog heading="Sign out?" @close=${() => (this.leaving = false)}>
-              <div class="stack">
-                <p>You need your password, or your recovery key, to come back. Uploads that are not finished are dropped.</p>
-                <button class="danger" ?disabled=${this.working} @click=${this.#signOut}>Sign out</button>
-              </div>
-            </kith-dialog>`
-          : ''
-      }
+      ${this.leaving ? html`<sign-out-dialog @close=${() => (this.leaving = false)}></sign-out-dialog>` : nothing}
     </main>`
   }
 
   #setIdle = (event: Event): void => writeIdleMinutes(Number((event.target as HTMLSelectElement).value))
   #setTheme = (event: Event): void => applyTheme((event.target as HTMLSelectElement).value as Theme)
-  #signOut = (): void => void this.attempt(() => this.services.session.signOut())
 }
 customElements.define('settings-screen', SettingsScreen)

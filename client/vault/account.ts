@@ -2,12 +2,11 @@ import { epochKeys } from '../../shared/crypto/group-key.ts'
 import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
 import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import type { DeviceId, UserId } from '../../shared/format/ids.ts'
+import type { DeviceId } from '../../shared/format/ids.ts'
 import { parseUsername } from '../../shared/format/username.ts'
-import { checkUnlockMethods, replayIdentity, verifyStatement } from '../../shared/logs/identity.ts'
+import { checkUnlockMethods, replayIdentity } from '../../shared/logs/identity.ts'
 import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import {
   changePassword,
@@ -24,7 +23,7 @@ import {
 } from '../../shared/wire/accounts.ts'
 import type { Api } from '../app/api.ts'
 import { prepareGroup } from '../groups/group-keys.ts'
-import type { OpenedInvite } from '../groups/invites.ts'
+import type { OpenedInvite } from '../groups/join.ts'
 import { sealGroupName } from '../groups/profile.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Slot } from '../workers/opaque.ts'
@@ -169,21 +168,6 @@ export async function recover(
     },
   })
   return { session, accountKey, serverKey: registered.serverKey, identity: next }
-}
-
-/** The identity log, verified; the vault's seed has to be its key. @throws {AppError} `identity/changed`, `log/…` */
-export async function readOwnIdentity(api: Api, userId: UserId): Promise<SignedEntry> {
-  const { entries } = await api.call(readIdentity, { params: { userId } })
-  replayIdentity(entries, undefined, userId)
-  return entries.at(-1) as SignedEntry
-}
-
-/** @throws {AppError} `identity/changed` when the server shows another identity than the vault's. */
-export function checkOwnIdentity(secrets: Secrets, identity: SignedEntry): void {
-  const { identityKey } = verifyStatement(identity)
-  if (!equalBytes(identityKey, publicKeyOf(secrets.identitySeed))) {
-    throw new AppError('identity/changed', 'the server shows another identity than yours')
-  }
 }
 
 /** The words to write down. */

@@ -142,21 +142,22 @@ export class WelcomeScreen extends KithElement {
     void this.attempt(async () => {
       const { session, router } = this.services
       if (this.mode === 'sign-in') await session.signIn(username, field.value)
-      else if (!checkNewPassword(this, field)) return
+      else if (!(await checkNewPassword(this, field))) return
       else if (this.mode === 'recover') await session.recover(username, String(data.get('words') ?? ''), field.value)
       else {
         if (!isUsername(parseUsername(username))) return
         const circleName = this.instance?.needsOwner ? String(data.get('circle') ?? '').trim() : null
         await session.signUp({ username, password: field.value, circleName, invite: null })
       }
-      router.go('/', { replace: true })
+      // Whoever came by an invite and signed in first goes on with it.
+      router.go(router.secret.value === '' ? '/' : '/join', { replace: true })
     })
   }
 }
 
 /** Says why a new password is not taken. */
-export function checkNewPassword(screen: KithElement, field: PasswordField): boolean {
-  if (field.isAcceptable) return true
+export async function checkNewPassword(screen: KithElement, field: PasswordField): Promise<boolean> {
+  if (await field.isAcceptable()) return true
   screen.failure = 'This password is too easy to guess. Make it longer, or use several unrelated words.'
   field.focus()
   return false

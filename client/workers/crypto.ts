@@ -6,14 +6,17 @@ const TIMEOUT_MS = 120_000
 
 export type Crypto = Remote<CryptoOffer>
 
-/** Starts the Web Worker on first use. */
+/** Starts the Web Worker on first use, and a new one after it broke down. */
 export function startCrypto(): Crypto {
   let started: Crypto | undefined
   const start = (): Crypto => {
-    started ??= remote<CryptoOffer>(
-      new Worker(new URL('./crypto.worker.ts', import.meta.url), { type: 'module', name: 'crypto' }),
-      TIMEOUT_MS,
-    )
+    if (started) return started
+    const worker = new Worker(new URL('./crypto.worker.ts', import.meta.url), { type: 'module', name: 'crypto' })
+    const onBroken = () => {
+      worker.terminate()
+      started = undefined
+    }
+    started = remote<CryptoOffer>(worker, TIMEOUT_MS, onBroken)
     return started
   }
   return new Proxy({} as Crypto, { get: (_, name) => start()[name as keyof Crypto] })

@@ -15,6 +15,7 @@ type Answer =
 export type Channel = {
   postMessage(message: unknown): void
   addEventListener(type: 'message', listener: (event: MessageEvent) => void): void
+  addEventListener(type: 'error', listener: () => void): void
 }
 
 /** Worker's side: answers calls of the functions in `offer`, and of nothing else. */
@@ -32,11 +33,18 @@ export function serve(offer: Offer, channel: Channel): void {
   })
 }
 
-/** Page's side. Each call ends: with the result, the worker's error, or `internal` after `timeoutMs`. */
-export function remote<T extends Offer>(channel: Channel, timeoutMs: number): Remote<T> {
+/**
+ * Page's side. Each call ends: with the result, the worker's error, or `internal` after `timeoutMs` or when the worker
+ * could not be loaded or broke down; then `onBroken` says that a new one is needed.
+ */
+export function remote<T extends Offer>(channel: Channel, timeoutMs: number, onBroken = () => {}): Remote<T> {
   let next = 0
   const waiting = new Map<number, (answer: Answer) => void>()
   channel.addEventListener('message', ({ data }: MessageEvent<Answer>) => waiting.get(data.id)?.(data))
+  channel.addEventListener('error', () => {
+    onBroken()
+    for (const [id, settle] of waiting) settle({ id, code: 'internal', message: 'the worker broke down' })
+  })
   const call = (name: string, args: unknown[]) =>
     new Promise((resolve, reject) => {
       const id = next++

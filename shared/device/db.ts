@@ -1,6 +1,7 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import type { Bytes } from '../format/bytes.ts'
 import type { DeviceId, GroupId, MediaId, UserId } from '../format/ids.ts'
+import type { IdentityPin } from '../logs/identity.ts'
 import type { MediaRecord } from '../wire/media.ts'
 
 /** Who uses this device; nothing secret. */
@@ -12,6 +13,8 @@ export type DeviceAccount = {
   readonly serverKey: string
   /** Newest vault index seen; an older one is refused. */
   readonly vaultVersion: number
+  /** Newest statement of one's own identity log that was seen here; `null`: none yet. */
+  readonly identity: IdentityPin | null
 }
 
 /** The device's database, the same for page, Web Workers and Service Worker. Bytes in it are ciphertext. */
@@ -25,6 +28,8 @@ export interface DeviceSchema extends DBSchema {
   sealed: { key: string; value: Bytes }
   /** The vault as the server keeps it, for unlocking offline; the index under `index`. */
   vault: { key: string; value: { name: string; version: number; sealed: Bytes } }
+  /** Log and name of each group as last served, sealed under a key of the account key: they outlive a lock. */
+  groups: { key: GroupId; value: Bytes }
   media: { key: MediaId; value: MediaRecord; indexes: { byGroup: [GroupId, number, MediaId] } }
   /** How far the changes of a group are known. */
   cursors: { key: GroupId; value: number }
@@ -65,6 +70,7 @@ export function openDevice(): Promise<DeviceDb> {
         'unlock',
         'sealed',
         'vault',
+        'groups',
         'cursors',
         'uploads',
         'pieces',

@@ -4,7 +4,7 @@ import { AppError } from '../errors.ts'
 import { fromUtf8, utf8 } from '../format/bytes.ts'
 import type { GroupId } from '../format/ids.ts'
 import { bytes, natural } from '../wire/primitives.ts'
-import { readSealed, writeSealed } from './sealed-store.ts'
+import { readSealed, removeSealed, writeSealed } from './sealed-store.ts'
 
 const stored = z.array(z.strictObject({ epoch: natural, media: bytes(32), meta: bytes(32) }))
 
@@ -32,4 +32,8 @@ export async function requireEpochKeys(group: GroupId, epoch: number): Promise<E
   const keys = (await readGroupKeys(group))?.get(epoch)
   if (!keys) throw new AppError('key/unavailable', `no key of epoch ${epoch} on this device`)
   return keys
+}
+
+export async function removeGroupKeys(group: GroupId): Promise<void> {
+  await removeSealed(placeOf(group))
 }
