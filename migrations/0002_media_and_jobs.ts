@@ -13,6 +13,8 @@ export async function up(knex: Knex): Promise<void> {
     table.bigInteger('document_revision').notNullable()
     table.binary('document_sealed')
     table.text('document_worker')
+    // The lease under which it was written: the objects that it names stay.
+    table.bigInteger('document_fence')
     table.text('state').notNullable()
     table.bigInteger('deleted_at').index()
     table.bigInteger('change_seq').notNullable()

@@ -13,6 +13,7 @@ import { createEvents } from './realtime/events.ts'
 import { attachSocket } from './realtime/socket.ts'
 import { openSecrets } from './secrets.ts'
 import { explain, folderError, portError } from './start-error.ts'
+import { startSweeper } from './sweeper/sweeper.ts'
 
 /** A slow phone may take its time for one piece of an upload. */
 const REQUEST_MS = 30 * 60_000
@@ -40,6 +41,7 @@ async function start(config: Config): Promise<void> {
   http.on('request', createApp(deps).callback())
   const socket = attachSocket(http, deps)
   const housekeeping = startHousekeeping(deps)
+  const sweeper = startSweeper(deps)
   const url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${port}`
   const reached = deps.config.origin === url ? '' : `, people reach it at ${deps.config.origin}`
   process.stdout.write(`Kith listens on ${url}${reached}\n`)
@@ -50,6 +52,7 @@ async function start(config: Config): Promise<void> {
     socket.close()
     await drain(http, config.drainMs)
     await housekeeping.stop()
+    await sweeper.stop()
     await db.destroy()
     logger.info('stopped')
   }

@@ -121,6 +121,7 @@ export interface MediaRow {
   document_revision: number
   document_sealed: Buffer | null
   document_worker: WorkerId | null
+  document_fence: number | null
   state: 'uploading' | 'ready'
   deleted_at: number | null
   change_seq: number

@@ -13,6 +13,7 @@ import * as rules from './rules.ts'
 
 const LIST_MAX = 100
 const POLL_MAX_MS = 30_000
+const LOOK_EVERY_MS = 5000
 
 /** The queue: who works on what, by lease and fence. */
 export function createJobs(deps: Deps) {
@@ -22,6 +23,8 @@ export function createJobs(deps: Deps) {
 
   async function store(trx: Db, row: JobRow, next: rules.Job): Promise<JobRow> {
     const changed: JobRow = { ...row, ...next, updated_at: clock.now() }
+    // Devices that were away learn of it with the item; progress they need not know.
+    if (row.state !== changed.state) await changeMedia(trx, row)
     await trx<JobRow>('jobs').where({ job_id: row.job_id }).update(changed)
     return changed
   }
@@ -43,7 +46,7 @@ export function createJobs(deps: Deps) {
       const job = await trx<JobRow>('jobs').where({ job_id: jobId }).first()
       if (!job) throw new AppError('job/not-found', 'there is no such job')
       await requireMember(trx, job.group_id, actor)
-      if (!rules.holdsLease(job, actor.workerId, fence, clock.now())) {
+      if (!rules.holdsLease(job, actor.workerId, fence)) {
         throw new AppError('job/lease-lost', 'another worker has this job')
       }
       return store(trx, job, change(job))
@@ -53,39 +56,42 @@ export function createJobs(deps: Deps) {
   }
 
   async function claimable(trx: Db, actor: WorkerActor): Promise<JobRow | undefined> {
-    const mine = trx('memberships').where({ member_id: actor.workerId }).select('group_id')
-    return trx<JobRow>('jobs')
-      .whereIn('group_id', mine)
-      .where({ cancel_requested: 0 })
-      .where((any) =>
-        any
-          .whereIn('state', ['queued', 'waiting_resource'])
-          .orWhere((expired) => expired.where({ state: 'running' }).where('lease_until', '<=', clock.now())),
-      )
-      .orderBy('attempt')
-      .orderBy('created_at')
-      .first()
+    const mine = trx('memberships').where({ member_id: actor.workerId, kind: 'worker' }).select('group_id')
+    const deleted = trx('media').whereNotNull('deleted_at').select('media_id')
+    return (
+      trx<JobRow>('jobs')
+        .whereIn('group_id', mine)
+        .whereNotIn('media_id', deleted)
+        .whereIn('state', ['queued', 'waiting_resource'])
+        // What failed comes after what was never tried: one bad file never holds up the queue.
+        .orderBy('attempt')
+        .orderBy('created_at')
+        .orderBy('job_id')
+        .first()
+    )
   }
 
-  /** Leases the oldest job, past those whose last lease ran out for the third time. */
-  async function claimOnce(actor: WorkerActor): Promise<ClaimedJob | null> {
-    const changed: JobRow[] = []
-    const claimed = await db.transaction(async (trx) => {
-      for (;;) {
-        let job = await claimable(trx, actor)
-        if (!job) return null
-        if (rules.isExpired(job, clock.now())) {
-          job = await store(trx, job, rules.failAttempt(job, 'job/stalled', false))
-          changed.push(job)
-          if (job.state !== 'queued') continue
-        }
-        const leased = await store(trx, job, rules.lease(job, actor.workerId, clock.now(), config.leaseMs))
-        changed.push(leased)
-        return presentClaim(trx, leased)
-      }
+  /** Takes back the jobs of workers that have gone silent. */
+  async function expire(): Promise<void> {
+    const rows = await db.transaction(async (trx) => {
+      const late = await trx<JobRow>('jobs').where({ state: 'running' }).where('lease_until', '<=', clock.now())
+      const changed: JobRow[] = []
+      for (const job of late) changed.push(await store(trx, job, rules.failAttempt(job, 'job/stalled', false)))
+      return changed
     })
-    for (const row of changed) tell(row)
-    return claimed
+    for (const row of rows) tell(row)
+    if (rows.length > 0) wake()
+  }
+
+  /** Leases the oldest job. */
+  async function claimOnce(actor: WorkerActor): Promise<ClaimedJob | null> {
+    const row = await db.transaction(async (trx) => {
+      const job = await claimable(trx, actor)
+      return job && store(trx, job, rules.lease(job, actor.workerId, clock.now(), config.leaseMs))
+    })
+    if (!row) return null
+    tell(row)
+    return presentClaim(db, row)
   }
 
   async function presentClaim(trx: Db, job: JobRow): Promise<ClaimedJob> {
@@ -104,18 +110,28 @@ export function createJobs(deps: Deps) {
   }
 
   /** Nothing is leased; the people see what the next job waits for. */
-  async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<void> {
+  async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<null> {
     const row = await db.transaction(async (trx) => {
       const job = await claimable(trx, actor)
-      if (!job || job.state === 'running') return null
+      if (!job) return null
+      const isSame = job.state === 'waiting_resource' && job.wait_reason === closed.reason
+      if (isSame && job.eta_ms === closed.estimateMs) return null
       const next = { ...job, state: 'waiting_resource' as const, wait_reason: closed.reason, eta_ms: closed.estimateMs }
       return store(trx, job, next)
     })
     if (row) tell(row)
+    return null
   }
 
   return {
     wake,
+    expire,
+
+    /** The server was away, and so were the heartbeats: workers get the time of a lease to come back. */
+    async extendLeases(): Promise<void> {
+      const lease_until = clock.now() + config.leaseMs
+      await db<JobRow>('jobs').where({ state: 'running' }).update({ lease_until })
+    },
 
     async enqueue(trx: Db, media: Pick<MediaRow, 'media_id' | 'group_id'>): Promise<void> {
       const now = clock.now()
@@ -135,16 +151,17 @@ export function createJobs(deps: Deps) {
     async claim(
       actor: WorkerActor,
       { waitMs, gate: closed }: BodyOf<typeof claimJob>,
+      gone: AbortSignal,
     ): Promise<ReplyOf<typeof claimJob>> {
-      if (closed) {
-        await gate(actor, closed)
-        return { job: null }
-      }
-      const until = AbortSignal.any([deps.stopping, AbortSignal.timeout(Math.min(waitMs, POLL_MAX_MS))])
+      const until = AbortSignal.any([deps.stopping, gone, AbortSignal.timeout(Math.min(waitMs, POLL_MAX_MS))])
       for (;;) {
+        // Listen first, look then: what comes in between is not missed.
         const rung = nextRing(bell, until)
-        const job = deps.stopping.aborted ? null : await claimOnce(actor)
-        if (job || until.aborted) return { job }
+        await expire()
+        // A worker that hung up must not be given a job.
+        if (deps.stopping.aborted || gone.aborted) return { job: null }
+        const job = closed ? await gate(actor, closed) : await claimOnce(actor)
+        if (job || until.aborted) return { job: job ?? null }
         await rung
       }
     },
@@ -161,7 +178,8 @@ export function createJobs(deps: Deps) {
         eta_ms: beat.etaMs,
         lease_until: clock.now() + config.leaseMs,
       }))
-      return { cancel: row.cancel_requested === 1, leaseMs: config.leaseMs }
+      const media = await db<MediaRow>('media').where({ media_id: row.media_id }).first('deleted_at')
+      return { cancel: row.cancel_requested === 1 || media?.deleted_at !== null, leaseMs: config.leaseMs }
     },
 
     async complete(actor: WorkerActor, jobId: JobId, fence: number): Promise<void> {
@@ -190,7 +208,7 @@ export function createJobs(deps: Deps) {
       return rows.map(presentJob)
     },
 
-    cancel: (actor: Person, jobId: JobId) => byMember(actor, jobId, (job) => rules.requestCancel(job, clock.now())),
+    cancel: (actor: Person, jobId: JobId) => byMember(actor, jobId, (job) => rules.requestCancel(job)),
     async retry(actor: Person, jobId: JobId): Promise<JobView> {
       const view = await byMember(actor, jobId, rules.retry)
       wake()
@@ -203,7 +221,7 @@ export function createJobs(deps: Deps) {
       const job = await trx<JobRow>('jobs')
         .where({ job_id: id as JobId, media_id: mediaId })
         .first()
-      if (!job || !rules.holdsLease(job, actor.workerId, Number(fence), clock.now())) {
+      if (!job || !rules.holdsLease(job, actor.workerId, Number(fence))) {
         throw new AppError('job/lease-lost', 'another worker has this job')
       }
       return job
@@ -217,13 +235,14 @@ export function createJobs(deps: Deps) {
       document: { revision: number; sealed: Uint8Array },
     ): Promise<void> {
       await db.transaction(async (trx) => {
-        await this.requireLease(trx, actor, media.media_id, header)
+        const { fence } = await this.requireLease(trx, actor, media.media_id, header)
         const now = await trx<MediaRow>('media').where({ media_id: media.media_id }).first('document_revision')
         if (document.revision <= (now?.document_revision ?? 0)) throw new AppError('log/conflict', 'an older document')
         await changeMedia(trx, media, {
           document_revision: document.revision,
           document_sealed: Buffer.from(document.sealed),
           document_worker: actor.workerId,
+          document_fence: fence,
         })
       })
       announce(deps, await readRecord(db, media.media_id))
@@ -242,14 +261,17 @@ export function createJobs(deps: Deps) {
 }
 export type Jobs = ReturnType<typeof createJobs>
 
-/** Resolves with the next ring, or when `until` is over. */
+/** Resolves with the next ring, after a while, or when `until` is over. */
 function nextRing(bell: EventTarget, until: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       bell.removeEventListener('ring', done)
       until.removeEventListener('abort', done)
+      clearTimeout(look)
       resolve()
     }
+    // Leases run out without a sound.
+    const look = setTimeout(done, LOOK_EVERY_MS)
     bell.addEventListener('ring', done)
     until.addEventListener('abort', done)
     if (until.aborted) done()

@@ -22,22 +22,22 @@ it('never has two holders, never more than three attempts, never lowers a fence,
       let job = rules.NEW_JOB
       let now = 0
       const leases: { worker: (typeof workers)[number]; fence: number }[] = []
-      const held = () => leases.filter(({ worker, fence }) => rules.holdsLease(job, worker, fence, now))
+      const held = () => leases.filter(({ worker, fence }) => rules.holdsLease(job, worker, fence))
       for (const each of steps) {
         const before = job
         if (each.do === 'wait') now += each.ms
-        if (each.do === 'cancel') job = rules.requestCancel(job, now)
+        if (each.do === 'cancel') job = rules.requestCancel(job)
         if (each.do === 'retry') job = rules.retry(job)
-        if (each.do === 'claim' && rules.isClaimable(job, now)) {
+        if (each.do === 'claim') {
           if (rules.isExpired(job, now)) job = rules.failAttempt(job, 'job/stalled', false)
-          if (job.state === 'queued' || job.state === 'waiting_resource') {
+          if (rules.isClaimable(job)) {
             job = rules.lease(job, each.worker, now, LEASE_MS)
             leases.push({ worker: each.worker, fence: job.fence })
           }
         }
         if ('holder' in each) {
           const holder = leases.at(-1 - each.holder)
-          if (holder && rules.holdsLease(job, holder.worker, holder.fence, now)) {
+          if (holder && rules.holdsLease(job, holder.worker, holder.fence)) {
             if (each.do === 'complete') job = rules.complete(job)
             if (each.do === 'fail') job = rules.failAttempt(job, 'internal', false)
             if (each.do === 'final') job = rules.failAttempt(job, 'job/unprocessable', true)

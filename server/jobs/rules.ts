@@ -44,9 +44,8 @@ const UNLEASED = {
   lease_until: null,
 } as const
 
-export function isClaimable(job: Job, nowMs: number): boolean {
-  if (job.cancel_requested === 1) return false
-  return job.state === 'queued' || job.state === 'waiting_resource' || isExpired(job, nowMs)
+export function isClaimable({ state }: Job): boolean {
+  return state === 'queued' || state === 'waiting_resource'
 }
 
 /** A worker that has gone silent. */
@@ -54,9 +53,12 @@ export function isExpired(job: Job, nowMs: number): boolean {
   return job.state === 'running' && (job.lease_until ?? 0) <= nowMs
 }
 
-/** Whether this worker under this fence still holds the job. */
-export function holdsLease(job: Job, worker: JobRow['worker_id'], fence: number, nowMs: number): boolean {
-  return job.state === 'running' && job.worker_id === worker && job.fence === fence && !isExpired(job, nowMs)
+/**
+ * Whether this worker under this fence holds the job. One whose time is over still does, until the job goes back to the
+ * queue: nobody else had it, and a server that was away for a while need not throw the work away.
+ */
+export function holdsLease(job: Job, worker: JobRow['worker_id'], fence: number): boolean {
+  return job.state === 'running' && job.worker_id === worker && job.fence === fence
 }
 
 /** A new lease. The fence grows, so that an older holder is refused whatever it still sends. */
@@ -75,24 +77,26 @@ export function lease(job: Job, worker: NonNullable<JobRow['worker_id']>, nowMs:
 
 /** An attempt that came to nothing: tried again, three times in all. */
 export function failAttempt(job: Job, code: NonNullable<JobView['failure']>, final: boolean): Job {
+  if (job.cancel_requested === 1) return release(job)
   const attempt = job.attempt + 1
   const isOver = final || attempt >= MAX_ATTEMPTS
   return { ...job, ...UNLEASED, attempt, state: isOver ? 'failed' : 'queued', failure: isOver ? code : null }
 }
 
 export function complete(job: Job): Job {
-  return { ...job, ...UNLEASED, state: 'done', permille: 1000, failure: null, completed_fence: job.fence }
+  const over = { state: 'done', permille: 1000, failure: null, cancel_requested: 0 } as const
+  return { ...job, ...UNLEASED, ...over, completed_fence: job.fence }
 }
 
 /** Given back without a fault of its own, at a worker's end: it does not count as an attempt. */
 export function release(job: Job): Job {
-  return { ...job, ...UNLEASED, state: job.cancel_requested === 1 ? 'cancelled' : 'queued' }
+  return { ...job, ...UNLEASED, state: job.cancel_requested === 1 ? 'cancelled' : 'queued', cancel_requested: 0 }
 }
 
 /** At once where nobody works on it; else the worker hears of it with its next heartbeat. */
-export function requestCancel(job: Job, nowMs: number): Job {
+export function requestCancel(job: Job): Job {
   if (job.state === 'done' || job.state === 'failed' || job.state === 'cancelled') return job
-  if (job.state === 'running' && !isExpired(job, nowMs)) return { ...job, cancel_requested: 1 }
+  if (job.state === 'running') return { ...job, cancel_requested: 1 }
   return { ...job, ...UNLEASED, state: 'cancelled', cancel_requested: 0 }
 }
 

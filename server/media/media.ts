@@ -1,8 +1,9 @@
+import type { Knex } from 'knex'
 import { AppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId, ObjectId } from '../../shared/format/ids.ts'
 import type { MediaRecord, NewMedia } from '../../shared/wire/media.ts'
-import type { Actor, Person } from '../actor.ts'
-import type { GroupRow, JobRow, MediaRow, ObjectRow } from '../db/rows.ts'
+import { type Actor, memberIdOf, type Person } from '../actor.ts'
+import type { GroupRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { requireMember } from '../groups/access.ts'
 import type { Jobs } from '../jobs/jobs.ts'
@@ -44,6 +45,7 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
           document_revision: 0,
           document_sealed: null,
           document_worker: null,
+          document_fence: null,
           state: 'uploading',
           deleted_at: null,
           change_seq: await nextChange(trx, item.groupId),
@@ -60,6 +62,7 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
       const changes = await db('media_changes').where({ group_id: groupId }).first('seq')
       const rows = await db<MediaRow>('media')
         .where({ group_id: groupId, deleted_at: null })
+        .where(isShownTo(actor))
         .modify((builder) => {
           const [at, id] = (query.before ?? '').split('.')
           if (id !== undefined) void builder.whereRaw('(created_at, media_id) < (?, ?)', [Number(at), id])
@@ -80,6 +83,7 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
       await requireMember(db, groupId, actor)
       const rows = await db<MediaRow>('media')
         .where({ group_id: groupId })
+        .where(isShownTo(actor))
         .where('change_seq', '>', since)
         .orderBy('change_seq')
         .limit(PAGE_MAX + 1)
@@ -124,7 +128,6 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
         await requireMayChange(trx, row, actor)
         if (row.deleted_at !== null) return
         await changeMedia(trx, row, { deleted_at: clock.now() })
-        await trx<JobRow>('jobs').where({ media_id: mediaId }).update({ cancel_requested: 1 })
       })
       await published(mediaId)
     },
@@ -135,9 +138,8 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
         const row = await requireMedia(trx, mediaId, actor)
         await requireMayChange(trx, row, actor)
         if (row.deleted_at === null) return
-        if (clock.now() - row.deleted_at > UNDO_MS) throw new AppError('media/not-found', 'it is too late for that')
+        if (clock.now() - row.deleted_at >= UNDO_MS) throw new AppError('media/not-found', 'it is too late for that')
         await changeMedia(trx, row, { deleted_at: null })
-        await trx<JobRow>('jobs').where({ media_id: mediaId }).update({ cancel_requested: 0 })
       })
       jobs.wake()
       return published(mediaId)
@@ -151,6 +153,10 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
   }
 }
 export type MediaRules = ReturnType<typeof createMediaRules>
+
+/** What is still on its way only its author sees. */
+const isShownTo = (actor: Actor) => (either: Knex.QueryBuilder) =>
+  void either.where({ state: 'ready' }).orWhere({ author_id: memberIdOf(actor) })
 
 async function requireMayChange(trx: Parameters<typeof requireMember>[0], row: MediaRow, actor: Person): Promise<void> {
   if (row.author_id === actor.userId) return

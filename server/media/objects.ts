@@ -1,100 +1,114 @@
 import { AppError } from '../../shared/errors.ts'
-import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import type { Actor } from '../actor.ts'
 import type { BlobKey, StagedBlob } from '../blobs/blob-store.ts'
-import type { ObjectRow } from '../db/rows.ts'
-import type { Deps } from '../deps.ts'
+import { withBlob } from '../blobs/keyed-lock.ts'
+import type { MediaRow, ObjectRow } from '../db/rows.ts'
+import type { Db, Deps } from '../deps.ts'
 import type { Jobs } from '../jobs/jobs.ts'
 import { requireLiveMedia } from './store.ts'
 
-/** Who writes an object: the author while uploading (`fence` null), or a worker under its lease. */
-export type WriteRight = {
-  readonly fence: number | null /** The item is complete: only what is there already may be sent again. */
-  readonly onlyAgain: boolean
+/** Left free for the database and for what is on its way already. */
+const RESERVE_BYTES = 64 * 2 ** 20
+
+/** Who wants to write: a person, or a worker under the lease that its header names. */
+export interface Writer {
+  readonly actor: Actor
+  readonly lease: string
 }
 
 /** Sealed objects: written once, never changed. */
 export function createObjects(deps: Deps, jobs: Jobs) {
   const { db, blobs, clock, config } = deps
-  const locks = new Map<string, Promise<unknown>>()
+
+  const findRow = (trx: Db, { mediaId, objectId }: BlobKey): Promise<ObjectRow | undefined> =>
+    trx<ObjectRow>('objects').where({ media_id: mediaId, object_id: objectId }).first()
+
+  /** The fence it is written under, `null` for the author. */
+  async function requireRight(trx: Db, key: BlobKey, writer: Writer | null): Promise<number | null> {
+    const media = writer
+      ? await requireLiveMedia(trx, key.mediaId, writer.actor)
+      : await trx<MediaRow>('media').where({ media_id: key.mediaId, deleted_at: null }).first()
+    if (!media) throw new AppError('media/not-found', 'there is no such item')
+    if (writer?.actor.kind === 'worker')
+      return (await jobs.requireLease(trx, writer.actor, key.mediaId, writer.lease)).fence
+    if (writer && media.author_id !== writer.actor.userId)
+      throw new AppError('group/forbidden', 'only the author uploads')
+    // What others see already stays as it is; the same bytes may come again, when the answer was lost.
+    if (media.state === 'ready' && !(await findRow(trx, key))) {
+      throw new AppError('object/conflict', 'the item is complete')
+    }
+    return null
+  }
+
+  async function keep(key: BlobKey, staged: StagedBlob, writer: Writer | null): Promise<boolean> {
+    await requireRight(db, key, writer)
+    const known = await findRow(db, key)
+    if (known) {
+      const isSame = known.size_bytes === staged.sizeBytes && known.sha256.equals(staged.sha256)
+      if (!isSame) throw new AppError('object/conflict', 'another object has this id')
+      return false
+    }
+    await requireRoom(staged.sizeBytes)
+    await blobs.commit(staged, key)
+    // The row comes last: whoever sees it finds the blob. Asked again, as much may happen while a disk writes.
+    await db.transaction(async (trx) => {
+      const fence = await requireRight(trx, key, writer)
+      await trx<ObjectRow>('objects').insert({
+        media_id: key.mediaId,
+        object_id: key.objectId,
+        size_bytes: staged.sizeBytes,
+        sha256: Buffer.from(staged.sha256),
+        fence,
+        created_at: clock.now(),
+      })
+    })
+    return true
+  }
+
+  /** Of the instance's own limit, and of the disk. */
+  async function requireRoom(bytes: number): Promise<void> {
+    const full = () => new AppError('storage/full', 'the server has no room left')
+    if (config.storageMaxBytes !== null) {
+      const row = await db<ObjectRow>('objects').sum({ used: 'size_bytes' }).first()
+      if (Number(row?.used ?? 0) + bytes > config.storageMaxBytes) throw full()
+    }
+    const free = await blobs.freeBytes()
+    if (free !== null && free - bytes < RESERVE_BYTES) throw full()
+  }
 
   return {
-    /** @throws {AppError} `media/not-found`, `group/forbidden`, `job/lease-lost` */
-    async requireWrite(actor: Actor, mediaId: MediaId, leaseHeader: string): Promise<WriteRight> {
-      const media = await requireLiveMedia(db, mediaId, actor)
-      if (actor.kind === 'worker') {
-        const { fence } = await jobs.requireLease(db, actor, mediaId, leaseHeader)
-        return { fence, onlyAgain: false }
-      }
-      if (media.author_id !== actor.userId) throw new AppError('group/forbidden', 'only the author uploads')
-      return { fence: null, onlyAgain: media.state === 'ready' }
+    /** Before any byte is taken. @throws {AppError} `media/not-found`, `group/forbidden`, `object/conflict`, `job/lease-lost` */
+    async requireWrite(key: BlobKey, writer: Writer): Promise<void> {
+      await requireRight(db, key, writer)
     },
 
-    /** @throws {AppError} `storage/full` where the instance's own limit would be passed. */
-    async requireRoom(bytes: number): Promise<void> {
-      if (config.storageMaxBytes === null) return
-      const row = await db<ObjectRow>('objects').sum({ used: 'size_bytes' }).first()
-      if (Number(row?.used ?? 0) + bytes > config.storageMaxBytes) throw new AppError('storage/full', 'no room left')
-    },
+    /** @throws {AppError} `storage/full` */
+    requireRoom,
 
     /**
-     * Makes what was staged an object. The same bytes again change nothing; other bytes under an id are refused.
-     * @returns whether it is new. @throws {AppError} `object/conflict`, `group/forbidden`, `storage/full`
+     * Makes what was staged an object, or discards it. The same bytes again change nothing; other bytes are refused.
+     * `writer` null: the author, whose right was checked before. @returns whether it is new. @throws {AppError} as `requireWrite`, `storage/full`
      */
-    async settle(key: BlobKey, staged: StagedBlob, right: WriteRight): Promise<boolean> {
-      // Two requests for one id must not both find it free.
-      return exclusively(`${key.mediaId}/${key.objectId}`, async () => {
-        const place = { media_id: key.mediaId, object_id: key.objectId }
-        const known = await db<ObjectRow>('objects').where(place).first()
-        if (known) {
+    settle(key: BlobKey, staged: StagedBlob, writer: Writer | null): Promise<boolean> {
+      return withBlob(blobs, key, async () => {
+        try {
+          return await keep(key, staged, writer)
+        } finally {
+          // Does nothing to what was committed.
           await blobs.discard(staged)
-          if (!known.sha256.equals(Buffer.from(staged.sha256)))
-            throw new AppError('object/conflict', 'another object has this id')
-          return false
         }
-        if (right.onlyAgain) {
-          await blobs.discard(staged)
-          throw new AppError('group/forbidden', 'the item is complete')
-        }
-        await this.requireRoom(staged.sizeBytes).catch(async (error: unknown) => {
-          await blobs.discard(staged)
-          throw error
-        })
-        await blobs.commit(staged, key)
-        const { sizeBytes: size_bytes } = staged
-        const sha256 = Buffer.from(staged.sha256)
-        await db<ObjectRow>('objects').insert({
-          ...place,
-          size_bytes,
-          sha256,
-          fence: right.fence,
-          created_at: clock.now(),
-        })
-        return true
       })
     },
 
     /** @throws {AppError} `media/not-found`, `object/not-found` */
-    async find(actor: Actor, mediaId: MediaId, objectId: ObjectId): Promise<ObjectRow> {
-      await requireLiveMedia(db, mediaId, actor)
-      const row = await db<ObjectRow>('objects').where({ media_id: mediaId, object_id: objectId }).first()
+    async find(actor: Actor, key: BlobKey): Promise<ObjectRow> {
+      await requireLiveMedia(db, key.mediaId, actor)
+      const row = await findRow(db, key)
       if (!row) throw new AppError('object/not-found', 'there is no such object')
       return row
     },
 
     open: blobs.open,
-  }
-
-  async function exclusively<T>(name: string, action: () => Promise<T>): Promise<T> {
-    const before = locks.get(name) ?? Promise.resolve()
-    const mine = before.then(action, action)
-    const settled = mine.catch(() => undefined)
-    locks.set(name, settled)
-    try {
-      return await mine
-    } finally {
-      if (locks.get(name) === settled) locks.delete(name)
-    }
   }
 }
 export type Objects = ReturnType<typeof createObjects>

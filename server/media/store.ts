@@ -35,7 +35,11 @@ export async function nextChange(trx: Db, groupId: GroupId): Promise<number> {
 }
 
 /** Changes an item and numbers the change. */
-export async function changeMedia(trx: Db, row: MediaRow, change: Partial<MediaRow>): Promise<void> {
+export async function changeMedia(
+  trx: Db,
+  row: Pick<MediaRow, 'media_id' | 'group_id'>,
+  change: Partial<MediaRow> = {},
+): Promise<void> {
   const seq = await nextChange(trx, row.group_id)
   await trx<MediaRow>('media')
     .where({ media_id: row.media_id })

@@ -1,3 +1,4 @@
+import type { Context } from 'koa'
 import {
   cancelJob,
   claimJob,
@@ -13,7 +14,7 @@ import type { Api } from './api.ts'
 
 export function registerJobs({ handle }: Api, jobs: Jobs): void {
   const worker = { auth: 'worker', limit: 'job' } as const
-  handle(claimJob, worker, ({ actor, body }) => jobs.claim(actor, body))
+  handle(claimJob, worker, ({ actor, body, ctx }) => jobs.claim(actor, body, hungUp(ctx)))
   handle(heartbeatJob, worker, ({ actor, params, body }) => jobs.heartbeat(actor, params.jobId, body))
   handle(completeJob, worker, ({ actor, params, body }) => jobs.complete(actor, params.jobId, body.fence))
   handle(failJob, worker, ({ actor, params, body }) => jobs.fail(actor, params.jobId, body))
@@ -24,4 +25,10 @@ export function registerJobs({ handle }: Api, jobs: Jobs): void {
   }))
   handle(cancelJob, { auth: 'person', limit: 'write' }, ({ actor, params }) => jobs.cancel(actor, params.jobId))
   handle(retryJob, { auth: 'person', limit: 'write' }, ({ actor, params }) => jobs.retry(actor, params.jobId))
+}
+
+function hungUp(ctx: Context): AbortSignal {
+  const gone = new AbortController()
+  ctx.res.once('close', () => gone.abort())
+  return gone.signal
 }

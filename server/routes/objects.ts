@@ -1,4 +1,4 @@
-import type { Context } from 'koa'
+import type { Context, Middleware } from 'koa'
 import { AppError } from '../../shared/errors.ts'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { LEASE_HEADER, OBJECT_PATH } from '../../shared/wire/media.ts'
@@ -11,27 +11,37 @@ import { type Api, actorOf } from './api.ts'
 const policy = { auth: 'member-or-worker', limit: 'object' } as const
 
 export function registerObjects({ router, guard, deps }: Api, objects: Objects): void {
-  router.put(OBJECT_PATH, guard(policy), async (ctx) => {
+  router.put(OBJECT_PATH, closeUnread, guard(policy), async (ctx) => {
     const key = keyOf(ctx)
     const declared = Number(ctx.get('content-length') || 0)
-    if (declared > deps.config.putMaxBytes) throw new AppError('request/too-large', 'larger objects go by tus')
-    const right = await objects.requireWrite(actorOf(ctx), key.mediaId, ctx.get(LEASE_HEADER))
+    const maxBytes = Math.min(deps.config.putMaxBytes, deps.config.objectMaxBytes)
+    if (declared > maxBytes) throw new AppError('request/too-large', 'larger objects go by tus')
+    const writer = { actor: actorOf(ctx), lease: ctx.get(LEASE_HEADER) }
+    await objects.requireWrite(key, writer)
     await objects.requireRoom(declared)
-    const staged = await deps.blobs.stage(ctx.req, { maxBytes: deps.config.putMaxBytes })
+    const staged = await deps.blobs.stage(ctx.req, { maxBytes })
     if (declared !== 0 && staged.sizeBytes !== declared) {
       await deps.blobs.discard(staged)
       throw new AppError('request/invalid', 'the body was cut short')
     }
-    ctx.status = (await objects.settle(key, staged, right)) ? 201 : 204
+    ctx.status = (await objects.settle(key, staged, writer)) ? 201 : 204
   })
 
   const read = async (ctx: Context) => {
-    const { mediaId, objectId } = keyOf(ctx)
-    const object = await objects.find(actorOf(ctx), mediaId, objectId)
+    const object = await objects.find(actorOf(ctx), keyOf(ctx))
     await answerObject(ctx, object, objects)
   }
   router.get(OBJECT_PATH, guard(policy), read)
-  router.head(OBJECT_PATH, guard(policy), read)
+}
+
+/** Where a request is refused before its body was read, the rest of the body must not be taken for the next request. */
+const closeUnread: Middleware = async (ctx, next) => {
+  try {
+    await next()
+  } catch (error) {
+    if (!ctx.req.complete) ctx.set('Connection', 'close')
+    throw error
+  }
 }
 
 function keyOf(ctx: Context): BlobKey {
@@ -50,7 +60,8 @@ async function answerObject(ctx: Context, object: ObjectRow, objects: Objects): 
   // Ciphertext is no page, whatever a browser thinks to see in it.
   ctx.set('Content-Security-Policy', "default-src 'none'; sandbox")
   ctx.type = 'application/octet-stream'
-  if (ctx.get('if-none-match') === etag) {
+  const known = ctx.get('if-none-match').split(',')
+  if (known.some((tag) => ['*', etag, `W/${etag}`].includes(tag.trim()))) {
     ctx.status = 304
     return
   }

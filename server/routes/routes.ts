@@ -1,7 +1,6 @@
 import { createGroups } from '../groups/groups.ts'
 import { createJobs } from '../jobs/jobs.ts'
 import { createObjects } from '../media/objects.ts'
-import { startSweeper } from '../sweeper/sweeper.ts'
 import { createUploads } from '../uploads/uploads.ts'
 import { registerAccounts } from './accounts.ts'
 import type { Api } from './api.ts'
@@ -42,6 +41,5 @@ export const ROUTES: readonly ((api: Api) => void)[] = [
     registerJobs(api, jobs)
     registerObjects(api, objects)
     registerUploads(api, uploads, objects)
-    startSweeper(api.deps, uploads)
   },
 ]

@@ -1,36 +1,29 @@
-import { statfs } from 'node:fs/promises'
 import { Metadata } from '@tus/server'
 import type { Context, Middleware } from 'koa'
 import { AppError } from '../../shared/errors.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
 import type { Objects } from '../media/objects.ts'
-import { CHECKSUM_ALGORITHMS, expectedChecksum, parseChecksum } from '../uploads/checked-store.ts'
+import { CHECKSUM_ALGORITHMS, expectedChecksum, parseChecksum } from '../uploads/upload-store.ts'
 import type { Uploads } from '../uploads/uploads.ts'
 import { type Api, actorOf } from './api.ts'
-
-/** Free space that an upload may not use up: the database needs some to stay whole. */
-const RESERVE_BYTES = 256 * 2 ** 20
 
 export function registerUploads({ router, guard, deps }: Api, uploads: Uploads, objects: Objects): void {
   const signedIn = guard({ auth: 'person', limit: 'object' })
 
   const checkNew: Middleware = async (ctx, next) => {
     const key = uploads.keyOf(parseMetadata(ctx.get('upload-metadata')))
-    const right = await objects.requireWrite(actorOf(ctx), key.mediaId, '')
-    if (right.onlyAgain) throw new AppError('group/forbidden', 'the item is complete')
-    const length = Number(ctx.get('upload-length') || 0)
+    await objects.requireWrite(key, { actor: actorOf(ctx), lease: '' })
+    const length = Number(ctx.get('upload-length'))
+    if (!(length > 0)) throw new AppError('request/invalid', 'Upload-Length is missing')
     if (length > deps.config.objectMaxBytes) throw new AppError('request/too-large', 'the object is too large')
     await objects.requireRoom(length)
-    const disk = await statfs(deps.config.folders.uploads)
-    if (disk.bavail * disk.bsize < length + RESERVE_BYTES) throw new AppError('storage/full', 'no room left')
     await next()
   }
 
   /** Only whoever may write the object goes on with its upload. */
   const checkKnown: Middleware = async (ctx, next) => {
     const upload = await uploads.find(String(ctx.params.id))
-    const { mediaId } = uploads.keyOf(upload.metadata ?? {})
-    await objects.requireWrite(actorOf(ctx), mediaId, '')
+    await objects.requireWrite(uploads.keyOf(upload.metadata ?? {}), { actor: actorOf(ctx), lease: '' })
     if (ctx.method === 'HEAD') await uploads.finishIfWhole(upload)
     await next()
   }

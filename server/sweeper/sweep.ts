@@ -1,6 +1,8 @@
+import { withBlob } from '../blobs/keyed-lock.ts'
 import type { JobRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { UNDO_MS } from '../media/media.ts'
+import { changeMedia } from '../media/store.ts'
 import type { Uploads } from '../uploads/uploads.ts'
 
 const HOUR_MS = 3600_000
@@ -15,53 +17,70 @@ export const SWEEP_AFTER_MS = {
   attempt: 24 * HOUR_MS,
 } as const
 
-/** Removes what nobody can reach any more. Rows go first: a crash in between leaves blobs without a row, which the next sweep finds. */
+const NO_KEY = Buffer.alloc(60)
+
+/**
+ * Removes what nobody can reach any more. Rows go first: a crash in between leaves blobs without a row, which the next
+ * sweep finds.
+ */
 export async function sweepMedia(deps: Deps, uploads: Uploads): Promise<void> {
   const now = deps.clock.now()
-  await eraseMedia(deps, now)
+  await uploads.sweep(now)
+  await dropUnfinished(deps, now, await uploads.mediaIds())
+  await eraseDeleted(deps, now)
   await sweepAttempts(deps, now)
   await sweepStrays(deps, now)
   await deps.blobs.sweepStaged(now - SWEEP_AFTER_MS.stray)
-  await uploads.sweep()
 }
 
-/** Deleted items after the time for undo, and uploads that never ended. */
-async function eraseMedia({ db, blobs }: Deps, now: number): Promise<void> {
+/** Uploads that nobody went on with: from here on they are as deleted. */
+async function dropUnfinished({ db }: Deps, now: number, underWay: ReadonlySet<string>): Promise<void> {
+  const before = now - SWEEP_AFTER_MS.unfinished
+  const young = db<ObjectRow>('objects').where('created_at', '>', before).select('media_id')
   const rows = await db<MediaRow>('media')
-    .where('deleted_at', '<=', now - UNDO_MS)
-    .orWhere((builder) =>
-      builder.where({ state: 'uploading' }).where('created_at', '<=', now - SWEEP_AFTER_MS.unfinished),
-    )
-  for (const { media_id, state, deleted_at } of rows) {
-    const objects = await db<ObjectRow>('objects').where({ media_id })
-    await db<ObjectRow>('objects').where({ media_id }).delete()
-    for (const { object_id } of objects) await blobs.delete({ mediaId: media_id, objectId: object_id })
-    // A deleted item's row stays: devices that were away learn from it that it is gone. Its keys and card do not.
-    if (deleted_at === null && state === 'uploading') await db<MediaRow>('media').where({ media_id }).delete()
-    else await forget({ db }, media_id)
+    .where({ state: 'uploading', deleted_at: null })
+    .where('created_at', '<=', before)
+    .whereNotIn('media_id', young)
+  for (const row of rows) {
+    if (!underWay.has(row.media_id)) await db.transaction((trx) => changeMedia(trx, row, { deleted_at: now }))
   }
 }
 
-async function forget({ db }: Pick<Deps, 'db'>, mediaId: MediaRow['media_id']): Promise<void> {
-  await db<JobRow>('jobs').where({ media_id: mediaId }).delete()
-  await db<MediaRow>('media')
-    .where({ media_id: mediaId })
-    .update({
-      document_sealed: null,
-      wrapped_content: Buffer.alloc(60),
-      wrapped_card: Buffer.alloc(60),
-      card_sealed: Buffer.alloc(28),
+/** Deleted items after the time for undo. The row stays, without keys and card: devices that were away learn from it. */
+async function eraseDeleted({ db, blobs }: Deps, now: number): Promise<void> {
+  const rows = await db<MediaRow>('media')
+    .where('deleted_at', '<=', now - UNDO_MS)
+    .whereNot({ wrapped_content: NO_KEY })
+    .select('media_id')
+  for (const { media_id } of rows) {
+    const objects = await db.transaction(async (trx) => {
+      const gone = await trx<ObjectRow>('objects').where({ media_id })
+      await trx<ObjectRow>('objects').where({ media_id }).delete()
+      await trx<JobRow>('jobs').where({ media_id }).delete()
+      await trx<MediaRow>('media')
+        .where({ media_id })
+        .update({
+          document_sealed: null,
+          wrapped_content: NO_KEY,
+          wrapped_card: NO_KEY,
+          card_sealed: Buffer.alloc(28),
+        })
+      return gone
     })
+    for (const { object_id } of objects) await blobs.delete({ mediaId: media_id, objectId: object_id })
+  }
 }
 
-/** Only the attempt that was completed counts, and those that are still going on. */
+/** What counts is the attempt that was completed, the one under way, and the one that the item's document speaks of. */
 async function sweepAttempts({ db, blobs }: Deps, now: number): Promise<void> {
   const rows = await db('objects')
     .join('jobs', 'jobs.media_id', 'objects.media_id')
+    .join('media', 'media.media_id', 'objects.media_id')
     .whereNotNull('objects.fence')
-    .whereNot('jobs.state', 'running')
     .where('objects.created_at', '<=', now - SWEEP_AFTER_MS.attempt)
-    .where((any) => any.whereNull('completed_fence').orWhereRaw('objects.fence <> jobs.completed_fence'))
+    .whereRaw("not (jobs.state = 'running' and objects.fence = jobs.fence)")
+    .whereRaw('objects.fence <> coalesce(jobs.completed_fence, -1)')
+    .whereRaw('objects.fence <> coalesce(media.document_fence, -1)')
     .select<ObjectRow[]>('objects.media_id', 'objects.object_id')
   for (const { media_id, object_id } of rows) {
     await db<ObjectRow>('objects').where({ media_id, object_id }).delete()
@@ -71,9 +90,11 @@ async function sweepAttempts({ db, blobs }: Deps, now: number): Promise<void> {
 
 async function sweepStrays({ db, blobs }: Deps, now: number): Promise<void> {
   for await (const { key, storedAtMs } of blobs.list()) {
-    const { mediaId, objectId } = key
     if (storedAtMs > now - SWEEP_AFTER_MS.stray) continue
-    const row = await db<ObjectRow>('objects').where({ media_id: mediaId, object_id: objectId }).first('object_id')
-    if (!row) await blobs.delete(key)
+    await withBlob(blobs, key, async () => {
+      const { mediaId: media_id, objectId: object_id } = key
+      const row = await db<ObjectRow>('objects').where({ media_id, object_id }).first('object_id')
+      if (!row) await blobs.delete(key)
+    })
   }
 }

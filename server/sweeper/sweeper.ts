@@ -1,22 +1,32 @@
 import type { Deps } from '../deps.ts'
-import type { Uploads } from '../uploads/uploads.ts'
+import { createJobs } from '../jobs/jobs.ts'
+import { createObjects } from '../media/objects.ts'
+import { createUploads } from '../uploads/uploads.ts'
 import { sweepMedia } from './sweep.ts'
 
 const EVERY_MS = 3600_000
+const EXPIRE_EVERY_MS = 15_000
 
-/** Sweeps at the start and every hour, until the server stops. */
-export function startSweeper(deps: Deps, uploads: Uploads): void {
-  const run = async () => {
-    try {
-      await sweepMedia(deps, uploads)
-    } catch (err) {
+/** Sweeps at the start and every hour, and takes back the jobs of silent workers more often. */
+export function startSweeper(deps: Deps): { stop(): Promise<void> } {
+  const jobs = createJobs(deps)
+  const uploads = createUploads(deps, createObjects(deps, jobs))
+  const safely = (what: () => Promise<void>) => () =>
+    what().catch((err) => {
       if (!deps.stopping.aborted) deps.logger.error({ err }, 'sweeping failed')
-    }
+    })
+  const sweep = safely(() => sweepMedia(deps, uploads))
+  const expire = safely(jobs.expire)
+
+  let running = safely(jobs.extendLeases)().then(sweep)
+  const then = (next: () => Promise<void>) => () => {
+    running = running.then(next)
   }
-  let running = run()
-  const timer = setInterval(() => {
-    running = running.then(run)
-  }, EVERY_MS)
-  timer.unref()
-  deps.stopping.addEventListener('abort', () => clearInterval(timer), { once: true })
+  const timers = [setInterval(then(sweep), EVERY_MS), setInterval(then(expire), EXPIRE_EVERY_MS)]
+  return {
+    async stop() {
+      for (const timer of timers) clearInterval(timer)
+      await running
+    },
+  }
 }

@@ -1,46 +1,56 @@
-import { join } from 'node:path'
-import type { Upload } from '@tus/server'
-import { Server } from '@tus/server'
-import { AppError, isAppError } from '../../shared/errors.ts'
+import { Server, type Upload } from '@tus/server'
+import { AppError } from '../../shared/errors.ts'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
 import type { BlobKey } from '../blobs/blob-store.ts'
 import type { Deps } from '../deps.ts'
 import type { Objects } from '../media/objects.ts'
-import { CheckedStore } from './checked-store.ts'
+import { problemOf } from '../middleware/problems.ts'
+import { UploadStore } from './upload-store.ts'
 
 /** Resumable uploads by tus 1.0; a finished one becomes an object. */
 export function createUploads(deps: Deps, objects: Objects) {
   const { config } = deps
-  const store = new CheckedStore({
-    directory: config.folders.uploads,
-    expirationPeriodInMilliseconds: config.uploadExpiryMs,
-  })
+  const store = new UploadStore(config.folders.uploads, config.uploadExpiryMs)
+  const finishing = new Map<string, Promise<void>>()
   const tus = new Server({
     path: UPLOADS_PATH,
     datastore: store,
     // Behind a proxy we do not know what people call us.
     relativeLocation: true,
     maxSize: config.objectMaxBytes,
+    // Only our own page may read an answer.
+    allowedOrigins: () => false,
     onUploadFinish: async (_request, upload) => {
-      try {
-        await adopt(upload)
-      } catch (error) {
-        const isConflict = isAppError(error, 'object/conflict')
-        if (!isConflict) deps.logger.error({ err: error }, 'an upload could not be kept')
-        throw { status_code: isConflict ? 409 : 500, body: isConflict ? 'Conflict\n' : 'Internal error\n' }
-      }
+      await finish(upload)
       return {}
+    },
+    onResponseError: (_request, error) => {
+      if ('status_code' in error) return error
+      const known = error instanceof AppError ? error : asFull(error)
+      if (!known) deps.logger.error({ err: error }, 'an upload could not be kept')
+      const body = problemOf(known ?? new AppError('internal'))
+      return { status_code: body.status, body: JSON.stringify(body) }
     },
   })
 
-  /** The object that an upload becomes; the rights were checked when it was made. */
-  async function adopt(upload: Upload): Promise<void> {
-    const staged = await deps.blobs.adopt(join(store.directory, upload.id))
-    await objects.settle(keyOf(upload.metadata ?? {}), staged, { fence: null, onlyAgain: false })
-    await store.remove(upload.id)
+  /** Once at a time: the last piece and a question for the offset may come together. */
+  async function finish(upload: Upload): Promise<void> {
+    const running = finishing.get(upload.id) ?? adopt(upload).finally(() => finishing.delete(upload.id))
+    finishing.set(upload.id, running)
+    await running
   }
 
+  /** Object first, then the mark, then the bytes go: whenever the process dies, this does the rest another time. */
+  async function adopt({ id, metadata, offset }: Upload): Promise<void> {
+    if (await store.isFinished(id)) return
+    const staged = await deps.blobs.adopt(store.pathOf(id))
+    // Who may write was checked with every request of the upload.
+    await objects.settle(keyOf(metadata ?? {}), staged, null)
+    await store.finished(id, offset)
+  }
+
+  const isWhole = ({ size, offset }: Upload) => size !== undefined && offset === size
   return {
     tus,
     /** @throws {AppError} `request/invalid` when the metadata does not name an object. */
@@ -48,6 +58,7 @@ export function createUploads(deps: Deps, objects: Objects) {
     /** @throws {AppError} `request/not-found` */
     async find(id: string): Promise<Upload> {
       try {
+        if (!/^[0-9a-f]{32}$/.test(id)) throw new Error('not an upload id')
         return await store.getUpload(id)
       } catch (cause) {
         throw new AppError('request/not-found', 'there is no such upload', { cause })
@@ -55,10 +66,24 @@ export function createUploads(deps: Deps, objects: Objects) {
     },
     /** All bytes came, but the process died before they became an object. */
     async finishIfWhole(upload: Upload): Promise<void> {
-      if (upload.size !== undefined && upload.offset === upload.size) await adopt(upload)
+      if (isWhole(upload)) await finish(upload)
     },
-    sweep: async (): Promise<void> => {
-      await store.deleteExpired()
+    /** Finishes what a crash left whole, and removes what nobody went on with. */
+    async sweep(nowMs: number): Promise<void> {
+      for (const id of await store.ids()) {
+        try {
+          const upload = await store.getUpload(id)
+          if (isWhole(upload)) await finish(upload)
+        } catch (err) {
+          deps.logger.debug({ err }, 'an upload cannot be finished')
+        }
+      }
+      await store.sweep(nowMs - config.uploadExpiryMs)
+    },
+    /** The items that still have an upload under way. */
+    async mediaIds(): Promise<Set<string>> {
+      const uploads = await Promise.all((await store.ids()).map((id) => store.getUpload(id).catch(() => null)))
+      return new Set(uploads.map((upload) => upload?.metadata?.mediaId ?? ''))
     },
   }
 }
@@ -70,4 +95,9 @@ function keyOf(metadata: Record<string, string | null>): BlobKey {
   } catch (cause) {
     throw new AppError('request/invalid', 'Upload-Metadata has to name mediaId and objectId', { cause })
   }
+}
+
+function asFull(error: unknown): AppError | null {
+  const isFull = ['ENOSPC', 'EDQUOT'].includes(String((error as { code?: unknown } | null)?.code))
+  return isFull ? new AppError('storage/full', 'the server has no room left', { cause: error }) : null
 }
