@@ -1,0 +1,4 @@
+import { describeBlobStore } from './contract.ts'
+import { createMemoryBlobStore } from './memory.ts'
+
+describeBlobStore('memory', () => createMemoryBlobStore())
