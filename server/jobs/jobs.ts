@@ -110,7 +110,7 @@ export function createJobs(deps: Deps) {
   }
 
   /** Nothing is leased; the people see what the next job waits for. */
-  async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<null> {
+  async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<void> {
     const row = await db.transaction(async (trx) => {
       const job = await claimable(trx, actor)
       if (!job) return null
@@ -120,7 +120,6 @@ export function createJobs(deps: Deps) {
       return store(trx, job, next)
     })
     if (row) tell(row)
-    return null
   }
 
   return {
@@ -153,6 +152,12 @@ export function createJobs(deps: Deps) {
       { waitMs, gate: closed }: BodyOf<typeof claimJob>,
       gone: AbortSignal,
     ): Promise<ReplyOf<typeof claimJob>> {
+      if (closed) {
+        // Room may come any moment: the worker looks again and must not hang here meanwhile.
+        await expire()
+        await gate(actor, closed)
+        return { job: null }
+      }
       const until = AbortSignal.any([deps.stopping, gone, AbortSignal.timeout(Math.min(waitMs, POLL_MAX_MS))])
       for (;;) {
         // Listen first, look then: what comes in between is not missed.
@@ -160,8 +165,8 @@ export function createJobs(deps: Deps) {
         await expire()
         // A worker that hung up must not be given a job.
         if (deps.stopping.aborted || gone.aborted) return { job: null }
-        const job = closed ? await gate(actor, closed) : await claimOnce(actor)
-        if (job || until.aborted) return { job: job ?? null }
+        const job = await claimOnce(actor)
+        if (job || until.aborted) return { job }
         await rung
       }
     },
