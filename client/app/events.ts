@@ -11,9 +11,14 @@ export class Events {
   readonly #listeners = new Map<Name, Set<(payload: never) => void>>()
   #socket: Socket | undefined
 
+  /** Connects, also again: a socket that the server refused does not try by itself. */
   async connect(): Promise<void> {
-    if (this.#socket) return
+    if (this.#socket) {
+      if (!this.#socket.active) this.#socket.connect()
+      return
+    }
     const { io } = await import('socket.io-client')
+    if (this.#socket) return
     const socket = io({ path: SOCKET_PATH, transports: ['websocket'], withCredentials: true })
     this.#socket = socket
     socket.on('connect', () => {

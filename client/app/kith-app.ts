@@ -154,13 +154,18 @@ export class KithApp extends LitElement {
         outline: none;
       }
       .skip {
-        position: fixed;
-        left: 8px;
-        top: -80px;
-        z-index: 20;
+        position: absolute;
+        inset: auto auto calc(100% + 8px) 8px;
       }
-      .skip:focus {
-        top: 8px;
+      .skip:not(:focus) {
+        width: 1px;
+        min-height: 0;
+        height: 1px;
+        padding: 0;
+        border: 0;
+        overflow: hidden;
+        clip-path: inset(50%);
+        white-space: nowrap;
       }
       @media (min-width: 900px) {
         nav {
@@ -174,6 +179,10 @@ export class KithApp extends LitElement {
         nav a {
           flex: none;
           height: 84px;
+        }
+        .skip {
+          inset: 8px auto auto 8px;
+          white-space: nowrap;
         }
         .frame.with-nav {
           padding-left: var(--rail-width);

@@ -143,6 +143,7 @@ export class Session {
     await keepAccountKey(accountKey)
     await this.#open(state.account, accountKey)
     this.#tabs.postMessage('unlocked')
+    await this.catchUp()
     // The password is at hand: whoever unlocks is not asked for it twice. A refusal is shown as an ended session.
     if (this.isExpired.value) await this.renew(password).catch(passAppError)
   }
@@ -265,7 +266,8 @@ export class Session {
     await groups.openKept()
     await keepUploadsKey(accountKey)
     this.state.value = { kind: 'unlocked', unlocked: { account, vault, identity, groups }, online: navigator.onLine }
-    await this.catchUp()
+    // Nobody waits for the server to use what the device keeps.
+    void this.catchUp()
   }
 
   #setOnline(online: boolean): void {

@@ -85,7 +85,15 @@ export class CircleScreen extends KithElement {
     const { groups } = this.services.session.requireUnlocked()
     new Watch(this, groups.all, groups.failures)
     void this.#readWorkers()
-    this.#stop = this.services.events.on('worker', () => void this.#readWorkers())
+    const { events, session } = this.services
+    const read = () => void this.#readWorkers()
+    const stops = [
+      events.on('worker', read),
+      session.state.watch((state) => state.kind === 'unlocked' && state.online && read()),
+    ]
+    this.#stop = () => {
+      for (const stop of stops) stop()
+    }
   }
 
   override disconnectedCallback(): void {
