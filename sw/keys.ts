@@ -1,8 +1,10 @@
 import * as z from 'zod/mini'
-import { contentKeyOf, readMediaRecord, writeMedia } from '../shared/device/media-store.ts'
+import { verifyAndOpenDocument } from '../shared/crypto/document.ts'
+import { cardKeyOf, contentKeyOf, readMediaRecord, writeMedia } from '../shared/device/media-store.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId } from '../shared/format/ids.ts'
+import { card } from '../shared/wire/card.ts'
 import { type MediaRecord, readMedia } from '../shared/wire/media.ts'
 import { urlOf } from '../shared/wire/route.ts'
 
@@ -13,6 +15,22 @@ import { urlOf } from '../shared/wire/route.ts'
  */
 export async function contentKey(media: MediaId): Promise<Bytes> {
   return contentKeyOf((await readMediaRecord(media)) ?? (await fetchRecord(media)))
+}
+
+/**
+ * The file name on an item's card. The seal says that a member wrote it; who it was makes no difference to a download,
+ * so the signature is left to the page.
+ */
+export async function fileName(media: MediaId): Promise<string | null> {
+  const record = await readMediaRecord(media)
+  if (!record) return null
+  const name = { label: 'kith/v1/card', id: media, revision: record.card.revision } as const
+  const anyMember = { schema: card, verifyAuthor: () => true }
+  try {
+    return (await verifyAndOpenDocument(name, await cardKeyOf(record), record.card.sealed, anyMember)).body.fileName
+  } catch {
+    return null
+  }
 }
 
 async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {

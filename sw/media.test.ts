@@ -44,6 +44,7 @@ function open(options: { locked?: boolean; webkit?: boolean } = {}) {
       if (options.locked) throw new AppError('vault/locked')
       return contentKey
     },
+    fileName: async () => 'vacances d’été (1).mp4',
     source: (_, object) => memorySource(object),
     notify: (message) => told.push(message),
     streamsParts: options.webkit ?? false,
@@ -123,7 +124,8 @@ describe('an original', () => {
 
   it('is downloaded whole, as a file', async () => {
     const response = await open().get('original', undefined, '?download')
-    expect(response.headers.get('content-disposition')).toBe('attachment')
+    const disposition = "attachment; filename*=UTF-8''vacances%20d%E2%80%99%C3%A9t%C3%A9%20%281%29.mp4"
+    expect(response.headers.get('content-disposition')).toBe(disposition)
     expect(await bodyOf(response)).toEqual(original)
   })
 

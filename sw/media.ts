@@ -17,6 +17,8 @@ const PART_BYTES = 2 * 2 ** 20
 export type MediaPorts = {
   /** @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable` */
   contentKey(media: MediaId): Promise<Bytes>
+  /** What a downloaded original is called; `null` where it cannot be told. */
+  fileName(media: MediaId): Promise<string | null>
   source(media: MediaId, object: ObjectId): Source
   notify(message: WorkerMessage): void
   /** WebKit takes a short part for the end of the file. */
@@ -57,7 +59,13 @@ export class MediaDoor {
       const told = media
       const reader = await this.#opened.open(object, source)
       const failed = (error: unknown) => this.#report(told, ORIGINAL, codeOf(error))
-      return await originalAnswer(reader, request, url.searchParams.has('download'), this.#ports.streamsParts, failed)
+      const wanted = {
+        // The name is read from the sealed card here: it never goes into a URL, so that no server can hear of it.
+        downloadAs: url.searchParams.has('download') ? ((await this.#ports.fileName(media)) ?? 'file') : null,
+        streamsParts: this.#ports.streamsParts,
+        failed,
+      }
+      return await originalAnswer(reader, request, wanted)
     } catch (error) {
       const code = codeOf(error)
       if (media !== undefined) this.#report(media, name, code)
@@ -74,20 +82,21 @@ function wholeAnswer(plain: Bytes, type: string): Response {
   return new Response(plain, { headers: headersOf(type, plain.length) })
 }
 
-async function originalAnswer(
-  reader: Reader,
-  request: Request,
-  download: boolean,
-  streamsParts: boolean,
-  failed: (error: unknown) => void,
-): Promise<Response> {
+type Wanted = {
+  readonly downloadAs: string | null
+  readonly streamsParts: boolean
+  readonly failed: (error: unknown) => void
+}
+
+async function originalAnswer(reader: Reader, request: Request, wanted: Wanted): Promise<Response> {
   const { trueBytes } = reader
+  const { downloadAs, streamsParts, failed } = wanted
   const sniffed = sniffType(await reader.read(0, Math.min(32, trueBytes)))
-  const type = download ? 'application/octet-stream' : sniffed
+  const type = downloadAs === null ? sniffed : 'application/octet-stream'
   const range = parseRange(request.headers.get('range'), trueBytes)
   const headers = headersOf(type, trueBytes)
-  // The name stands in the link's `download` attribute: it never goes into a URL or a header.
-  if (download || !isShown(type)) headers.set('content-disposition', 'attachment')
+  if (downloadAs !== null) headers.set('content-disposition', attachment(downloadAs))
+  else if (!isShown(type)) headers.set('content-disposition', 'attachment')
   headers.set('accept-ranges', 'bytes')
   if (range.kind === 'unsatisfiable') {
     headers.set('content-range', `bytes */${trueBytes}`)
@@ -122,6 +131,15 @@ function streamOf(reader: Reader, start: number, end: number, failed: (error: un
     },
     { highWaterMark: 1 },
   )
+}
+
+/** RFC 6266 with RFC 8187 for what is not ASCII. */
+function attachment(fileName: string): string {
+  const encoded = encodeURIComponent(fileName).replace(
+    /['()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  )
+  return `attachment; filename*=UTF-8''${encoded}`
 }
 
 function headersOf(type: string, length: number): Headers {

@@ -2,7 +2,7 @@ import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 import * as z from 'zod/mini'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
-import { contentKey } from './keys.ts'
+import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
 import { serverSource } from './source.ts'
 
@@ -11,6 +11,7 @@ declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: { url: 
 const isWebKit = /AppleWebKit/.test(navigator.userAgent) && !/Chrom(e|ium)|Edg/.test(navigator.userAgent)
 const media = new MediaDoor({
   contentKey,
+  fileName,
   source: serverSource,
   streamsParts: isWebKit,
   notify: (message) => void tellPages(message),

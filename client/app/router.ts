@@ -1,3 +1,4 @@
+import { MEDIA_PREFIX } from '../../shared/wire/page-sw.ts'
 import { Signal } from './signal.ts'
 
 /** Where the person is: the path alone. Links inside the page change it without a load. */
@@ -40,7 +41,7 @@ export class Router {
   #follow(event: MouseEvent): void {
     if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return
     const link = event.composedPath().find((node): node is HTMLAnchorElement => node instanceof HTMLAnchorElement)
-    if (link?.target !== '' || link.hasAttribute('download') || link.origin !== location.origin) return
+    if (link?.target !== '' || link.origin !== location.origin || link.pathname.startsWith(MEDIA_PREFIX)) return
     event.preventDefault()
     this.go(link.pathname)
   }

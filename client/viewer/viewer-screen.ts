@@ -151,12 +151,11 @@ export class ViewerScreen extends KithElement {
     `
   }
 
-  /** The name stands in the link alone: the Service Worker answers, and the server never hears of it. */
+  /** A link without `download`: with it, Chromium asks the server instead of the Service Worker. */
   #download(item: Item, content: unknown, look: string) {
     return html`<a
       class="button ${look}"
       href="${mediaUrl(item.record.mediaId, ORIGINAL)}?download"
-      download=${item.card?.fileName ?? 'file'}
       aria-label="Download the original"
       >${content}</a
     >`

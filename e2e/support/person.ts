@@ -91,6 +91,8 @@ export class Person {
   }
 
   async go(tab: 'Library' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
+    const back = this.page.getByRole('button', { name: 'Back' })
+    if (await back.isVisible()) await back.click()
     await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).click()
   }
 
@@ -121,6 +123,25 @@ export class Person {
         }),
       seconds,
     )
+  }
+
+  /** Resolves when the item's conversion is done, as the activity screen shows it. */
+  async finished(title: string): Promise<void> {
+    await this.go('Activity')
+    const row = this.page.locator('li[data-state=done]').filter({ hasText: title })
+    await expect(row).toBeVisible({ timeout: 150_000 })
+  }
+
+  async seek(seconds: number): Promise<void> {
+    await this.page.locator('video').evaluate((video: HTMLVideoElement, to) => {
+      video.currentTime = to
+    }, seconds)
+  }
+
+  async unlock(password = PASSWORD): Promise<void> {
+    const { page } = this
+    await page.getByLabel('Password', { exact: true }).fill(password)
+    await page.getByRole('button', { name: 'Unlock' }).click()
   }
 
   #listen(page: Page): void {

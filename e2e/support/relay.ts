@@ -22,6 +22,8 @@ export class Relay {
   readonly #recorded: Buffer[] = []
   #target: number
   rewrite: Rewrite | undefined
+  /** May keep a request waiting before it is passed on. */
+  gate: ((method: string, path: string) => Promise<void>) | undefined
   recording = true
   /** Called with each exchange after it was answered. */
   onExchange: ((exchange: Exchange) => void) | undefined
@@ -75,13 +77,15 @@ export class Relay {
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = incoming.url ?? '/'
     this.#keep(`${incoming.method} ${path}\n${incoming.rawHeaders.join('\n')}`)
+    await this.gate?.(incoming.method ?? 'GET', path)
     const sent: Buffer[] = []
     const upstream = request({
       host: '127.0.0.1',
       port: this.#target,
       method: incoming.method,
       path,
-      headers: incoming.headers,
+      // Compressed, neither a canary nor a field could be found in it.
+      headers: { ...incoming.headers, 'accept-encoding': 'identity' },
     })
     upstream.on('error', () => outgoing.destroy())
     outgoing.on('close', () => upstream.destroy())

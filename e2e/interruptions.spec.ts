@@ -1,0 +1,147 @@
+import { open } from 'node:fs/promises'
+import { join } from 'node:path'
+import { makeVideo } from './support/media.ts'
+import { expect, test } from './support/test.ts'
+
+test('an upload goes on after its tab was closed in the middle', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const file = join(world.folder, 'large.bin')
+  const handle = await open(file, 'w')
+  for (let i = 0; i < 90; i++) await handle.write(Buffer.alloc(2 ** 20, i))
+  await handle.close()
+
+  const sent: string[] = []
+  let hold = false
+  const held = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method !== 'PATCH' || !path.startsWith('/api/uploads/')) return
+    sent.push(path)
+    if (sent.length < 2) return
+    // The second piece hangs, as on a bad network.
+    hold = true
+    held.resolve()
+    await new Promise(() => undefined)
+  }
+  await ada.upload(file)
+  await held.promise
+  expect(hold).toBe(true)
+  await ada.page.evaluate(waitUntilSpooled)
+  await ada.page.close()
+  world.relay.gate = undefined
+  world.relay.cut()
+
+  const page = await ada.newPage()
+  await page.goto(world.origin)
+  await expect(page.getByRole('link', { name: 'large' })).toBeVisible()
+  await expect(page.getByRole('link', { name: 'large, Uploading' })).toHaveCount(0, { timeout: 60_000 })
+  await ada.open('large')
+  const downloading = page.waitForEvent('download')
+  await page.getByRole('link', { name: 'Download' }).last().click()
+  const path = await (await downloading).path()
+  const copy = await open(path)
+  expect((await copy.stat()).size).toBe(90 * 2 ** 20)
+  const last = Buffer.alloc(1024)
+  await copy.read(last, 0, 1024, 89 * 2 ** 20)
+  expect(last.equals(Buffer.alloc(1024, 89))).toBe(true)
+  await copy.close()
+})
+
+/** In the page: resolves when every piece of the only upload lies sealed on the device. */
+function waitUntilSpooled(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open('kith')
+    opening.onerror = () => reject(opening.error)
+    opening.onsuccess = () => {
+      const look = () => {
+        const rows = opening.result.transaction('uploads').objectStore('uploads').getAll()
+        rows.onsuccess = () => {
+          const [row] = rows.result as { spooledPieces: number }[]
+          // 90 MiB are 23 pieces of 4 MiB.
+          if (row && row.spooledPieces >= 23) {
+            opening.result.close()
+            resolve()
+          } else requestAnimationFrame(look)
+        }
+      }
+      look()
+    }
+  })
+}
+
+test('a video plays on when the Service Worker is stopped, the page reloaded hard, and Kith locked and unlocked', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.enrolWorker()
+  const video = join(world.folder, 'sea.mp4')
+  await makeVideo(video, { seconds: 40, width: 640, height: 360 })
+  await ada.upload(video)
+  await ada.finished('sea')
+  await ada.open('sea')
+  await ada.plays()
+
+  const devtools = await ada.context.newCDPSession(ada.page)
+  await devtools.send('ServiceWorker.enable')
+  await devtools.send('ServiceWorker.stopAllWorkers')
+  await ada.seek(30)
+  await ada.plays(30)
+
+  await devtools.send('Page.reload', { ignoreCache: true })
+  await expect(ada.page.getByRole('heading', { name: 'sea' })).toBeVisible()
+  await ada.plays()
+
+  const second = await ada.newPage()
+  await second.goto(ada.world.origin)
+  await ada.go('Settings')
+  await second.getByRole('button', { name: 'Lock now' }).click()
+  await expect(second.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  const refused = await second.evaluate(async () => {
+    const [media] = location.pathname.split('/')
+    const response = await fetch(`/media/AAAAAAAAAAAAAAAAAAAAAA/thumb${media}`)
+    return response.status
+  })
+  expect(refused).not.toBe(200)
+  await ada.unlock()
+  await ada.open('sea')
+  await ada.plays()
+})
+
+test('server and worker killed in the middle of a job lose nothing that was acknowledged', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.enrolWorker()
+  const video = join(world.folder, 'sea.mp4')
+  await makeVideo(video, { seconds: 20 })
+  await ada.upload(video)
+  await ada.go('Activity')
+  await expect(ada.page.locator('li[data-state=running]')).toBeVisible({ timeout: 60_000 })
+  await world.server.stop('SIGKILL')
+  await world.worker?.stop('SIGKILL')
+  await world.startServer()
+  await world.startWorker()
+  await ada.finished('sea')
+  await ada.open('sea')
+  await ada.plays()
+})
+
+test('a job waits for memory, says so, and starts by itself when there is room', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.enrolWorker()
+  await world.worker?.stop()
+  await world.startWorker({ KITH_WORKER_MIN_MEMORY_MB: '900000000' })
+  const video = join(world.folder, 'sea.mp4')
+  await makeVideo(video, { seconds: 2, width: 320, height: 240 })
+  await ada.upload(video)
+  await ada.go('Activity')
+  await expect(ada.page.getByText(/Waiting for memory, about/)).toBeVisible({ timeout: 30_000 })
+  await world.worker?.stop()
+  await world.startWorker()
+  await ada.finished('sea')
+})
