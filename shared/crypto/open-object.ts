@@ -1,13 +1,13 @@
 import { AppError, TamperedError, UsageError } from '../errors.ts'
 import { type Bytes, equalBytes } from '../format/bytes.ts'
-import { chunkPlainBytes, HEADER_BYTES, type Layout, parseHeader, sealedChunk, sealedRange } from '../format/layout.ts'
+import { HEADER_BYTES, type Layout, parseHeader, sealedChunk, sealedRange } from '../format/layout.ts'
 import { chunkNonce, deriveObjectKey, type ObjectKey, type ObjectName, xorMask } from './object-key.ts'
 
 /** An object whose header was checked: what it takes to open its chunks. Nothing of it can be read out as a key. */
 export type OpenedObject = {
   readonly name: string
   readonly layout: Layout
-  /** Length of the plaintext without padding. */
+  /** Length of the plaintext without padding: what the header says, and authentic once a chunk has opened. */
   readonly trueBytes: number
   readonly header: Bytes
   readonly key: ObjectKey
@@ -34,11 +34,22 @@ export async function openHeader(object: ObjectName, headerBytes: Bytes, sealedB
 }
 
 /**
- * Opens chunk `index`, padding included.
- * @throws {TamperedError} with the chunk's number; no byte of it is returned.
+ * Opens chunk `index` and takes the padding off, so that a chunk of padding alone is empty.
+ * @throws {UsageError} on an index that the object does not have.
+ * @throws {TamperedError} with the chunk's number, also when its padding is not zero; no byte of it is returned.
  */
 export async function openChunk(opened: OpenedObject, index: number, sealed: Bytes): Promise<Bytes> {
-  const iv = chunkNonce(opened.key, index, index === opened.layout.chunks - 1)
+  const { layout, trueBytes } = opened
+  if (!Number.isInteger(index) || index < 0 || index >= layout.chunks) throw new UsageError(`chunk ${index}`)
+  const iv = chunkNonce(opened.key, index, index === layout.chunks - 1)
+  const padded = await decrypt(opened, index, iv, sealed)
+  const length = Math.max(0, Math.min(padded.length, trueBytes - index * layout.chunkBytes))
+  // Whoever has the key could hide something there that no reader sees.
+  if (!isZero(padded, length)) throw new TamperedError(opened.name, index)
+  return padded.subarray(0, length)
+}
+
+async function decrypt(opened: OpenedObject, index: number, iv: Bytes, sealed: Bytes): Promise<Bytes> {
   const params = { name: 'AES-GCM', iv, additionalData: opened.header }
   try {
     return new Uint8Array(await crypto.subtle.decrypt(params, opened.key.aesKey, sealed))
@@ -47,9 +58,15 @@ export async function openChunk(opened: OpenedObject, index: number, sealed: Byt
   }
 }
 
+function isZero(bytes: Bytes, from: number): boolean {
+  for (let i = from; i < bytes.length; i++) if (bytes[i] !== 0) return false
+  return true
+}
+
 /**
  * Plaintext `[start, end)`, clamped to the true length: one read, its chunks opened in parallel. All of them
- * authenticate before the first byte is returned.
+ * authenticate before the first byte is returned; where nothing lies in the interval, chunk 0 does, because only the
+ * header says so.
  * @throws {UsageError} on an interval that is none.
  * @throws {TamperedError}
  * @throws {AppError} `object/wrong-size` when the source holds fewer bytes than its header says.
@@ -61,12 +78,12 @@ export async function openRange(
   fetchSealed: FetchSealed,
 ): Promise<Bytes> {
   const to = Math.min(end, opened.trueBytes)
-  if (!Number.isSafeInteger(start) || start < 0 || end < start) throw new UsageError(`range ${start}-${end}`)
-  if (start >= to) return new Uint8Array(0)
+  if (!Number.isSafeInteger(start) || start < 0 || !(end >= start)) throw new UsageError(`range ${start}-${end}`)
   const { layout } = opened
-  const [from, sealedEnd] = sealedRange(layout, start, to)
+  const [from, sealedEnd] = start < to ? sealedRange(layout, start, to) : sealedChunk(layout, 0)
   const sealed = await fetchSealed(from, sealedEnd)
   if (sealed.length !== sealedEnd - from) throw new AppError('object/wrong-size', `${opened.name}: cut short`)
+  if (start >= to) return (await openChunk(opened, 0, sealed)).subarray(0, 0)
 
   const first = Math.floor(start / layout.chunkBytes)
   const count = Math.ceil(to / layout.chunkBytes) - first
@@ -83,74 +100,16 @@ export async function openRange(
   return out
 }
 
-/** Opens a whole object that lies in memory, and checks that its padding is empty. @throws as `openHeader`, `openRange`. */
+/** Opens a whole object that lies in memory, padding included. @throws as `openHeader`, `openChunk`. */
 export async function openObject(object: ObjectName, sealed: Bytes): Promise<Bytes> {
   const opened = await openHeader(object, sealed.subarray(0, HEADER_BYTES), sealed.length)
-  const padded = { ...opened, trueBytes: opened.layout.paddedBytes }
-  const plain = await openRange(padded, 0, opened.layout.paddedBytes, async (from, to) => sealed.subarray(from, to))
-  if (opened.layout.paddedBytes === 0) {
-    // Nothing to return, but the one empty chunk still has to authenticate.
-    await openChunk(opened, 0, sealed.subarray(...sealedChunk(opened.layout, 0)))
-  }
-  if (plain.subarray(opened.trueBytes).some((byte) => byte !== 0)) {
-    throw new TamperedError(opened.name, opened.layout.chunks - 1)
-  }
-  return plain.subarray(0, opened.trueBytes)
-}
-
-/**
- * Opens an object as it arrives, split in any way; holds one chunk at a time.
- * Yields only plaintext that authenticated; ends only when the last chunk did and nothing follows it.
- * @throws as `openHeader`; `object/wrong-size` when the stream is shorter or longer than `sealedBytes`; {TamperedError}.
- */
-export async function* openStream(
-  object: ObjectName,
-  sealedBytes: number,
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Bytes, void, undefined> {
-  const reader = exactReader(source, object.name)
-  const opened = await openHeader(object, await reader.take(Math.min(HEADER_BYTES, sealedBytes)), sealedBytes)
   const { layout, trueBytes } = opened
-  for (let index = 0; index < layout.chunks; index++) {
-    const [from, to] = sealedChunk(layout, index)
-    const plain = await openChunk(opened, index, await reader.take(to - from))
-    if (index === layout.chunks - 1) await reader.end()
-    const kept = Math.max(0, Math.min(plain.length, trueBytes - index * layout.chunkBytes))
-    if (plain.length !== chunkPlainBytes(layout, index) || plain.subarray(kept).some((byte) => byte !== 0)) {
-      throw new TamperedError(opened.name, index)
-    }
-    if (kept > 0) yield plain.subarray(0, kept)
-  }
-}
-
-/** Cuts arriving parts to the lengths asked for. */
-function exactReader(source: AsyncIterable<Uint8Array>, name: string) {
-  const parts = source[Symbol.asyncIterator]()
-  let rest: Uint8Array = new Uint8Array(0)
-  return {
-    async take(length: number): Promise<Bytes> {
-      const out = new Uint8Array(length)
-      for (let at = 0; at < length; ) {
-        if (rest.length === 0) {
-          const next = await parts.next()
-          if (next.done) throw new AppError('object/wrong-size', `${name}: cut short`)
-          rest = next.value
-          continue
-        }
-        const part = rest.subarray(0, length - at)
-        out.set(part, at)
-        at += part.length
-        rest = rest.subarray(part.length)
-      }
-      return out
-    },
-    async end(): Promise<void> {
-      while (rest.length === 0) {
-        const next = await parts.next()
-        if (next.done) return
-        rest = next.value
-      }
-      throw new AppError('object/wrong-size', `${name}: more bytes than its header says`)
-    },
-  }
+  const out = new Uint8Array(trueBytes)
+  await Promise.all(
+    Array.from({ length: layout.chunks }, async (_, index) => {
+      const plain = await openChunk(opened, index, sealed.subarray(...sealedChunk(layout, index)))
+      out.set(plain, Math.min(trueBytes, index * layout.chunkBytes))
+    }),
+  )
+  return out
 }

@@ -6,6 +6,7 @@ import {
   encodeHeader,
   type Layout,
   layoutFor,
+  SALT_BYTES,
   sealedChunk,
   sealedSize,
 } from '../format/layout.ts'
@@ -28,7 +29,7 @@ export type ObjectSealer = {
   /**
    * Seals chunk `index`. `plain` is the chunk's part of the true plaintext; padding is added here.
    * @returns ciphertext ‖ tag, and the hash to keep for a later run.
-   * @throws {UsageError} on a wrong index or length.
+   * @throws {UsageError} on a wrong index or length. `plain` may be used again at once: it is copied.
    * @throws {AppError} `upload/source-changed` when this chunk was sealed before from other bytes: a nonce is never used for two plaintexts.
    */
   sealChunk(index: number, plain: Bytes): Promise<{ sealed: Bytes; plainHash: Bytes }>
@@ -42,6 +43,7 @@ export function plainRange(layout: Layout, trueBytes: number, index: number): [s
 
 export async function createObjectSealer(options: SealerOptions): Promise<ObjectSealer> {
   const { salt, trueBytes, chunkLog2 = CHUNK_LOG2 } = options
+  if (salt.length !== SALT_BYTES) throw new UsageError(`a salt has ${SALT_BYTES} bytes`)
   const layout = layoutFor(trueBytes, chunkLog2)
   const key = await deriveObjectKey(options, salt)
   const maskedTrueBytes = xorMask(u64(trueBytes), key.mask)
@@ -50,30 +52,26 @@ export async function createObjectSealer(options: SealerOptions): Promise<Object
 
   return {
     layout,
-    header,
+    // A copy: the other one is authenticated with every chunk, and a caller may transfer its own to another thread.
+    header: header.slice(),
     async sealChunk(index, plain) {
       if (!Number.isInteger(index) || index < 0 || index >= layout.chunks) throw new UsageError(`chunk ${index}`)
       const [start, end] = plainRange(layout, trueBytes, index)
       if (plain.length !== end - start) throw new UsageError(`chunk ${index} has ${end - start} bytes`)
-      const plainHash = await sha256(plain)
+      // What was hashed has to be what is encrypted, also when the caller fills its buffer anew meanwhile.
+      const padded = new Uint8Array(chunkPlainBytes(layout, index))
+      padded.set(plain)
+      const plainHash = await sha256(padded.subarray(0, end - start))
       const before = seen.get(index)
       if (before && !equalBytes(before, plainHash)) {
         throw new AppError('upload/source-changed', `chunk ${index} was sealed from other bytes`)
       }
-      seen.set(index, plainHash)
+      seen.set(index, plainHash.slice())
       const iv = chunkNonce(key, index, index === layout.chunks - 1)
       const params = { name: 'AES-GCM', iv, additionalData: header }
-      const padded = pad(plain, chunkPlainBytes(layout, index))
       return { sealed: new Uint8Array(await crypto.subtle.encrypt(params, key.aesKey, padded)), plainHash }
     },
   }
-}
-
-function pad(plain: Bytes, length: number): Bytes {
-  if (plain.length === length) return plain
-  const padded = new Uint8Array(length)
-  padded.set(plain)
-  return padded
 }
 
 /** Seals a whole object that lies in memory. */
