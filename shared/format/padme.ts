@@ -12,7 +12,6 @@ export function padme(length: number): number {
 }
 
 function floorLog2(value: number): number {
-  // Math.log2 rounds up just below large powers of two.
-  const guess = Math.floor(Math.log2(value))
-  return 2 ** guess > value ? guess - 1 : guess
+  // Math.log2 rounds up just below large powers of two; counting bits is exact.
+  return value.toString(2).length - 1
 }

@@ -1,7 +1,9 @@
 import * as z from 'zod/mini'
+import { isObjectName } from '../format/object-name.ts'
 import { natural } from './primitives.ts'
 
-const objectName = z.string().check(z.maxLength(256), z.regex(/^r\/[\w-]{22}\/[\w./-]+$/))
+/** What lies in a rendition set; never a path that leads out of it. */
+const objectName = z.string().check(z.startsWith('r/'), z.refine(isObjectName, 'not an object name'))
 const rendition = z.strictObject({
   name: z.string().check(z.regex(/^\d{1,5}p$/)),
   width: natural,
