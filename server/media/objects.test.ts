@@ -79,6 +79,12 @@ describe('storing', () => {
     expect((await putBytes(anna, mediaId, originalId, body)).status).toBe(204)
   })
 
+  it('refuses nothing at all: no sealed object is empty', async () => {
+    const [media, object] = [await started(), newObjectId()]
+    expect((await putBytes(anna, media, object, someBytes(0))).status).toBe(400)
+    expect((await anna.fetch(objectPath(media, object))).status).toBe(404)
+  })
+
   it('refuses a page that is not ours', async () => {
     const path = objectPath(await started(), newObjectId())
     const answer = await anna.fetch(path, { method: 'PUT', body: 'x', headers: { Origin: 'https://evil.example' } })

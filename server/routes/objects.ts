@@ -20,9 +20,9 @@ export function registerObjects({ router, guard, deps }: Api, objects: Objects):
     await objects.requireWrite(key, writer)
     await objects.requireRoom(declared)
     const staged = await deps.blobs.stage(ctx.req, { maxBytes })
-    if (declared !== 0 && staged.sizeBytes !== declared) {
+    if (staged.sizeBytes === 0 || (declared !== 0 && staged.sizeBytes !== declared)) {
       await deps.blobs.discard(staged)
-      throw new AppError('request/invalid', 'the body was cut short')
+      throw new AppError('request/invalid', 'the body is empty or was cut short')
     }
     ctx.status = (await objects.settle(key, staged, writer)) ? 201 : 204
   })

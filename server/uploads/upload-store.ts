@@ -74,11 +74,14 @@ export class UploadStore extends FileStore {
       return new UploadModel({ id, size: whole, offset: whole, ...(metadata ? { metadata } : {}) })
     }
     const doubt = await readFile(this.#doubtOf(id), 'utf8').catch(() => null)
+    // Inside a request of tus, which holds the upload's lock: what is in doubt was left by a crash.
     if (doubt !== null && expectedChecksum.getStore() !== undefined) {
       await truncate(this.pathOf(id), Number(doubt))
       await rm(this.#doubtOf(id), { force: true })
     }
     const upload = await super.getUpload(id)
+    // Outside it may still be coming: left alone, and never counted, or the sweeper would make an object of it.
+    if (doubt !== null) upload.offset = Math.min(upload.offset, Number(doubt))
     const { mtime } = await stat(this.pathOf(id))
     // Counted from the last byte: a slow upload that goes on does not expire.
     upload.creation_date = mtime.toISOString()

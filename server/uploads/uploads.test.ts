@@ -89,6 +89,20 @@ describe('an upload', () => {
     expect(await offsetOf(anna, path)).toBe(500)
   })
 
+  it.each(['the sweeper', 'a question for the offset'])('makes no object of bytes in doubt: %s', async (who) => {
+    const { path, mediaId, objectId } = await begin(2000)
+    await sendPiece(anna, path, 0, someBytes(500))
+    const file = join(server.deps.config.folders.uploads, path.split('/').at(-1) ?? '')
+    await writeFile(`${file}.doubt`, '500')
+    // The whole length came, and the process died before it knew whether these were the right bytes.
+    await writeFile(file, someBytes(2000))
+    if (who === 'the sweeper') {
+      await createUploads(server.deps, createObjects(server.deps, createJobs(server.deps))).sweep(Date.now())
+    }
+    expect(await offsetOf(anna, path)).toBe(500)
+    expect((await anna.fetch(objectPath(mediaId, objectId))).status).toBe(404)
+  })
+
   it('can be given up', async () => {
     const { path } = await begin(2000)
     const headers = { 'Tus-Resumable': '1.0.0' }
