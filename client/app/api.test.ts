@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { parseGroupId } from '../../shared/format/ids.ts'
+import { codeOf } from '../../shared/testing/people.ts'
+import { readInstance, signOut, startRecovery } from '../../shared/wire/accounts.ts'
+import { readGroupLog } from '../../shared/wire/groups.ts'
+import { Api } from './api.ts'
+
+const PROBLEM = { 'content-type': 'application/problem+json' }
+const problem = (code: string, status = 403) =>
+  new Response(JSON.stringify({ type: 'about:blank', title: 'No', status, code }), { status, headers: PROBLEM })
+
+function answer(make: () => Response | Promise<Response>) {
+  const fetched = vi.fn(async (_url: string, _options: RequestInit) => make())
+  vi.stubGlobal('fetch', fetched)
+  return fetched
+}
+
+afterEach(() => vi.unstubAllGlobals())
+
+describe('a call', () => {
+  it('goes out by the route and comes back decoded', async () => {
+    const fetched = answer(() => Response.json({ challengeId: 'abc', challenge: 'A'.repeat(43) }))
+    const reply = await new Api().call(startRecovery, { body: { username: 'ann' } })
+    expect(reply.challenge).toEqual(new Uint8Array(32))
+    const [url, options] = fetched.mock.calls[0] as [string, RequestInit]
+    expect(url).toBe('/api/recovery/start')
+    expect(options.body).toBe('{"username":"ann"}')
+    expect(new Headers(options.headers).get('x-kith')).toBe('1')
+    expect(options.credentials).toBe('same-origin')
+  })
+
+  it('fills in path and query', async () => {
+    const fetched = answer(() => Response.json({ entries: [] }))
+    const groupId = parseGroupId('AAAAAAAAAAAAAAAAAAAAAA')
+    await new Api().call(readGroupLog, { params: { groupId }, query: { from: 0 } })
+    expect(fetched.mock.calls[0]?.[0]).toBe('/api/groups/AAAAAAAAAAAAAAAAAAAAAA/log?from=0')
+  })
+
+  it('takes no body where there is none', async () => {
+    answer(() => new Response(null, { status: 204 }))
+    expect(await new Api().call(signOut)).toBeUndefined()
+  })
+
+  it.each([
+    ['a problem', () => problem('invite/expired'), 'invite/expired'],
+    ['a code that nobody knows', () => problem('made/up'), 'server/unavailable'],
+    ['a page of a proxy', () => new Response('<h1>502</h1>', { status: 502 }), 'server/unavailable'],
+    ['an answer of another form', () => Response.json({ version: 1 }), 'server/bad-answer'],
+    ['no JSON', () => new Response('hello'), 'server/bad-answer'],
+    ['nothing', () => Promise.reject(new TypeError('Failed to fetch')), 'server/unreachable'],
+  ])('ends in a code when the server answers with %s', async (_, make, code) => {
+    answer(make)
+    expect(await codeOf(() => new Api().call(readInstance))).toBe(code)
+  })
+
+  it('says when the session is over, and only then', async () => {
+    const api = new Api()
+    const over = vi.fn()
+    api.onSignedOut = over
+    answer(() => problem('group/forbidden'))
+    await codeOf(() => api.call(readInstance))
+    expect(over).not.toHaveBeenCalled()
+    answer(() => problem('auth/required', 401))
+    await codeOf(() => api.call(readInstance))
+    expect(over).toHaveBeenCalledOnce()
+  })
+
+  it('lets whoever asked call it off', async () => {
+    vi.stubGlobal('fetch', (_url: string, { signal }: RequestInit) => Promise.reject(signal?.reason))
+    const call = new Api().call(readInstance, { signal: AbortSignal.abort(new Error('left')) })
+    await expect(call).rejects.toThrow('left')
+  })
+})

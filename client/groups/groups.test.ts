@@ -1,0 +1,217 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { boxKeysFrom } from '../../shared/crypto/box.ts'
+import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { parseInviteFragment } from '../../shared/crypto/invite.ts'
+import { newKey } from '../../shared/crypto/random.ts'
+import { eraseDevice } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { readGroupKeys } from '../../shared/device/group-keys.ts'
+import type { GroupId } from '../../shared/format/ids.ts'
+import { isOpen } from '../../shared/logs/group-state.ts'
+import { codeOf, newPerson, newWorkerPerson, type Person } from '../../shared/testing/people.ts'
+import { FakeServer } from '../testing/fake-server.ts'
+import { encodeItem, groupItem, groupItemName } from '../vault/items.ts'
+import { openVault, sealVaultWrite } from '../vault/sealing.ts'
+import { Vault } from '../vault/vault.ts'
+import type { Crypto } from '../workers/crypto.ts'
+import { prepareGroup } from './group-keys.ts'
+import { Groups } from './groups.ts'
+import { inviteByLink } from './invites.ts'
+import { join, readInvite } from './join.ts'
+import { sealGroupName } from './profile.ts'
+import { enrolWorker } from './workers.ts'
+
+const crypto = { makeRotation, openGroupBox, sealGroupBox, boxKeysFrom, openVault, sealVaultWrite } as unknown as Crypto
+const INVITE = { role: 'member', days: 7, maxUses: 5 } as const
+
+let server: FakeServer
+let ann: Client
+let circle: GroupId
+
+type Client = { person: Person; vault: Vault; groups: Groups }
+
+async function clientOf(person: Person): Promise<Client> {
+  server.identities.set(person.userId, [person.identity])
+  const api = server.apiOf(person.userId)
+  const accountKey = newKey()
+  const vault = new Vault(api, crypto, { userId: person.userId, accountKey })
+  const secrets = { userId: person.userId, accountKey, identitySeed: person.seed, agreement: person.box }
+  return { person, vault, groups: new Groups({ api, crypto, vault, secrets, actor: () => person.actor }) }
+}
+
+async function invited(name: string): Promise<Client> {
+  const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+  const client = await clientOf(await newPerson(name))
+  await join(client.groups, await opened(client, url), client.person.identity)
+  await ann.groups.show(circle)
+  return client
+}
+
+function opened(client: Client, url: string | null) {
+  return readInvite(client.groups.context.api, parseInviteFragment(new URL(url ?? '').hash.slice(1)))
+}
+
+beforeEach(async () => {
+  await eraseDevice()
+  await createKey('device')
+  server = new FakeServer()
+  ann = await clientOf(await newPerson('ann'))
+  const made = await prepareGroup(crypto, ann.person.actor, ann.person.identity, 'circle', Date.now())
+  circle = made.groupId
+  server.add(made.group)
+  await ann.vault.update(() => new Map([[groupItemName(circle), encodeItem(groupItem, made.item)]]))
+  await ann.groups.show(circle)
+})
+
+describe('groups on a device', () => {
+  it('share keys with who joins by an invite, and keep them for the Service Worker', async () => {
+    const ben = await invited('ben')
+    expect(ben.groups.encryptTo(circle).media).toEqual(ann.groups.encryptTo(circle).media)
+    expect((await readGroupKeys(circle))?.get(1)?.media).toEqual(ann.groups.encryptTo(circle).media)
+  })
+
+  it('give whoever stays a new key when somebody is removed, and the history with it', async () => {
+    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    const before = ann.groups.encryptTo(circle)
+    await ann.groups.remove(circle, ben.person.userId)
+    await cid.groups.show(circle)
+    const after = cid.groups.encryptTo(circle)
+    expect(after.epoch).toBe(2)
+    expect(after.media).toEqual(ann.groups.encryptTo(circle).media)
+    expect(after.media).not.toEqual(before.media)
+    expect(cid.groups.get(circle).keys.get(1)?.media).toEqual(before.media)
+  })
+
+  it('refuse to encrypt between a removal and the new key', async () => {
+    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    await ann.groups.append(circle, () => ({ actions: [{ type: 'remove', payload: { memberId: ben.person.userId } }] }))
+    await cid.groups.show(circle)
+    expect(await codeOf(() => cid.groups.encryptTo(circle))).toBe('group/needs-rotation')
+  })
+
+  it('keep the key that won when two members change it at once', async () => {
+    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    await cid.groups.show(circle)
+    // Ann's removal is in the log; Cid's client notices and is faster with the key.
+    await ann.groups.append(circle, () => ({ actions: [{ type: 'remove', payload: { memberId: ben.person.userId } }] }))
+    await cid.groups.show(circle)
+    server.beforeAppend = () => cid.groups.removeWorker(circle, 'AAAAAAAAAAAAAAAAAAAAAA' as never)
+    await ann.groups.removeWorker(circle, 'AAAAAAAAAAAAAAAAAAAAAA' as never)
+    expect(ann.groups.get(circle).state.epoch).toBe(2)
+    expect(ann.groups.encryptTo(circle).media).toEqual(cid.groups.encryptTo(circle).media)
+    // Also on a device that knows only what the vault kept.
+    const again = await sameAccount(ann)
+    await again.groups.show(circle)
+    expect(again.groups.encryptTo(circle).media).toEqual(cid.groups.encryptTo(circle).media)
+  })
+
+  it('let somebody in who met another change on the way', async () => {
+    const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    const ben = await clientOf(await newPerson('ben'))
+    const invite = await opened(ben, url)
+    server.beforeAppend = async () => {
+      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    }
+    await join(ben.groups, invite, ben.person.identity)
+    expect(ben.groups.get(circle).state.members.has(ben.person.userId)).toBe(true)
+  })
+
+  it('end an invite without ending the others', async () => {
+    const [one, two] = [
+      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test'),
+      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test'),
+    ]
+    await ann.groups.endInvite(circle, one.inviteId)
+    const { invites } = ann.groups.get(circle).state
+    expect(
+      [...invites.values()].filter((invite) => isOpen(invite, Date.now())).map(({ inviteId }) => inviteId),
+    ).toEqual([two.inviteId])
+    const ben = await clientOf(await newPerson('ben'))
+    await join(ben.groups, await opened(ben, two.url), ben.person.identity)
+    expect(ben.groups.encryptTo(circle).media).toEqual(ann.groups.encryptTo(circle).media)
+  })
+
+  it('give a worker the media key of every epoch, and take it into the next', async () => {
+    const ben = await invited('ben')
+    await ann.groups.remove(circle, ben.person.userId)
+    const worker = await newWorkerPerson()
+    const statement = {
+      v: 1,
+      workerId: worker.workerId,
+      identityKey: newKey(),
+      agreementKey: worker.box.publicKey,
+      createdAt: 1,
+    } as const
+    await enrolWorker(ann.groups, circle, { statement, signed: worker.statement, fingerprint: '', online: true })
+    const boxes = server.groups.get(circle)?.boxes.filter(({ memberId }) => memberId === worker.workerId) ?? []
+    const { state, keys } = ann.groups.get(circle)
+    expect(boxes.map(({ epoch }) => epoch).sort()).toEqual([1, 2])
+    for (const box of boxes) expect(await openGroupBox(state, box, worker.box)).toEqual(keys.get(box.epoch)?.media)
+  })
+
+  it('open from what the device keeps, without the server', async () => {
+    const profile = await sealGroupName(
+      ann.groups.get(circle).state,
+      ann.person.actor,
+      ann.groups.encryptTo(circle).meta,
+      1,
+      'Family',
+    )
+    const stored = server.groups.get(circle)
+    if (stored) stored.profile = profile
+    await ann.groups.show(circle)
+    const again = await sameAccount(ann)
+    server.groups.clear()
+    await again.groups.openKept()
+    expect(again.groups.get(circle).name).toBe('Family')
+  })
+
+  const attacks: [string, string, () => void][] = [
+    ['the end of the log cut off', 'group/rollback', () => void server.groups.get(circle)?.entries.pop()],
+    [
+      'an older name',
+      'card/rollback',
+      () => {
+        const stored = server.groups.get(circle)
+        if (stored) stored.profile = null
+      },
+    ],
+    ['an entry twice', 'log/wrong-prev', () => repeatLast()],
+  ]
+  it.each(attacks)('refuse %s, and go on with what they know', async (_, code, attack) => {
+    await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    await ann.groups.rename(circle, 'Family')
+    attack()
+    expect(await ann.groups.refreshOne(circle)).toBe(false)
+    expect(ann.groups.failures.value.get(circle)?.code).toBe(code)
+    expect(await codeOf(() => ann.groups.encryptTo(circle))).toBe(code)
+    expect(ann.groups.get(circle).name).toBe('Family')
+  })
+
+  it('refuse a box that the server made up', async () => {
+    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    await ann.groups.remove(circle, ben.person.userId)
+    const stored = server.groups.get(circle)
+    const { publicKey: agreementKey } = cid.person.box
+    const forged = await sealGroupBox(circle, 2, { memberId: cid.person.userId, agreementKey }, newKey())
+    if (stored) stored.boxes = [{ memberId: forged.memberId, epoch: 2, sealed: forged.sealed }]
+    expect(await cid.groups.refreshOne(circle)).toBe(false)
+    expect(cid.groups.failures.value.get(circle)?.code).toBe('group/wrong-box')
+  })
+})
+
+function repeatLast(): void {
+  const entries = server.groups.get(circle)?.entries
+  const last = entries?.at(-1)
+  if (last) entries?.push(last)
+}
+
+/** Somebody's second device: the same keys, nothing else. */
+async function sameAccount(client: Client): Promise<Client> {
+  const { context } = client.groups
+  const { userId, accountKey } = context.secrets
+  const vault = new Vault(context.api, crypto, { userId, accountKey })
+  await vault.openServed()
+  return { person: client.person, vault, groups: new Groups({ ...context, vault }) }
+}

@@ -1,0 +1,130 @@
+import * as z from 'zod/mini'
+import { AppError } from '../../shared/errors.ts'
+import { toBase64Url } from '../../shared/format/base64url.ts'
+import type { GroupId, UserId } from '../../shared/format/ids.ts'
+import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
+import { readIdentity } from '../../shared/wire/accounts.ts'
+import {
+  appendGroupLog,
+  type GroupAppend,
+  type GroupBox,
+  type GroupProfile,
+  type InviteKeys,
+  listGroups,
+  type NewGroup,
+  openInvite,
+  readGroupBoxes,
+  readGroupLog,
+  readGroupProfile,
+  writeGroupProfile,
+} from '../../shared/wire/groups.ts'
+import type { Route } from '../../shared/wire/route.ts'
+import { readVault, type VaultItem, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
+import type { Api } from '../app/api.ts'
+
+type Stored = {
+  entries: SignedEntry[]
+  boxes: GroupBox[]
+  profile: GroupProfile | null
+  invites: Map<string, InviteKeys>
+}
+type StoredVault = { index: VaultWrite['index'] | null; items: Map<string, VaultItem> }
+type Call = { params?: Record<string, unknown>; body?: unknown }
+
+/** Groups, vaults and identities as an honest server keeps them, for tests of what clients make of it. */
+export class FakeServer {
+  readonly groups = new Map<GroupId, Stored>()
+  readonly identities = new Map<UserId, SignedEntry[]>()
+  readonly vaults = new Map<UserId, StoredVault>()
+  /** Runs before an append is looked at: another client that was faster. */
+  beforeAppend: () => Promise<void> = async () => undefined
+
+  add({ groupId, entries, boxes, profile }: NewGroup): void {
+    this.groups.set(groupId, { entries: [...entries], boxes: [...boxes], profile, invites: new Map() })
+  }
+
+  /** What one person's client calls. What goes out and in passes the route's schemas, as on the wire. */
+  apiOf(user: UserId): Api {
+    const call = async (route: Route, options: Call = {}): Promise<unknown> => {
+      if (options.body !== undefined) z.encode(route.body, options.body)
+      const reply = await this.#answer(user, route, options)
+      return reply === undefined
+        ? undefined
+        : z.decode(route.reply, JSON.parse(JSON.stringify(z.encode(route.reply, reply))))
+    }
+    return { call, onSignedOut: () => undefined } as unknown as Api
+  }
+
+  async #answer(user: UserId, route: Route, { params, body }: Call): Promise<unknown> {
+    const group = () => this.#group(params?.groupId as GroupId)
+    switch (route as unknown) {
+      case listGroups: {
+        const groups = [...this.groups].map(([groupId, { entries }]) => ({
+          groupId,
+          seq: entries.length - 1,
+          head: headOf(entries),
+        }))
+        return { groups }
+      }
+      case readGroupLog:
+        return { entries: group().entries }
+      case readGroupProfile:
+        return { profile: group().profile }
+      case writeGroupProfile:
+        group().profile = body as GroupProfile
+        return undefined
+      case readGroupBoxes:
+        return { boxes: group().boxes.filter(({ memberId }) => memberId === user) }
+      case appendGroupLog:
+        return this.#append(group(), body as GroupAppend)
+      case openInvite: {
+        const { groupId, inviteId } = body as { groupId: GroupId; inviteId: string }
+        const { entries, profile, invites } = this.#group(groupId)
+        return { sealed: invites.get(inviteId)?.sealed, entries, profile }
+      }
+      case readIdentity:
+        return { entries: this.identities.get(params?.userId as UserId) ?? [] }
+      case readVault: {
+        const { index, items } = this.#vault(user)
+        return { index, items: [...items.values()] }
+      }
+      case writeVault:
+        return this.#write(this.#vault(user), body as VaultWrite)
+      default:
+        throw new AppError('request/not-found', `${route.method} ${route.path}`)
+    }
+  }
+
+  async #append(group: Stored, { ifHead, entries, boxes, invites }: GroupAppend): Promise<void> {
+    const { beforeAppend } = this
+    this.beforeAppend = async () => undefined
+    await beforeAppend()
+    if (toBase64Url(headOf(group.entries)) !== toBase64Url(ifHead)) throw new AppError('log/conflict')
+    group.entries.push(...entries)
+    group.boxes.push(...boxes)
+    for (const invite of invites) group.invites.set(invite.inviteId, invite)
+  }
+
+  #write(vault: StoredVault, { ifIndexVersion, index, put, remove }: VaultWrite): void {
+    if ((vault.index?.version ?? 0) !== ifIndexVersion) throw new AppError('vault/conflict')
+    vault.index = index
+    for (const item of put) vault.items.set(item.name, item)
+    for (const name of remove) vault.items.delete(name)
+  }
+
+  #group(groupId: GroupId): Stored {
+    const found = this.groups.get(groupId)
+    if (!found) throw new AppError('group/not-found')
+    return found
+  }
+
+  #vault(user: UserId): StoredVault {
+    const found = this.vaults.get(user) ?? { index: null, items: new Map() }
+    this.vaults.set(user, found)
+    return found
+  }
+}
+
+function headOf(entries: readonly SignedEntry[]) {
+  return hashEntry(entries.at(-1) as SignedEntry)
+}

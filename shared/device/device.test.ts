@@ -1,0 +1,129 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { newGroupId, newKey, newMediaId, newUserId, randomBytes } from '../crypto/random.ts'
+import { wrapCardKey, wrapContentKey } from '../crypto/wraps.ts'
+import { type Bytes, utf8 } from '../format/bytes.ts'
+import type { GroupId, MediaId } from '../format/ids.ts'
+import { codeOf } from '../testing/people.ts'
+import type { MediaRecord } from '../wire/media.ts'
+import { eraseDevice, openDevice } from './db.ts'
+import { createKey, readKey, removeKey } from './device-key.ts'
+import { readGroupKeys, requireEpochKeys, writeGroupKeys } from './group-keys.ts'
+import { cardKeyOf, contentKeyOf, listMediaRecords, readCursor, writeCursor, writeMedia } from './media-store.ts'
+import { openOnDevice, readSealed, sealOnDevice, writeSealed } from './sealed-store.ts'
+
+beforeEach(() => eraseDevice())
+afterEach(() => vi.restoreAllMocks())
+
+describe('device key', () => {
+  it('is stored, and does not give itself away', async () => {
+    const key = await createKey('device')
+    expect(await readKey('device')).toStrictEqual(key)
+    await expect(crypto.subtle.exportKey('raw', key)).rejects.toThrow()
+  })
+
+  it('lives in memory where the browser refuses to store keys', async () => {
+    const db = await openDevice()
+    vi.spyOn(db, 'put').mockRejectedValue(new DOMException('no keys here', 'DataCloneError'))
+    const key = await createKey('lock')
+    expect(await readKey('lock')).toBe(key)
+    await removeKey('lock')
+    expect(await readKey('lock')).toBeNull()
+  })
+})
+
+describe('sealed store', () => {
+  it('gives back what was kept, and nothing for a name that never was', async () => {
+    await createKey('device')
+    await writeSealed('a', utf8('secret'))
+    expect(await readSealed('a')).toEqual(utf8('secret'))
+    expect(await readSealed('b')).toBeNull()
+  })
+
+  it('keeps no plaintext', async () => {
+    await createKey('device')
+    await writeSealed('a', utf8('canary-in-the-store'))
+    const row = (await (await openDevice()).get('sealed', 'a')) as Bytes
+    expect(Buffer.from(row).includes('canary')).toBe(false)
+  })
+
+  it.each([
+    ['there is no key', () => removeKey('device')],
+    ['there is another key, after a lock', () => createKey('device')],
+  ])('is locked when %s', async (_, change) => {
+    await createKey('device')
+    await writeSealed('a', utf8('secret'))
+    await change()
+    expect(await codeOf(() => readSealed('a'))).toBe('vault/locked')
+  })
+
+  it('refuses a value that was moved to another place', async () => {
+    await createKey('device')
+    const sealed = await sealOnDevice('here', utf8('secret'))
+    expect(await codeOf(() => openOnDevice('there', sealed))).toBe('vault/locked')
+  })
+})
+
+describe('group keys and items', () => {
+  const keys = new Map([[3, { media: newKey(), meta: newKey() }]])
+
+  it('keeps the keys of each epoch', async () => {
+    await createKey('device')
+    const group = newGroupId()
+    await writeGroupKeys(group, keys)
+    expect(await readGroupKeys(group)).toEqual(keys)
+    expect(await codeOf(() => requireEpochKeys(group, 4))).toBe('key/unavailable')
+    expect(await codeOf(() => requireEpochKeys(newGroupId(), 3))).toBe('key/unavailable')
+  })
+
+  it('unwraps an item’s keys by its group’s keys', async () => {
+    await createKey('device')
+    const [group, media] = [newGroupId(), newMediaId()]
+    await writeGroupKeys(group, keys)
+    const context = { groupId: group, mediaId: media, epoch: 3 }
+    const [content, card] = [newKey(), newKey()]
+    const { media: mediaKey, meta } = keys.get(3) ?? { media: newKey(), meta: newKey() }
+    const record = {
+      ...recordOf(group, media, 1),
+      wrappedContent: await wrapContentKey(mediaKey, context, content),
+      wrappedCard: await wrapCardKey(meta, context, card),
+    }
+    expect(await contentKeyOf(record)).toEqual(content)
+    expect(await cardKeyOf(record)).toEqual(card)
+    // The server hands out one item's wrap under another's name.
+    expect(await codeOf(() => contentKeyOf({ ...record, mediaId: newMediaId() }))).toBe('key/unavailable')
+  })
+
+  it('lists a group newest first and forgets what was deleted', async () => {
+    const group = newGroupId()
+    const records = [1, 3, 2].map((createdAt) => recordOf(group, newMediaId(), createdAt))
+    await writeMedia([...records, recordOf(newGroupId(), newMediaId(), 9)])
+    expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([3, 2, 1])
+    await writeMedia([{ ...(records[1] as MediaRecord), state: 'deleted' }])
+    expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([2, 1])
+  })
+
+  it('remembers how far the changes of a group are known', async () => {
+    const group = newGroupId()
+    expect(await readCursor(group)).toBeNull()
+    await writeCursor(group, 7)
+    expect(await readCursor(group)).toBe(7)
+  })
+})
+
+function recordOf(groupId: GroupId, mediaId: MediaId, createdAt: number): MediaRecord {
+  return {
+    mediaId,
+    groupId,
+    epoch: 3,
+    wrappedContent: randomBytes(60),
+    wrappedCard: randomBytes(60),
+    card: { revision: 1, sealed: randomBytes(64) },
+    authorId: newUserId(),
+    state: 'ready',
+    workerDocument: null,
+    job: null,
+    createdAt,
+    changeSeq: 1,
+  }
+}
