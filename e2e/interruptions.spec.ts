@@ -34,7 +34,7 @@ test('an upload goes on after its tab was closed in the middle', async ({ world,
   const page = await ada.newPage()
   await page.goto(world.origin)
   await expect(page.getByRole('link', { name: 'large' })).toBeVisible()
-  await expect(page.getByRole('link', { name: 'large, Uploading' })).toHaveCount(0, { timeout: 60_000 })
+  await expect(page.getByRole('link', { name: 'large Uploading' })).toHaveCount(0, { timeout: 60_000 })
   await ada.open('large')
   const downloading = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Download' }).last().click()

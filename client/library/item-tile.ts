@@ -78,11 +78,10 @@ export class ItemTile extends KithElement {
     const state = this.#state()
     return html`<a
       href="/item/${record.mediaId}"
-      aria-label=${[title, state].filter(Boolean).join(', ')}
     >
       ${
         picture && record.state === 'ready'
-          ? html`<img src=${mediaUrl(record.mediaId, picture)} alt="" loading="lazy" decoding="async" @error=${hide} />`
+          ? html`<img src=${mediaUrl(record.mediaId, picture)} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
           : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
       }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
