@@ -6,6 +6,7 @@ import { AppError } from '../../shared/errors.ts'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { toBytes } from '../format.ts'
 import type { BlobKey, BlobStore, StagedBlob, StoredBlob } from './blob-store.ts'
+import { makeDurable } from './durable.ts'
 
 const STAGING = 'staging'
 
@@ -48,7 +49,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
         const { size } = await stat(source)
         for await (const part of createReadStream(source, { highWaterMark: 2 ** 20 })) hash.update(part)
         await linkOrCopy(source, path)
-        await sync(path)
+        await makeDurable(path)
         return size
       }),
     async commit({ place }, key) {
@@ -57,7 +58,7 @@ export function createDiskBlobStore(folder: string): BlobStore {
         await renameInto(folder, place, path)
         // Two names of one file: rename does nothing then.
         await rm(place, { force: true })
-        await sync(dirname(path))
+        await makeDurable(dirname(path))
       } catch (error) {
         throw asFull(error)
       }
@@ -135,17 +136,12 @@ async function linkOrCopy(from: string, to: string): Promise<void> {
   }
 }
 
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r')
-  await file.sync().finally(() => file.close())
-}
-
 /** A new folder is as safe as its parent's entry for it. */
 async function makeFolder(root: string, path: string): Promise<void> {
   const first = await mkdir(path, { recursive: true, mode: 0o700 })
   if (first === undefined) return
-  await sync(dirname(path))
-  await sync(root)
+  await makeDurable(dirname(path))
+  await makeDurable(root)
 }
 
 /** The last blob of an item may be deleted, and the folder with it, just before the name is given. */

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { FileStore } from '@tus/file-store'
 import { type Upload, Upload as UploadModel } from '@tus/server'
+import { makeDurable } from '../blobs/durable.ts'
 
 export const CHECKSUM_ALGORITHMS = ['sha256', 'sha1'] as const
 export type Checksum = { readonly algorithm: (typeof CHECKSUM_ALGORITHMS)[number]; readonly digest: Buffer }
@@ -35,6 +36,14 @@ export class UploadStore extends FileStore {
     return join(this.directory, id)
   }
 
+  /** Devices forget the bytes that are acknowledged; they are worth nothing without what they are. */
+  override async create(upload: Upload): Promise<Upload> {
+    const made = await super.create(upload)
+    for (const path of [this.pathOf(upload.id), `${this.pathOf(upload.id)}.json`, this.directory])
+      await makeDurable(path)
+    return made
+  }
+
   override async write(body: Readable, id: string, offset: number): Promise<number> {
     const checksum = expectedChecksum.getStore()
     const hash = checksum && createHash(checksum.algorithm)
@@ -61,6 +70,8 @@ export class UploadStore extends FileStore {
       const isRight = !error && digest.length === checksum.digest.length && timingSafeEqual(digest, checksum.digest)
       if (!isRight) await truncate(this.pathOf(id), offset)
       await rm(this.#doubtOf(id), { force: true })
+      // The file may be an object next, and a doubt that comes back after a power cut would cut the object.
+      await makeDurable(this.directory)
       if (!error && !isRight) throw { status_code: 460, body: 'Checksum Mismatch\n' }
     }
     if (error) throw error
