@@ -5,6 +5,7 @@ import type { GroupId, WorkerId } from '../../shared/format/ids.ts'
 import { type Invite, isOpen, type Member } from '../../shared/logs/group-state.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
+import { isPassing } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
@@ -106,7 +107,8 @@ export class CircleScreen extends KithElement {
       this.workers = await readWorkers(this.services.api)
       this.workersFault = null
     } catch (error) {
-      this.workersFault = sentenceFor(error)
+      // That the server cannot be reached is said once, above.
+      this.workersFault = isPassing(error) ? null : sentenceFor(error)
     }
   }
 

@@ -1,13 +1,16 @@
+import { UsageError } from '../errors.ts'
 import { type Bytes, concat } from '../format/bytes.ts'
 import { randomBytes } from './random.ts'
 
+const KEY_BYTES = 32
 const NONCE_BYTES = 12
 
-/** A non-extractable AES-256-GCM key. */
+/** A non-extractable AES-256-GCM key. @throws {UsageError} on another length, from which WebCrypto would make a weaker key. */
 export async function importAesKey(
   raw: Bytes,
   usages: ('encrypt' | 'decrypt')[] = ['encrypt', 'decrypt'],
 ): Promise<CryptoKey> {
+  if (raw.length !== KEY_BYTES) throw new UsageError(`a key has ${KEY_BYTES} bytes`)
   return crypto.subtle.importKey('raw', raw, 'AES-GCM', false, usages)
 }
 
