@@ -8,6 +8,7 @@ import { sentenceFor, sentenceForCode } from '../app/messages.ts'
 import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { sizeLabel, timeLeftLabel } from '../library/days.ts'
+import { isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import type { UploadView } from '../upload/uploads.ts'
 
@@ -29,6 +30,8 @@ export class ActivityScreen extends KithElement {
       li .what {
         display: grid;
         gap: 4px;
+        color: inherit;
+        text-decoration: none;
       }
       .name {
         font-weight: 600;
@@ -43,6 +46,8 @@ export class ActivityScreen extends KithElement {
   ]
   declare jobs: ReadonlyMap<string, JobView>
   declare titles: ReadonlyMap<MediaId, string>
+  /** Kept as they are: nobody expects them to be converted. */
+  readonly #plainFiles = new Set<MediaId>()
   readonly #ends: (() => void)[] = []
 
   constructor() {
@@ -85,7 +90,11 @@ export class ActivityScreen extends KithElement {
   async #name(groupId: GroupId): Promise<void> {
     const items = await this.services.items.kept(groupId)
     const titles = new Map(this.titles)
-    for (const { record, card } of items) if (card) titles.set(record.mediaId, card.title)
+    for (const { record, card } of items) {
+      if (!card) continue
+      titles.set(record.mediaId, card.title)
+      if (!isMedia(card)) this.#plainFiles.add(record.mediaId)
+    }
     this.titles = titles
   }
 
@@ -183,14 +192,16 @@ export class ActivityScreen extends KithElement {
   #job(job: JobView) {
     const name = this.titles.get(job.mediaId) ?? 'An item'
     const isActive = job.state === 'queued' || job.state === 'running' || job.state === 'waiting_resource'
+    const isKept = job.state === 'failed' && this.#plainFiles.has(job.mediaId)
+    const isBad = job.state === 'failed' && !isKept
     return html`<li data-state=${job.state}>
       <a class="what grow" href="/item/${job.mediaId}">
         <span class="name">${name}</span>
         ${job.state === 'running' ? html`<progress max="1000" value=${job.permille} aria-label="Conversion of ${name}"></progress>` : nothing}
-        <span class="soft small ${job.state === 'failed' ? 'bad' : ''}">${stateText(job)}</span>
+        <span class="soft small ${isBad ? 'bad' : ''}">${isKept ? 'Kept as a file' : stateText(job)}</span>
       </a>
       ${isActive ? html`<button class="icon" aria-label="Cancel converting ${name}" @click=${() => this.#call(cancelJob, job)}>${icon('close', 20)}</button>` : nothing}
-      ${job.state === 'failed' || job.state === 'cancelled' ? html`<button class="icon" aria-label="Convert ${name} again" @click=${() => this.#call(retryJob, job)}>${icon('retry', 20)}</button>` : nothing}
+      ${isBad || job.state === 'cancelled' ? html`<button class="icon" aria-label="Convert ${name} again" @click=${() => this.#call(retryJob, job)}>${icon('retry', 20)}</button>` : nothing}
     </li>`
   }
 

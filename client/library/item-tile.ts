@@ -5,7 +5,7 @@ import { mediaUrl } from '../../shared/wire/page-sw.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
-import type { Item } from '../media/items.ts'
+import { type Item, isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { durationLabel } from './days.ts'
 
@@ -98,9 +98,9 @@ export class ItemTile extends KithElement {
   }
 
   #state(): string {
-    const { record, made } = this.item
+    const { record, card, made } = this.item
     if (record.state === 'uploading') return 'Uploading'
-    if (made?.status === 'failed') return 'Not processed'
+    if (made?.status === 'failed') return card && isMedia(card) ? 'Not processed' : ''
     const job = record.job
     if (!job) return ''
     if (job.state === 'running') return `Converting ${Math.round(job.permille / 10)} %`

@@ -232,8 +232,9 @@ export class LibraryScreen extends KithElement {
 
   #days(items: readonly Item[]) {
     const days = new Map<string, Item[]>()
-    for (const item of items) {
-      const day = dayLabel(item.card?.capturedAt ?? item.record.createdAt, Date.now())
+    const takenAt = ({ card, record }: Item) => card?.capturedAt ?? record.createdAt
+    for (const item of items.toSorted((a, b) => takenAt(b) - takenAt(a))) {
+      const day = dayLabel(takenAt(item), Date.now())
       days.set(day, [...(days.get(day) ?? []), item])
     }
     return [...days].map(

@@ -41,6 +41,11 @@ export type Item = {
 
 const PAGE = 60
 
+/** Whether an item is something to look at or listen to; every other file is kept as it is. */
+export function isMedia({ type }: Pick<Card, 'type'>): boolean {
+  return /^(video|image|audio)\//.test(type)
+}
+
 /** Opens card and worker document, each verified against the group's log. A fault of one item is its own. */
 export async function openItem(group: Group, record: MediaRecord): Promise<Item> {
   try {

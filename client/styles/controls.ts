@@ -94,7 +94,8 @@ export const controls = css`
     background: transparent;
     color: var(--accent);
   }
-  button.icon {
+  button.icon,
+  .button.icon {
     width: var(--tap);
     padding: 0;
     border-color: transparent;

@@ -8,7 +8,7 @@ import { sentenceFor, sentenceForCode } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
 import { authorName, type Group, mayManage } from '../groups/group.ts'
 import { durationLabel, sizeLabel } from '../library/days.ts'
-import type { Item } from '../media/items.ts'
+import { type Item, isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import '../elements/dialog.ts'
 import './video-player.ts'
@@ -176,7 +176,7 @@ export class ViewerScreen extends KithElement {
       return html`<div class="file">${icon('upload', 44)}<p>This is still being uploaded.</p></div>`
     const url = mediaUrl(record.mediaId, ORIGINAL)
     const isVideo = made?.kind === 'video' || card?.type.startsWith('video/')
-    if (made?.status === 'failed') {
+    if (made?.status === 'failed' && (!card || isMedia(card))) {
       return html`<div class="file" data-testid="not-processed">
         ${icon('warning', 44)}
         <p>This could not be processed. ${made.reason?.message ?? ''}</p>
