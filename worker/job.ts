@@ -117,9 +117,11 @@ async function openSource(
   const read = (from: number, to: number) => persist(signal, () => api.readObject(mediaId, id, from, to, signal))
   const head = await read(0, HEADER_BYTES)
   const opened = await openHeader({ contentKey, mediaId, name: ORIGINAL }, head.bytes, head.totalBytes)
-  return createCachedSource(opened.trueBytes, (start, end) =>
-    openRange(opened, start, end, async (from, to) => (await read(from, to)).bytes),
-  )
+  const open = (start: number, end: number) =>
+    openRange(opened, start, end, async (from, to) => (await read(from, to)).bytes)
+  // Nobody would ever read an empty source: that it is empty has to be authentic before we say so in public.
+  if (opened.trueBytes === 0) await open(0, 0)
+  return createCachedSource(opened.trueBytes, open)
 }
 
 async function publish(

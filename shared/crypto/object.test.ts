@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { fromBase64Url, toBase64Url } from '../format/base64url.ts'
-import { utf8 } from '../format/bytes.ts'
+import { concat, utf8 } from '../format/bytes.ts'
 import { parseMediaId } from '../format/ids.ts'
 import { HEADER_BYTES, sealedChunk } from '../format/layout.ts'
 import { CHUNK, LOG2, newObject, plaintext } from '../testing/objects.ts'
 import vectors from '../vectors/object.json' with { type: 'json' }
 import { sha256 } from './hash.ts'
 import { objectId } from './object-key.ts'
-import { openChunk, openHeader, openObject, openRange } from './open-object.ts'
+import { openChunk, openHeader, openObject, openParts, openRange } from './open-object.ts'
 import { randomBytes } from './random.ts'
 import { createObjectSealer, plainRange, sealMadeObject, sealObject } from './seal-object.ts'
 
@@ -70,6 +70,15 @@ describe('any length and any range', () => {
       ),
       { numRuns: 60 },
     )
+  })
+
+  it('gives parts that are whole, in order and not empty', async () => {
+    const plain = await plaintext('parts', 3 * CHUNK)
+    const sealed = await sealObject(object, plain, randomBytes(16), LOG2)
+    const opened = await openHeader(object, sealed.slice(0, HEADER_BYTES), sealed.length)
+    const parts = await openParts(opened, 5, 3 * CHUNK - 5, async (from, to) => sealed.slice(from, to))
+    expect(parts.map((part) => part.length)).toEqual([CHUNK - 5, CHUNK, CHUNK - 5])
+    expect(concat(...parts)).toEqual(plain.slice(5, -5))
   })
 
   it('reads no more of an object than the chunks of the interval', async () => {

@@ -1,5 +1,5 @@
 import { AppError, TamperedError, UsageError } from '../errors.ts'
-import { type Bytes, equalBytes } from '../format/bytes.ts'
+import { type Bytes, concat, equalBytes } from '../format/bytes.ts'
 import { HEADER_BYTES, type Layout, parseHeader, sealedChunk, sealedRange } from '../format/layout.ts'
 import { chunkNonce, deriveObjectKey, type ObjectKey, type ObjectName, xorMask } from './object-key.ts'
 
@@ -66,7 +66,7 @@ function isZero(bytes: Bytes, from: number): boolean {
 /**
  * Plaintext `[start, end)`, clamped to the true length: one read, its chunks opened in parallel. All of them
  * authenticate before the first byte is returned; where nothing lies in the interval, chunk 0 does, because only the
- * header says so.
+ * header says so. Joining the parts takes about as long as opening them: who can use parts takes `openParts`.
  * @throws {UsageError} on an interval that is none.
  * @throws {TamperedError}
  * @throws {AppError} `object/wrong-size` when the source holds fewer bytes than its header says.
@@ -77,27 +77,36 @@ export async function openRange(
   end: number,
   fetchSealed: FetchSealed,
 ): Promise<Bytes> {
+  const parts = await openParts(opened, start, end, fetchSealed)
+  const [only] = parts
+  return parts.length === 1 && only !== undefined ? only : concat(...parts)
+}
+
+/** As `openRange`: at least one part, one for each chunk; they are views, not copies. */
+export async function openParts(
+  opened: OpenedObject,
+  start: number,
+  end: number,
+  fetchSealed: FetchSealed,
+): Promise<Bytes[]> {
   const to = Math.min(end, opened.trueBytes)
   if (!Number.isSafeInteger(start) || start < 0 || !(end >= start)) throw new UsageError(`range ${start}-${end}`)
   const { layout } = opened
   const [from, sealedEnd] = start < to ? sealedRange(layout, start, to) : sealedChunk(layout, 0)
   const sealed = await fetchSealed(from, sealedEnd)
   if (sealed.length !== sealedEnd - from) throw new AppError('object/wrong-size', `${opened.name}: cut short`)
-  if (start >= to) return (await openChunk(opened, 0, sealed)).subarray(0, 0)
+  if (start >= to) return [(await openChunk(opened, 0, sealed)).subarray(0, 0)]
 
   const first = Math.floor(start / layout.chunkBytes)
   const count = Math.ceil(to / layout.chunkBytes) - first
-  const out = new Uint8Array(to - start)
-  await Promise.all(
+  return Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const [chunkFrom, chunkTo] = sealedChunk(layout, first + i)
       const plain = await openChunk(opened, first + i, sealed.subarray(chunkFrom - from, chunkTo - from))
       const at = (first + i) * layout.chunkBytes
-      const cut = plain.subarray(Math.max(0, start - at), Math.min(plain.length, to - at))
-      out.set(cut, Math.max(0, at - start))
+      return plain.subarray(Math.max(0, start - at), Math.min(plain.length, to - at))
     }),
   )
-  return out
 }
 
 /** Opens a whole object that lies in memory, padding included. @throws as `openHeader`, `openChunk`. */
