@@ -4,7 +4,7 @@ import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
 import type { BlobKey } from '../blobs/blob-store.ts'
 import type { Deps } from '../deps.ts'
-import type { Objects } from '../media/objects.ts'
+import type { Objects, Pending } from '../media/objects.ts'
 import { problemOf } from '../middleware/problems.ts'
 import { UploadStore } from './upload-store.ts'
 
@@ -44,10 +44,20 @@ export function createUploads(deps: Deps, objects: Objects) {
   /** Object first, then the mark, then the bytes go: whenever the process dies, this does the rest another time. */
   async function adopt({ id, metadata, offset }: Upload): Promise<void> {
     if (await store.isFinished(id)) return
-    const staged = await deps.blobs.adopt(store.pathOf(id))
-    // Who may write was checked with every request of the upload.
-    await objects.settle(keyOf(metadata ?? {}), staged, null)
-    await store.finished(id, offset)
+    try {
+      const staged = await deps.blobs.adopt(store.pathOf(id))
+      // Who may write was checked with every request of the upload.
+      await objects.settle(keyOf(metadata ?? {}), staged, null)
+      await store.finished(id, offset)
+    } catch (error) {
+      // The sweeper, or the request that it came in between with, may have been faster.
+      if (!(await store.isFinished(id))) throw error
+    }
+  }
+
+  async function underWay(): Promise<Upload[]> {
+    const uploads = await Promise.all((await store.ids()).map((id) => store.getUpload(id).catch(() => null)))
+    return uploads.filter((upload) => upload !== null)
   }
 
   const isWhole = ({ size, offset }: Upload) => size !== undefined && offset === size
@@ -82,8 +92,13 @@ export function createUploads(deps: Deps, objects: Objects) {
     },
     /** The items that still have an upload under way. */
     async mediaIds(): Promise<Set<string>> {
-      const uploads = await Promise.all((await store.ids()).map((id) => store.getUpload(id).catch(() => null)))
-      return new Set(uploads.map((upload) => upload?.metadata?.mediaId ?? ''))
+      return new Set((await underWay()).map(({ metadata }) => metadata?.mediaId ?? ''))
+    },
+    async pending(): Promise<Pending> {
+      const uploads = await underWay()
+      const storedBytes = uploads.reduce((sum, { offset }) => sum + offset, 0)
+      const missingBytes = uploads.reduce((sum, { size, offset }) => sum + (size ?? offset) - offset, 0)
+      return { storedBytes, missingBytes }
     },
   }
 }
