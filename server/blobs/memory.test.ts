@@ -1,4 +1,4 @@
-import { describeBlobStore } from './contract.ts'
+import { describeBlobStore } from '../testing/describe-blob-store.ts'
 import { createMemoryBlobStore } from './memory.ts'
 
 describeBlobStore('memory', () => createMemoryBlobStore())

@@ -2,18 +2,27 @@ import { Server, type Upload } from '@tus/server'
 import { AppError } from '../../shared/errors.ts'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
+import { PROBLEM_TYPE } from '../../shared/wire/problem.ts'
 import type { BlobKey } from '../blobs/blob-store.ts'
 import type { Deps } from '../deps.ts'
 import type { Objects, Pending } from '../media/objects.ts'
 import { problemOf } from '../middleware/problems.ts'
 import { UploadStore } from './upload-store.ts'
 
+/** tus calls every error plain text; ours are to be read by programs, which else could not tell one 409 from another. */
+class TusServer extends Server {
+  override write(...[context, headers, status, body]: Parameters<Server['write']>): ReturnType<Server['write']> {
+    if (status >= 400 && body?.startsWith('{')) headers.set('Content-Type', PROBLEM_TYPE)
+    return super.write(context, headers, status, body)
+  }
+}
+
 /** Resumable uploads by tus 1.0; a finished one becomes an object. */
 export function createUploads(deps: Deps, objects: Objects) {
   const { config } = deps
   const store = new UploadStore(config.folders.uploads, config.uploadExpiryMs)
   const finishing = new Map<string, Promise<void>>()
-  const tus = new Server({
+  const tus = new TusServer({
     path: UPLOADS_PATH,
     datastore: store,
     // Behind a proxy we do not know what people call us.
