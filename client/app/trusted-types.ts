@@ -1,5 +1,7 @@
 /** Scripts that the page itself starts: the Service Worker and Web Workers of this build. Nothing else may run. */
-const OWN_SCRIPT = /^\/(sw\.js|assets\/[\w.-]+\.js|dev-sw\.js|workers\/[\w.-]+|node_modules\/[\w@./-]+)(\?[\w&=.-]*)?$/
+const OWN_SCRIPT = import.meta.env.DEV
+  ? /^\/(dev-sw\.js|workers\/[\w.-]+|node_modules\/[\w@./-]+)(\?[\w&=.-]*)?$/
+  : /^\/(sw\.js|assets\/[\w.-]+\.js)$/
 
 /** With `require-trusted-types-for 'script'`, a URL becomes a script only through here. */
 export function installTrustedTypes(): void {

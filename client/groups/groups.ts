@@ -1,19 +1,17 @@
 import { type GroupActor, signGroupEntries } from '../../shared/crypto/group-entry.ts'
-import { epochKeys, openHistory } from '../../shared/crypto/group-key.ts'
 import { removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { type GroupId, type InviteId, parseGroupId, type UserId, type WorkerId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
-import { checkMayEncrypt, type GroupState } from '../../shared/logs/group-state.ts'
+import { checkMayEncrypt } from '../../shared/logs/group-state.ts'
 import {
   appendGroupLog,
   type GroupAppend,
   type GroupBox,
   type InviteKeys,
   listGroups,
-  readGroupBoxes,
   readGroupLog,
   readGroupProfile,
   writeGroupProfile,
@@ -26,10 +24,12 @@ import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Group } from './group.ts'
-import { announcedKey, keysToKeep } from './group-keys.ts'
+import { keysToKeep } from './group-keys.ts'
 import { type KeptGroup, readKeptGroup, removeKeptGroup, writeKeptGroup } from './kept.ts'
-import { openGroupName, sealGroupName } from './profile.ts'
+import { openGroup } from './open-group.ts'
+import { sealGroupName } from './profile.ts'
 import { isKeyOld, rotationOf } from './rotation.ts'
+import { Turns } from './turns.ts'
 
 const CONFLICT_TRIES = 4
 const ROTATE_AFTER_MS = 1000
@@ -53,7 +53,7 @@ export class Groups {
   /** The last failure of each group, by code: shown where the group is shown. */
   readonly failures = new Signal<ReadonlyMap<GroupId, AppError>>(new Map())
   readonly context: GroupsContext
-  readonly #turns = new Map<GroupId, Promise<unknown>>()
+  readonly #turns = new Turns<GroupId>()
   readonly #rotating = new Set<GroupId>()
 
   constructor(context: GroupsContext) {
@@ -116,11 +116,11 @@ export class Groups {
    * @param make `null`: nothing is to be done any more.
    */
   append(groupId: GroupId, make: MakeAppend): Promise<void> {
-    return this.#inTurn(groupId, () => this.#append(groupId, make))
+    return this.#turns.run(groupId, () => this.#append(groupId, make))
   }
 
   remove(groupId: GroupId, memberId: UserId): Promise<void> {
-    return this.#inTurn(groupId, async () => {
+    return this.#turns.run(groupId, async () => {
       await this.#append(groupId, ({ state }) =>
         state.members.has(memberId) ? { actions: [{ type: 'remove', payload: { memberId } }] } : null,
       )
@@ -129,7 +129,7 @@ export class Groups {
   }
 
   removeWorker(groupId: GroupId, workerId: WorkerId): Promise<void> {
-    return this.#inTurn(groupId, async () => {
+    return this.#turns.run(groupId, async () => {
       await this.#append(groupId, ({ state }) =>
         state.workers.has(workerId) ? { actions: [{ type: 'remove-worker', payload: { workerId } }] } : null,
       )
@@ -154,7 +154,7 @@ export class Groups {
 
   /** Fetches a group that was just joined. @throws {AppError} why it cannot be shown. */
   show(groupId: GroupId): Promise<void> {
-    return this.#inTurn(groupId, () => this.#refresh(groupId))
+    return this.#turns.run(groupId, () => this.#refresh(groupId))
   }
 
   /** Forgets a group that this account is not in any more. */
@@ -203,10 +203,8 @@ export class Groups {
 
   #rotateIfNeeded(groupId: GroupId): Promise<void> {
     return this.#append(groupId, (group) => {
-      const isDue = group.state.needsRotation || (this.#mayEndInvites(group) && isKeyOld(group.state, Date.now()))
-      return isDue && group.groupKeys.has(group.state.epoch)
-        ? rotationOf(this.context, group, this.#item(groupId))
-        : null
+      const canRotate = this.#isRotationDue(group) && group.groupKeys.has(group.state.epoch)
+      return canRotate ? rotationOf(this.context, group, this.#item(groupId)) : null
     })
   }
 
@@ -215,69 +213,39 @@ export class Groups {
    * whoever removed them.
    */
   #rotateSoon(groupId: GroupId): void {
-    const group = this.get(groupId)
-    const isDue = group.state.needsRotation || (this.#mayEndInvites(group) && isKeyOld(group.state, Date.now()))
-    if (!isDue || this.#rotating.has(groupId)) return
+    if (!this.#isRotationDue(this.get(groupId)) || this.#rotating.has(groupId)) return
     this.#rotating.add(groupId)
     const waitMs = ROTATE_AFTER_MS * (1 + Math.random())
     setTimeout(() => {
       this.#rotating.delete(groupId)
-      this.#inTurn(groupId, () => this.#rotateIfNeeded(groupId)).catch((error: unknown) => {
-        passAppError(error)
-        if (!isPassing(error)) this.#fail(groupId, error as AppError)
-      })
+      this.#turns
+        .run(groupId, () => this.#rotateIfNeeded(groupId))
+        .catch((error: unknown) => {
+          passAppError(error)
+          if (!isPassing(error)) this.#fail(groupId, error as AppError)
+        })
     }, waitMs)
   }
 
   /** A scheduled rotation is for those who manage the circle: anybody else would end their invites. */
-  #mayEndInvites({ kind, state }: Group): boolean {
+  #isRotationDue({ kind, state }: Group): boolean {
     const role = state.members.get(this.context.secrets.userId)?.role
-    return kind === 'circle' && (role === 'owner' || role === 'admin')
+    const manages = kind === 'circle' && (role === 'owner' || role === 'admin')
+    return state.needsRotation || (manages && isKeyOld(state, Date.now()))
   }
 
-  /** One thing at a time for each group: what reads the log and then writes must not meet itself. */
-  #inTurn<T>(groupId: GroupId, task: () => Promise<T>): Promise<T> {
-    const done = (this.#turns.get(groupId) ?? Promise.resolve()).then(task)
-    this.#turns.set(
-      groupId,
-      done.catch(() => undefined),
-    )
-    return done
-  }
-
-  async #take(groupId: GroupId, { entries, profile }: KeptGroup): Promise<void> {
+  async #take(groupId: GroupId, kept: KeptGroup): Promise<void> {
     const item = this.#item(groupId)
-    const state = replayGroup(groupId, entries, { pin: item.pin })
-    const groupKeys = await this.#groupKeys(state, item)
-    const keys = new Map(
-      await Promise.all(
-        [...groupKeys].map(async ([epoch, key]) => [epoch, await epochKeys(key, groupId, epoch)] as const),
-      ),
-    )
-    await this.#keep(groupId, state, groupKeys)
-    await writeGroupKeys(groupId, keys)
-    const newestFirst = [...keys].sort(([a], [b]) => b - a).map(([, { meta }]) => meta)
-    const name = profile && (await openGroupName(state, newestFirst, profile))
-    this.all.value = new Map(this.all.value).set(groupId, { groupId, kind: item.kind, state, groupKeys, keys, name })
+    const group = await openGroup(this.context, groupId, item, kept)
+    await this.#keep(group, item)
+    await writeGroupKeys(groupId, group.keys)
+    this.all.value = new Map(this.all.value).set(groupId, group)
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures
   }
 
-  /** Every epoch's key: from the vault where it is known, else from this account's box; all checked against the log. */
-  async #groupKeys(state: GroupState, item: GroupItem): Promise<ReadonlyMap<number, Bytes>> {
-    const { api, crypto, secrets } = this.context
-    let newest = announcedKey(state, item)
-    if (!newest) {
-      const { boxes } = await api.call(readGroupBoxes, { params: { groupId: state.groupId } })
-      const box = boxes.find(({ epoch, memberId }) => epoch === state.epoch && memberId === secrets.userId)
-      if (!box) throw new AppError('group/missing-box', 'the server shows no key of the newest epoch')
-      newest = await crypto.openGroupBox(state, box, secrets.agreement)
-    }
-    return openHistory(state, state.epoch, newest)
-  }
-
-  async #keep(groupId: GroupId, state: GroupState, groupKeys: ReadonlyMap<number, Bytes>): Promise<void> {
-    const item = this.#item(groupId)
+  /** Pin and keys go into the vault when the log has grown. */
+  async #keep({ groupId, state, groupKeys }: Group, item: GroupItem): Promise<void> {
     const isKnown = item.pin.seq === state.seq && item.keys.length === keysToKeep(state, item, groupKeys).length
     if (isKnown) return
     await this.context.vault.update((vault) => {

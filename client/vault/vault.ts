@@ -89,13 +89,16 @@ export class Vault {
     for (const name of write.remove) void store.delete(name)
     void store.put({ name: INDEX, ...write.index }, INDEX)
     const account = await transaction.objectStore('account').get('current')
-    if (account) void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
+    if (account?.userId === this.#keys.userId) {
+      void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
+    }
     await transaction.done
   }
 
   async #open(vault: SealedVault): Promise<void> {
     const account = await (await openDevice()).get('account', 'current')
-    const known = Math.max(this.#index?.version ?? 0, account?.vaultVersion ?? 0)
+    const seen = account?.userId === this.#keys.userId ? account.vaultVersion : 0
+    const known = Math.max(this.#index?.version ?? 0, seen)
     const opened = await this.#crypto.openVault(this.#keys, vault, known)
     this.#index = opened.index
     this.#items = new Map(opened.items)
@@ -108,7 +111,9 @@ export class Vault {
     for (const item of items) void store.put(item, item.name)
     void store.put({ name: INDEX, ...index }, INDEX)
     const account = await transaction.objectStore('account').get('current')
-    if (account) void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
+    if (account?.userId === this.#keys.userId) {
+      void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
+    }
     await transaction.done
   }
 }
