@@ -1,4 +1,4 @@
-import { describeBlobStore } from './contract.ts'
+import { describeBlobStore } from '../testing/blob-store-contract.ts'
 import { createMemoryBlobStore } from './memory.ts'
 
 describeBlobStore('memory', () => createMemoryBlobStore())

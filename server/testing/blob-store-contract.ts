@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
-import { randomId } from '../testing/seed.ts'
-import type { BlobKey, BlobStore } from './blob-store.ts'
+import type { BlobKey, BlobStore } from '../blobs/blob-store.ts'
+import { randomId } from './seed.ts'
 
 /** What every adapter promises. `open` gets a new folder of its own each time. */
 export function describeBlobStore(name: string, open: (folder: string) => BlobStore): void {
