@@ -10,5 +10,6 @@ const mediaWorker = import.meta.env.DEV
   ? new MediaWorker('/dev-sw.js?dev-sw', 'module')
   : new MediaWorker('/sw.js', 'classic')
 const app = document.querySelector('kith-app')
-if (app) app.services = createServices(mediaWorker)
-void mediaWorker.start()
+const services = createServices(mediaWorker)
+if (app) app.services = services
+void mediaWorker.start(services)

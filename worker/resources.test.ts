@@ -8,8 +8,9 @@ const thresholds: Thresholds = {
   maxLoad: 2,
   minDiskBytes: 100e6,
 }
+const kb = (bytes: number) => Math.round(bytes / 1024)
 const meminfo = (total: number, available: number, swap = 0) =>
-  `MemTotal: ${total / 1024} kB\nMemAvailable: ${available / 1024} kB\nSwapTotal: ${(swap * 2) / 1024} kB\nSwapFree: ${swap / 1024} kB\n`
+  `MemTotal: ${kb(total)} kB\nMemAvailable: ${kb(available)} kB\nSwapTotal: ${kb(swap * 2)} kB\nSwapFree: ${kb(swap)} kB\n`
 const GB = 1024 ** 3
 const roomy: Readings = {
   meminfo: meminfo(8 * GB, 6 * GB),

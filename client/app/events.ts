@@ -4,6 +4,7 @@ import { type ServerEvents, SOCKET_PATH, serverEvents } from '../../shared/wire/
 import { Signal } from './signal.ts'
 
 type Name = keyof ServerEvents
+const RETRY_MS = 2000
 
 /** What the server tells in passing. Everything can also be fetched: after a gap, `connected` says to catch up. */
 export class Events {
@@ -24,8 +25,17 @@ export class Events {
     socket.on('connect', () => {
       this.connected.value = true
     })
+    // socket.io tries again by itself, but not after a server that stops has said goodbye, or one that starts has refused.
+    const again = () => {
+      if (!socket.active) setTimeout(() => socket.connect(), RETRY_MS * (1 + Math.random()))
+    }
     socket.on('disconnect', () => {
       this.connected.value = false
+      again()
+    })
+    socket.on('connect_error', ({ message }) => {
+      // Without a session there is nothing to hear; `connect` is called again with the next one.
+      if (message !== 'auth/required') again()
     })
     for (const name of Object.keys(serverEvents) as Name[]) {
       socket.on(name, (payload: unknown) => {

@@ -212,7 +212,16 @@ export class KithApp extends LitElement {
   #start(services: Services): void {
     this.#provider.setValue(services)
     const { session, router, events, mediaWorker, busy } = services
-    new Watch(this, session.state, session.fault, session.isExpired, router.path, mediaWorker.updateWaits, busy.reasons)
+    new Watch(
+      this,
+      session.state,
+      session.fault,
+      session.isExpired,
+      router.path,
+      mediaWorker.updateWaits,
+      mediaWorker.needsReload,
+      busy.reasons,
+    )
     startIdleLock(services)
     session.state.watch((state) => {
       if (state.kind === 'unlocked' && state.online) void events.connect()
@@ -304,6 +313,11 @@ export class KithApp extends LitElement {
           : nothing
       }
       ${this.renewing ? html`<renew-dialog @close=${() => (this.renewing = false)}></renew-dialog>` : nothing}
+      ${
+        mediaWorker.needsReload.value && state.kind === 'unlocked'
+          ? html`<p class="banner" role="status">To play videos this page has to be loaded again.<button @click=${() => location.reload()}>Reload</button></p>`
+          : nothing
+      }
       ${
         mediaWorker.updateWaits.value && !busy.isBusy
           ? html`<p class="banner" role="status">A new version is ready.<button @click=${() => mediaWorker.update()}>Update</button></p>`

@@ -2,9 +2,16 @@ import { Workbox } from 'workbox-window'
 import * as z from 'zod/mini'
 import type { WorkerMessage } from '../../shared/wire/page-sw.ts'
 import { workerMessage } from '../../shared/wire/page-sw.ts'
+import type { Busy } from './busy.ts'
+import type { Session } from './session.ts'
 import { Signal } from './signal.ts'
 
 const RELOADED = 'kith/reloaded-for-controller'
+const CLAIM_MS = 3000
+const LOOK_AFTER_MS = 3_600_000
+
+/** What a reload would interrupt. */
+type Work = { readonly busy: Busy; readonly session: Pick<Session, 'state'> }
 
 /** The Service Worker as the page sees it. */
 export class MediaWorker {
@@ -12,6 +19,8 @@ export class MediaWorker {
   readonly updateWaits = new Signal(false)
   /** Whether `/media/…` is answered on this page. */
   readonly controls = new Signal(Boolean(navigator.serviceWorker?.controller))
+  /** Nothing plays here before the page is loaded again, and that was left to the person. */
+  readonly needsReload = new Signal(false)
   readonly #workbox: Workbox
   readonly #listeners = new Set<(message: WorkerMessage) => void>()
 
@@ -20,27 +29,48 @@ export class MediaWorker {
     this.#workbox.addEventListener('waiting', () => {
       this.updateWaits.value = true
     })
-    navigator.serviceWorker?.addEventListener('controllerchange', () => {
-      if (this.updateWaits.value) location.reload()
-      this.controls.value = true
-    })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {
       const parsed = z.safeParse(workerMessage, data)
       if (parsed.success) for (const listener of this.#listeners) listener(parsed.data)
     })
   }
 
-  async start(): Promise<void> {
+  async start({ busy, session }: Work): Promise<void> {
     if (!('serviceWorker' in navigator)) return
+    navigator.serviceWorker.addEventListener('controllerchange', () => {
+      this.controls.value = true
+      this.needsReload.value = false
+      // Another tab may have agreed to the update while this one uploads or plays.
+      if (this.updateWaits.value) void busy.reasons.until(({ size }) => size === 0).then(() => location.reload())
+    })
     const registration = await this.#workbox.register()
     await navigator.serviceWorker.ready
-    if (navigator.serviceWorker.controller) return
+    this.#lookForUpdates()
+    if (navigator.serviceWorker.controller) {
+      sessionStorage.removeItem(RELOADED)
+      return
+    }
     // After a hard reload a page has no controller until the worker claims it.
     registration?.active?.postMessage({ type: 'claim' })
-    await Promise.race([this.controls.until(Boolean), new Promise((resolve) => setTimeout(resolve, 3000))])
-    if (this.controls.value || sessionStorage.getItem(RELOADED)) return
+    await Promise.race([this.controls.until(Boolean), new Promise((resolve) => setTimeout(resolve, CLAIM_MS))])
+    if (this.controls.value) return
+    // Nobody loses what they are typing or sending, and no page reloads for ever.
+    if (session.state.value.kind !== 'unlocked' || busy.isBusy || sessionStorage.getItem(RELOADED)) {
+      this.needsReload.value = true
+      return
+    }
     sessionStorage.setItem(RELOADED, '1')
     location.reload()
+  }
+
+  /** An app that stays open for days asks by itself. */
+  #lookForUpdates(): void {
+    let lookedAt = Date.now()
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState !== 'visible' || Date.now() - lookedAt < LOOK_AFTER_MS) return
+      lookedAt = Date.now()
+      this.#workbox.update().catch(() => undefined)
+    })
   }
 
   onMessage(listener: (message: WorkerMessage) => void): () => void {

@@ -10,7 +10,8 @@ export class ToastStack extends KithElement {
     css`
       section {
         position: fixed;
-        inset: auto 0 calc(var(--nav-height) + var(--safe-bottom) + 12px);
+        /* Above the upload button. */
+        inset: auto 0 calc(var(--nav-height) + var(--safe-bottom) + 84px);
         z-index: 30;
         display: grid;
         justify-items: center;

@@ -21,7 +21,10 @@ function usesOf({ uses, maxUses }: Invite): string {
 }
 
 function labels(groups: readonly Group[]): string {
-  const names = groups.map(({ kind, name }) => (kind === 'personal' ? 'what only you see' : (name ?? 'the circle')))
+  const circlesFirst = [...groups].sort((a, b) => Number(a.kind === 'personal') - Number(b.kind === 'personal'))
+  const names = circlesFirst.map(({ kind, name }) =>
+    kind === 'personal' ? 'what only you see' : (name ?? 'the circle'),
+  )
   return new Intl.ListFormat('en').format(names)
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
-import { describeBlobStore } from '../testing/blob-store-contract.ts'
+import { describeBlobStore } from '../testing/describe-blob-store.ts'
 import { createDiskBlobStore } from './disk.ts'
 
 describeBlobStore('disk', createDiskBlobStore)

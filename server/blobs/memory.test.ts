@@ -1,4 +1,4 @@
-import { describeBlobStore } from '../testing/blob-store-contract.ts'
+import { describeBlobStore } from '../testing/describe-blob-store.ts'
 import { createMemoryBlobStore } from './memory.ts'
 
 describeBlobStore('memory', () => createMemoryBlobStore())

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { GroupId } from '../../shared/format/ids.ts'
+import type { GroupId, WorkerId } from '../../shared/format/ids.ts'
 import {
   cancelJob,
   claimJob,
@@ -15,16 +15,19 @@ import { someBytes, uploadItem } from '../testing/media.ts'
 import { seedGroup, seedPerson, seedWorker } from '../testing/seed.ts'
 import type { TestClient } from '../testing/test-client.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
+import { createJobs } from './jobs.ts'
 
 let server: TestServer
 let anna: TestClient
 let worker: TestClient
 let outsider: TestClient
 let groupId: GroupId
+let workerId: WorkerId
 beforeEach(async () => {
   server = await startTestServer()
   const [a, w, o] = [await seedPerson(server), await seedWorker(server), await seedWorker(server)]
   ;[anna, worker, outsider] = [a.client, w.client, o.client]
+  workerId = w.workerId
   groupId = await seedGroup(server, [
     { id: a.userId, role: 'owner' },
     { id: w.workerId, role: 'worker' },
@@ -78,6 +81,19 @@ describe('a claim', () => {
     await worker.call(claimJob, { body })
     expect(server.notices).toHaveLength(before)
     expect(await claim()).toMatchObject({ mediaId })
+  })
+
+  it('that was hung up on while it got a job gives the job back, and it does not count', async () => {
+    const { mediaId } = await uploadItem(anna, groupId)
+    const gone = new AbortController()
+    server.deps.events.listen((notice) => {
+      if (notice.kind === 'event' && notice.name === 'job' && notice.payload.state === 'running') gone.abort()
+    })
+    const actor = { kind: 'worker', workerId } as const
+    const reply = await createJobs(server.deps).claim(actor, { waitMs: 0, gate: null }, gone.signal)
+    expect(reply).toEqual({ job: null })
+    expect(gone.signal.aborted).toBe(true)
+    expect(await claim()).toMatchObject({ mediaId, attempt: 0 })
   })
 
   it('ends when the server stops', async () => {

@@ -166,6 +166,12 @@ export function createJobs(deps: Deps) {
         // A worker that hung up must not be given a job.
         if (deps.stopping.aborted || gone.aborted) return { job: null }
         const job = await claimOnce(actor)
+        if (job && gone.aborted) {
+          // Hung up meanwhile: nobody would work on it until the lease runs out.
+          await asHolder(actor, job.jobId, job.fence, rules.release)
+          wake()
+          return { job: null }
+        }
         if (job || until.aborted) return { job }
         await rung
       }

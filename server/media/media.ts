@@ -10,6 +10,8 @@ import type { Jobs } from '../jobs/jobs.ts'
 import { announce, changeMedia, nextChange, presentAll, readRecord, requireLiveMedia, requireMedia } from './store.ts'
 
 const PAGE_MAX = 200
+/** Items of one person that are still on their way. */
+const PENDING_MAX = 1000
 /** How long a delete can be taken back. */
 export const UNDO_MS = 3600_000
 
@@ -33,6 +35,7 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
         // Sealed under a key that somebody who left may still have.
         if (item.epoch !== group?.epoch) throw new AppError('group/needs-rotation', 'the group has a newer key')
         if (item.card.revision !== 1) throw new AppError('log/conflict', 'a new item has revision 1')
+        await requireFewPending(trx, actor)
         await trx<MediaRow>('media').insert({
           media_id: item.mediaId,
           group_id: item.groupId,
@@ -157,6 +160,13 @@ export type MediaRules = ReturnType<typeof createMediaRules>
 /** What is still on its way only its author sees. */
 const isShownTo = (actor: Actor) => (either: Knex.QueryBuilder) =>
   void either.where({ state: 'ready' }).orWhere({ author_id: memberIdOf(actor) })
+
+/** One person must not fill the tables with items that never come; what is given up is swept. */
+async function requireFewPending(trx: Knex, { userId }: Person): Promise<void> {
+  const pending = { author_id: userId, state: 'uploading', deleted_at: null } as const
+  const row = await trx<MediaRow>('media').where(pending).count({ count: '*' }).first()
+  if (Number(row?.count) >= PENDING_MAX) throw new AppError('auth/rate-limited', 'too many unfinished uploads')
+}
 
 async function requireMayChange(trx: Parameters<typeof requireMember>[0], row: MediaRow, actor: Person): Promise<void> {
   if (row.author_id === actor.userId) return

@@ -10,6 +10,13 @@ import { requireLiveMedia } from './store.ts'
 /** Left free for the database and for what is on its way already. */
 const RESERVE_BYTES = 64 * 2 ** 20
 
+/** What resumable uploads hold and will still bring. */
+export interface Pending {
+  readonly storedBytes: number
+  readonly missingBytes: number
+}
+const NOTHING_PENDING: Pending = { storedBytes: 0, missingBytes: 0 }
+
 /** Who wants to write: a person, or a worker under the lease that its header names. */
 export interface Writer {
   readonly actor: Actor
@@ -48,7 +55,8 @@ export function createObjects(deps: Deps, jobs: Jobs) {
       if (!isSame) throw new AppError('object/conflict', 'another object has this id')
       return false
     }
-    await requireRoom(staged.sizeBytes)
+    // Of the disk it has its part already.
+    await requireQuota(staged.sizeBytes)
     await blobs.commit(staged, key)
     // The row comes last: whoever sees it finds the blob. Asked again, as much may happen while a disk writes.
     await db.transaction(async (trx) => {
@@ -65,15 +73,20 @@ export function createObjects(deps: Deps, jobs: Jobs) {
     return true
   }
 
+  const full = () => new AppError('storage/full', 'the server has no room left')
+
+  /** The instance's own limit. */
+  async function requireQuota(bytes: number): Promise<void> {
+    if (config.storageMaxBytes === null) return
+    const row = await db<ObjectRow>('objects').sum({ used: 'size_bytes' }).first()
+    if (Number(row?.used ?? 0) + bytes > config.storageMaxBytes) throw full()
+  }
+
   /** Of the instance's own limit, and of the disk. */
-  async function requireRoom(bytes: number): Promise<void> {
-    const full = () => new AppError('storage/full', 'the server has no room left')
-    if (config.storageMaxBytes !== null) {
-      const row = await db<ObjectRow>('objects').sum({ used: 'size_bytes' }).first()
-      if (Number(row?.used ?? 0) + bytes > config.storageMaxBytes) throw full()
-    }
+  async function requireRoom(bytes: number, { storedBytes, missingBytes } = NOTHING_PENDING): Promise<void> {
+    await requireQuota(bytes + storedBytes + missingBytes)
     const free = await blobs.freeBytes()
-    if (free !== null && free - bytes < RESERVE_BYTES) throw full()
+    if (free !== null && free - bytes - missingBytes < RESERVE_BYTES) throw full()
   }
 
   return {

@@ -16,7 +16,7 @@ export function registerUploads({ router, guard, deps }: Api, uploads: Uploads, 
     const length = Number(ctx.get('upload-length'))
     if (!(length > 0)) throw new AppError('request/invalid', 'Upload-Length is missing')
     if (length > deps.config.objectMaxBytes) throw new AppError('request/too-large', 'the object is too large')
-    await objects.requireRoom(length)
+    await objects.requireRoom(length, await uploads.pending())
     await next()
   }
 

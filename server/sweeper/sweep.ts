@@ -1,3 +1,4 @@
+import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { withBlob } from '../blobs/keyed-lock.ts'
 import type { JobRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
@@ -88,10 +89,20 @@ async function sweepAttempts({ db, blobs }: Deps, now: number): Promise<void> {
   }
 }
 
-async function sweepStrays({ db, blobs }: Deps, now: number): Promise<void> {
+async function sweepStrays({ db, blobs, stopping }: Deps, now: number): Promise<void> {
+  let mediaId: MediaId | null = null
+  let known = new Set<ObjectId>()
   for await (const { key, storedAtMs } of blobs.list()) {
+    if (stopping.aborted) return
     if (storedAtMs > now - SWEEP_AFTER_MS.stray) continue
+    // One question for all objects of an item: stores list them together.
+    if (key.mediaId !== mediaId) {
+      mediaId = key.mediaId
+      known = new Set(await db<ObjectRow>('objects').where({ media_id: mediaId }).pluck('object_id'))
+    }
+    if (known.has(key.objectId)) continue
     await withBlob(blobs, key, async () => {
+      // Asked again, alone with the blob: its row may have come meanwhile.
       const { mediaId: media_id, objectId: object_id } = key
       const row = await db<ObjectRow>('objects').where({ media_id, object_id }).first('object_id')
       if (!row) await blobs.delete(key)

@@ -137,7 +137,9 @@ describe('is refused', () => {
     const [objectId, body] = [newObjectId(), someBytes(700)]
     await putBytes(anna, mediaId, objectId, body)
     const path = (await createUpload(anna, mediaId, objectId, 700)).headers.get('location') ?? ''
-    expect((await sendPiece(anna, path, 0, someBytes(700))).status).toBe(409)
+    const answer = await sendPiece(anna, path, 0, someBytes(700))
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([409, 'application/problem+json'])
+    expect(await answer.json()).toMatchObject({ code: 'object/conflict' })
     expect(await read(mediaId, objectId)).toEqual(body)
   })
 

@@ -2,18 +2,27 @@ import { Server, type Upload } from '@tus/server'
 import { AppError } from '../../shared/errors.ts'
 import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
+import { PROBLEM_TYPE } from '../../shared/wire/problem.ts'
 import type { BlobKey } from '../blobs/blob-store.ts'
 import type { Deps } from '../deps.ts'
-import type { Objects } from '../media/objects.ts'
+import type { Objects, Pending } from '../media/objects.ts'
 import { problemOf } from '../middleware/problems.ts'
 import { UploadStore } from './upload-store.ts'
+
+/** tus calls every error plain text; ours are to be read by programs, which else could not tell one 409 from another. */
+class TusServer extends Server {
+  override write(...[context, headers, status, body]: Parameters<Server['write']>): ReturnType<Server['write']> {
+    if (status >= 400 && body?.startsWith('{')) headers.set('Content-Type', PROBLEM_TYPE)
+    return super.write(context, headers, status, body)
+  }
+}
 
 /** Resumable uploads by tus 1.0; a finished one becomes an object. */
 export function createUploads(deps: Deps, objects: Objects) {
   const { config } = deps
   const store = new UploadStore(config.folders.uploads, config.uploadExpiryMs)
   const finishing = new Map<string, Promise<void>>()
-  const tus = new Server({
+  const tus = new TusServer({
     path: UPLOADS_PATH,
     datastore: store,
     // Behind a proxy we do not know what people call us.
@@ -44,10 +53,20 @@ export function createUploads(deps: Deps, objects: Objects) {
   /** Object first, then the mark, then the bytes go: whenever the process dies, this does the rest another time. */
   async function adopt({ id, metadata, offset }: Upload): Promise<void> {
     if (await store.isFinished(id)) return
-    const staged = await deps.blobs.adopt(store.pathOf(id))
-    // Who may write was checked with every request of the upload.
-    await objects.settle(keyOf(metadata ?? {}), staged, null)
-    await store.finished(id, offset)
+    try {
+      const staged = await deps.blobs.adopt(store.pathOf(id))
+      // Who may write was checked with every request of the upload.
+      await objects.settle(keyOf(metadata ?? {}), staged, null)
+      await store.finished(id, offset)
+    } catch (error) {
+      // The sweeper, or the request that it came in between with, may have been faster.
+      if (!(await store.isFinished(id))) throw error
+    }
+  }
+
+  async function underWay(): Promise<Upload[]> {
+    const uploads = await Promise.all((await store.ids()).map((id) => store.getUpload(id).catch(() => null)))
+    return uploads.filter((upload) => upload !== null)
   }
 
   const isWhole = ({ size, offset }: Upload) => size !== undefined && offset === size
@@ -82,8 +101,13 @@ export function createUploads(deps: Deps, objects: Objects) {
     },
     /** The items that still have an upload under way. */
     async mediaIds(): Promise<Set<string>> {
-      const uploads = await Promise.all((await store.ids()).map((id) => store.getUpload(id).catch(() => null)))
-      return new Set(uploads.map((upload) => upload?.metadata?.mediaId ?? ''))
+      return new Set((await underWay()).map(({ metadata }) => metadata?.mediaId ?? ''))
+    },
+    async pending(): Promise<Pending> {
+      const uploads = await underWay()
+      const storedBytes = uploads.reduce((sum, { offset }) => sum + offset, 0)
+      const missingBytes = uploads.reduce((sum, { size, offset }) => sum + (size ?? offset) - offset, 0)
+      return { storedBytes, missingBytes }
     },
   }
 }
