@@ -7,8 +7,6 @@ import { sodium } from './sodium.ts'
 
 /** X-Wing ciphertext, draft-connolly-cfrg-xwing-kem. */
 export const KEM_CIPHERTEXT_BYTES = 1120
-/** A box is this much longer than what it holds. */
-export const BOX_OVERHEAD_BYTES = KEM_CIPHERTEXT_BYTES + 16
 const ZERO_NONCE: Bytes = new Uint8Array(24)
 
 /** X-Wing (X25519 + ML-KEM-768). The secret key is the 32-byte seed. */

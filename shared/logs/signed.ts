@@ -57,17 +57,6 @@ export function decodeUnverified<T extends z.ZodMiniType>(schema: T, bytes: Byte
   }
 }
 
-/** Verifies first, then parses. @throws {AppError} `log/bad-signature`, `log/bad-entry` */
-export function verifyAndDecode<T extends z.ZodMiniType>(
-  label: string,
-  schema: T,
-  entry: SignedEntry,
-  publicKey: Uint8Array,
-): z.output<T> {
-  checkSignature(label, entry, publicKey)
-  return decodeUnverified(schema, entry.bytes)
-}
-
 /** @throws {AppError} `log/bad-signature` */
 export function checkSignature(label: string, entry: SignedEntry, publicKey: Uint8Array): void {
   if (!verifySignature(label, entry.bytes, entry.sig, publicKey)) {

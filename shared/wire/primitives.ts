@@ -60,4 +60,3 @@ export const signedEntry = z.strictObject({ bytes: bytes(2, 65_536), sig: bytes(
 export const opaqueText = z.string().check(z.minLength(1), z.maxLength(4096), z.regex(/^[\w-]+$/))
 /** What people typed as a user name; both ends normalise it (docs/protocol.md §3). */
 export const typedUsername = z.string().check(z.minLength(1), z.maxLength(128))
-export const empty = z.strictObject({})

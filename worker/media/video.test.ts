@@ -1,0 +1,167 @@
+import { spawnSync } from 'node:child_process'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { sha256 } from '../../shared/crypto/hash.ts'
+import { toBase64Url } from '../../shared/format/base64url.ts'
+import { CHEAP, generate, inspect, type Made, make, picture, textOf, tone } from '../fixtures.ts'
+
+const base = (made: Made, file: string) => `r/${made.document.set}/${file}`
+const playlist = (made: Made, rung: string) => textOf(made, base(made, `${rung}/index.m3u8`))
+const durations = (text: string) => [...text.matchAll(/#EXTINF:([\d.]+)/g)].map(([, seconds]) => Number(seconds))
+
+describe('a video that has to be converted', () => {
+  let made: Made
+  beforeAll(async () => {
+    const secret = ['-metadata', 'title=Kanarienvogel', '-metadata', 'location=+48.2082+016.3738/']
+    made = await make(generate('source.mp4', ...picture('854x480', 9), ...tone(9), ...CHEAP, ...secret))
+  }, 60_000)
+
+  it('announces the smallest rendition first, then all', () => {
+    expect(made.documents.map(({ status }) => status)).toEqual(['partial', 'ready'])
+    expect(made.documents[0]?.renditions?.map(({ name }) => name)).toEqual(['360p'])
+    expect(made.documents[1]?.renditions?.map(({ name }) => name).sort()).toEqual(['360p', '480p'])
+    expect(made.document).toMatchObject({ kind: 'video', width: 854, height: 480 })
+    expect(made.document.durationMs).toBeGreaterThan(8500)
+  })
+
+  it('cuts the first segments after 2 s, the others after 4 s', () => {
+    const seconds = durations(playlist(made, '360p'))
+    expect(seconds.slice(0, 3).map((value) => Math.round(value))).toEqual([2, 2, 4])
+    expect(playlist(made, '360p')).toContain('#EXT-X-ENDLIST')
+    expect(durations(playlist(made, '480p'))).toHaveLength(seconds.length)
+  })
+
+  it('is H.264 in 4:2:0 with AAC, every segment from a keyframe', () => {
+    const { streams } = inspect(made, '480p')
+    expect(streams.map(({ codec_name }) => codec_name)).toEqual(['h264', 'aac'])
+    expect(streams[0]).toMatchObject({ pix_fmt: 'yuv420p', width: 854, height: 480 })
+    const { frames = [] } = inspect(made, '480p', 'frame=key_frame,media_type,pts_time')
+    const keys = frames.filter(({ media_type, key_frame }) => media_type === 'video' && key_frame === 1)
+    expect(keys.length).toBe(durations(playlist(made, '480p')).length)
+  })
+
+  it('says in its master playlist what the renditions really are', () => {
+    const master = textOf(made, made.document.master ?? '')
+    expect(master).toMatch(/CODECS="avc1\.[0-9a-f]{6},mp4a\.40\.2"/i)
+    expect(master).toMatch(/RESOLUTION=854x480/)
+    expect(master).toMatch(/BANDWIDTH=\d{4,}/)
+    // Names only: nothing in it can lead a player to another place.
+    for (const line of master.split('\n')) if (!line.startsWith('#')) expect(line).toMatch(/^([\w./-]*)$/)
+  })
+
+  it('has a poster, and a shape of it for the time before', () => {
+    const poster = made.objects.get(made.document.poster ?? '')
+    expect(Buffer.from(poster ?? []).toString('latin1', 8, 12)).toBe('WEBP')
+    expect(made.document.thumbhash).toMatch(/^[\w-]{20,40}$/)
+  })
+
+  it('lost what the camera wrote into it', () => {
+    for (const [name, plain] of made.objects) {
+      for (const canary of ['Kanarienvogel', '+48.2082']) expect(Buffer.from(plain).includes(canary), name).toBe(false)
+    }
+  })
+
+  it('is made of objects that arrived before they were named', () => {
+    for (const rung of made.document.renditions ?? []) {
+      const named = playlist(made, rung.name)
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+      for (const file of ['init.mp4', ...named]) expect(made.objects.has(base(made, `${rung.name}/${file}`))).toBe(true)
+    }
+  })
+})
+
+describe('a video that already fits', () => {
+  let made: Made
+  let source: ReturnType<typeof generate>
+  beforeAll(async () => {
+    const fits = [
+      '-c:v',
+      'libx264',
+      '-preset',
+      'ultrafast',
+      '-g',
+      '25',
+      '-pix_fmt',
+      'yuv420p',
+      '-b:v',
+      '400k',
+      '-c:a',
+      'aac',
+    ]
+    source = generate('fits.mp4', ...picture('640x360', 4), ...tone(4), ...fits)
+    made = await make(source)
+  }, 60_000)
+
+  it('keeps its own frames: nothing is encoded again', () => {
+    const { streams } = inspect(made, '360p', 'stream=codec_name,profile')
+    // ultrafast has no CABAC and no 8x8 transform: an encode of ours would be High.
+    expect(streams[0]).toMatchObject({ codec_name: 'h264', profile: 'Constrained Baseline' })
+  })
+
+  it('is the same, byte for byte, when the job is done again', async () => {
+    const again = await make(source)
+    const hashes = async (one: Made) =>
+      Promise.all(
+        [...one.objects]
+          .filter(([name]) => name.endsWith('.m4s'))
+          .map(async ([, plain]) => toBase64Url(await sha256(plain))),
+      )
+    expect(await hashes(again)).toEqual(await hashes(made))
+  }, 60_000)
+})
+
+describe('a video that is not like others', () => {
+  it.each([
+    ['without sound', ['-c:v', 'mpeg4'], '320x240', [320, 240]],
+    ['with odd sides', ['-c:v', 'ffv1', '-f', 'matroska'], '321x241', [320, 240]],
+    ['upright', ['-c:v', 'mpeg4'], '240x426', [240, 426]],
+  ])(
+    '%s',
+    async (what, codec, size, [width, height]) => {
+      const made = await make(
+        generate(`${what}.bin`, ...picture(size, 2), ...codec, ...(codec.includes('-f') ? [] : ['-f', 'mp4'])),
+      )
+      const [rung] = made.document.renditions ?? []
+      expect(made.document.status).toBe('ready')
+      expect(Math.abs((rung?.width ?? 0) - (width as number))).toBeLessThanOrEqual(2)
+      expect(Math.abs((rung?.height ?? 0) - (height as number))).toBeLessThanOrEqual(2)
+      expect((rung?.width ?? 1) % 2).toBe(0)
+    },
+    60_000,
+  )
+
+  it('turned by a phone: shown upright', async () => {
+    const flat = generate('flat.mp4', ...picture('320x240', 2), '-c:v', 'libx264', '-preset', 'ultrafast')
+    const { folder } = await import('../fixtures.ts')
+    expect(flat.length).toBeGreaterThan(0)
+    // ffmpeg 5 writes the matrix by this tag; newer ones have an option for it, and ignore the tag.
+    const major = Number(/version n?(\d+)/.exec(spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' }).stdout)?.[1])
+    const input = ['-i', `${folder}/flat.mp4`, '-c', 'copy']
+    const turn = major >= 6 ? ['-display_rotation', '90', ...input] : [...input, '-metadata:s:v', 'rotate=90']
+    const made = await make(generate('turned.mp4', ...turn))
+    expect([made.document.width, made.document.height]).toEqual([240, 320])
+  }, 60_000)
+
+  it('cut short at its end: what there is plays', async () => {
+    const whole = generate(
+      'tail.ts',
+      ...picture('320x240', 6),
+      ...tone(6),
+      '-c:v',
+      'mpeg2video',
+      '-c:a',
+      'mp2',
+      '-f',
+      'mpegts',
+    )
+    const made = await make(whole.slice(0, Math.floor(whole.length * 0.7)))
+    expect(made.document.status).toBe('ready')
+    expect(made.document.durationMs ?? 0).toBeGreaterThan(2500)
+  }, 60_000)
+})
+
+afterAll(async () => {
+  const { rm } = await import('node:fs/promises')
+  const { folder } = await import('../fixtures.ts')
+  await rm(folder, { recursive: true, force: true })
+})
