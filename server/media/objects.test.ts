@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { GroupId } from '../../shared/format/ids.ts'
 import { claimJob, releaseJob } from '../../shared/wire/jobs.ts'
 import { createMedia, finishMedia, objectPath } from '../../shared/wire/media.ts'
@@ -135,6 +137,68 @@ describe('storing', () => {
     expect([refused.status, await codeOf(refused)]).toEqual([409, 'job/lease-lost'])
   })
 
+  it('is refused under the lease of another item', async () => {
+    const [one, other] = [await uploadItem(anna, groupId), await uploadItem(anna, groupId)]
+    const claim = async () => (await worker.call(claimJob, { body: { waitMs: 0, gate: null } })).job
+    let job = await claim()
+    while (job && job.mediaId !== one.mediaId) job = await claim()
+    const lease = `${job?.jobId}.${job?.fence}`
+    const refused = await putBytes(worker, other.mediaId, newObjectId(), someBytes(9), lease)
+    expect([refused.status, await codeOf(refused)]).toEqual([409, 'job/lease-lost'])
+  })
+
+  it('is refused to somebody who was removed while the bytes came', async () => {
+    const gone = await seedPerson(server)
+    const { db } = server.deps
+    const membership = { group_id: groupId, member_id: gone.userId }
+    await db('memberships').insert({ ...membership, kind: 'person', role: 'member' })
+    const { mediaId } = await gone.client.call(createMedia, { body: newItem(groupId) })
+    const objectId = newObjectId()
+    const slow = new ReadableStream({
+      async pull(out) {
+        out.enqueue(someBytes(1000))
+        // The head of the request has been judged by then.
+        await new Promise((resolve) => setTimeout(resolve, 100))
+        await db('memberships').where(membership).delete()
+        out.close()
+      },
+    })
+    const init = { method: 'PUT', body: slow, duplex: 'half' } as RequestInit
+    expect((await gone.client.fetch(objectPath(mediaId, objectId), init as object)).status).toBe(404)
+    expect(await server.deps.blobs.head({ mediaId, objectId })).toBeNull()
+  })
+
+  it('leaves nothing of a body that was cut off', async () => {
+    const [media, object] = [await started(), newObjectId()]
+    await new Promise<void>((resolve) => {
+      const headers = {
+        Origin: server.url,
+        'X-Kith': '1',
+        Cookie: [...anna.cookies].map(([name, value]) => `${name}=${value}`).join('; '),
+        'Content-Length': '5000',
+      }
+      const sent = request(server.url + objectPath(media, object), { method: 'PUT', headers })
+      sent.on('error', () => undefined)
+      sent.on('close', resolve)
+      sent.write(someBytes(1000))
+      setTimeout(() => sent.destroy(), 100)
+    })
+    const staging = join(server.deps.config.folders.blobs, 'staging')
+    await vi.waitFor(async () => expect(await readdir(staging)).toEqual([]))
+    expect((await putBytes(anna, media, object, someBytes(5000))).status).toBe(201)
+  })
+
+  it.each(['..%2F..%2Fkith.sqlite', '..%2f', '%00', 'A'.repeat(21), `${'A'.repeat(22)}%2F..`, '.'.repeat(22)])(
+    'knows no object %s',
+    async (id) => {
+      const path = `/api/media/${await started()}/objects/${id}`
+      for (const method of ['GET', 'PUT']) {
+        const answer = await anna.fetch(path, { method, ...(method === 'PUT' ? { body: 'x' } : {}) })
+        expect(answer.status).toBe(404)
+      }
+    },
+  )
+
   it('needs the original before an item is finished', async () => {
     const mediaId = await started()
     const call = anna.call(finishMedia, { params: { mediaId }, body: { originalId: newObjectId() } })
@@ -205,5 +269,7 @@ describe('reading', () => {
     const foreign = await stranger.fetch(path)
     expect([foreign.status, await codeOf(foreign)]).toEqual([404, 'media/not-found'])
     expect((await server.client().fetch(path)).status).toBe(401)
+    const { client: enrolledElsewhere } = await seedWorker(server)
+    expect((await enrolledElsewhere.fetch(path)).status).toBe(404)
   })
 })
