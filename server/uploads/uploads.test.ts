@@ -103,6 +103,30 @@ describe('an upload', () => {
     expect((await anna.fetch(objectPath(mediaId, objectId))).status).toBe(404)
   })
 
+  it('stays whole when two tabs send it at once', async () => {
+    const body = someBytes(9000)
+    const { path, mediaId, objectId } = await begin(9000)
+    const send = async () => {
+      for (let at = 0; at < body.length; at = (await offsetOf(anna, path)) ?? 0) {
+        await sendPiece(anna, path, at, body.slice(at, at + 1500), sha256(body.slice(at, at + 1500))).catch(() => null)
+      }
+    }
+    await Promise.all([send(), send(), send()])
+    expect(await read(mediaId, objectId)).toEqual(body)
+  })
+
+  it('takes no more than was said, and goes on after that', async () => {
+    const body = someBytes(1000)
+    const { path, mediaId, objectId } = await begin(1000)
+    await sendPiece(anna, path, 0, body.slice(0, 500))
+    const tooMuch = await sendPiece(anna, path, 500, someBytes(5000))
+    expect(tooMuch.status).toBeGreaterThanOrEqual(400)
+    expect((await anna.fetch(objectPath(mediaId, objectId))).status).toBe(404)
+    const at = (await offsetOf(anna, path)) ?? -1
+    expect((await sendPiece(anna, path, at, body.slice(at))).status).toBe(204)
+    expect((await read(mediaId, objectId)).length).toBe(1000)
+  })
+
   it('can be given up', async () => {
     const { path } = await begin(2000)
     const headers = { 'Tus-Resumable': '1.0.0' }
