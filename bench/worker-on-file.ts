@@ -1,45 +1,34 @@
-import { open, readFile } from 'node:fs/promises'
-import { openChunk, openHeader } from '../shared/crypto/open-object.ts'
-import { newKey, newMediaId, newSetName, randomBytes } from '../shared/crypto/random.ts'
-import { createObjectSealer, plainRange, sealMadeObject } from '../shared/crypto/seal-object.ts'
-import { sealedSize } from '../shared/format/layout.ts'
+import { readFile } from 'node:fs/promises'
+import { openHeader, openRange } from '../shared/crypto/open-object.ts'
+import { newSetName } from '../shared/crypto/random.ts'
+import { sealMadeObject } from '../shared/crypto/seal-object.ts'
+import { fromBase64Url } from '../shared/format/base64url.ts'
+import { parseMediaId } from '../shared/format/ids.ts'
+import { HEADER_BYTES } from '../shared/format/layout.ts'
 import { findTools } from '../worker/ffmpeg/tools.ts'
 import { createLoopback } from '../worker/loopback.ts'
 import { createUploads } from '../worker/media/uploads.ts'
 import { processVideo } from '../worker/media/video.ts'
 import { createCachedSource } from '../worker/source.ts'
 
-/** Converts the file that the command line names as the worker does, sealed on the way, and tells its own peak memory. */
-const file = await open(process.argv[2] ?? '')
-const { size } = await file.stat()
-const object = { contentKey: newKey(), mediaId: newMediaId(), name: 'original' }
-const sealer = await createObjectSealer({ ...object, salt: randomBytes(16), trueBytes: size })
-const opened = await openHeader(object, sealer.header, sealedSize(sealer.layout))
+/** Converts the object at an address as the worker does, and tells the most memory that it held. */
+const [, , url = '', keys = '{}'] = process.argv
+const { contentKey, mediaId } = JSON.parse(keys) as { contentKey: string; mediaId: string }
+const object = { contentKey: fromBase64Url(contentKey), mediaId: parseMediaId(mediaId), name: 'original' }
 
-/** Each chunk is sealed as a server would have it, and opened again as the worker does. */
-async function chunk(index: number): Promise<Uint8Array<ArrayBuffer>> {
-  const [start, end] = plainRange(sealer.layout, size, index)
-  const plain = new Uint8Array(end - start)
-  await file.read(plain, 0, plain.length, start)
-  const { sealed } = await sealer.sealChunk(index, plain)
-  return openChunk(opened, index, sealed)
+async function read(from: number, to: number) {
+  const response = await fetch(url, { headers: { range: `bytes=${from}-${to - 1}` } })
+  const totalBytes = Number(response.headers.get('content-range')?.split('/')[1])
+  return { bytes: new Uint8Array(await response.arrayBuffer()), totalBytes }
 }
 
-const { chunkBytes } = sealer.layout
-const source = createCachedSource(size, async (start, end) => {
-  const first = Math.floor(start / chunkBytes)
-  const count = Math.ceil(end / chunkBytes) - first
-  const out = new Uint8Array(end - start)
-  for (let i = 0; i < count; i++) {
-    const at = (first + i) * chunkBytes - start
-    const plain = await chunk(first + i)
-    out.set(plain.subarray(Math.max(0, -at), end - start - at), Math.max(0, at))
-  }
-  return out
-})
+const head = await read(0, HEADER_BYTES)
+const opened = await openHeader(object, head.bytes, head.totalBytes)
 const loopback = await createLoopback()
 const { status } = await processVideo({
-  source,
+  source: createCachedSource(opened.trueBytes, (start, end) =>
+    openRange(opened, start, end, async (from, to) => (await read(from, to)).bytes),
+  ),
   set: newSetName(),
   uploads: createUploads(async (name, plain) => {
     await sealMadeObject({ ...object, name }, plain)

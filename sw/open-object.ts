@@ -1,13 +1,15 @@
 import type { ObjectName } from '../shared/crypto/object-key.ts'
 import { type OpenedObject, openHeader, openRange } from '../shared/crypto/open-object.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
-import { CHUNK_LOG2, HEADER_BYTES, TAG_BYTES } from '../shared/format/layout.ts'
+import { CHUNK_LOG2, HEADER_BYTES, sealedRange, TAG_BYTES } from '../shared/format/layout.ts'
 import type { Source } from './source.ts'
 
 /** Playlists, segments, posters: nothing of their kind is larger. */
 export const MAX_WHOLE_BYTES = 64 * 2 ** 20
 const FIRST_READ_BYTES = HEADER_BYTES + 2 ** CHUNK_LOG2 + TAG_BYTES
 const OPENED_MAX = 16
+/** Who asks for this much asks for what follows next. */
+const SEQUENTIAL_BYTES = 2 ** 20
 
 /** An object that can be read at any place. */
 export type Reader = {
@@ -32,6 +34,8 @@ type Entry = { readonly opened: OpenedObject; readonly head: Bytes }
  */
 export class OpenedObjects {
   readonly #entries = new Map<string, Promise<Entry>>()
+  /** One for all objects: what plays is read in order, and a second copy of many would cost memory. */
+  #ahead: Ahead | undefined
 
   async open(object: ObjectName, source: Source): Promise<Reader> {
     const key = `${object.mediaId}/${object.name}`
@@ -44,7 +48,7 @@ export class OpenedObjects {
       this.#entries.delete(oldest)
     }
     try {
-      return reader(await entry, source)
+      return this.#reader(await entry, source)
     } catch (error) {
       this.#entries.delete(key)
       throw error
@@ -53,6 +57,38 @@ export class OpenedObjects {
 
   forget(): void {
     this.#entries.clear()
+    this.#ahead = undefined
+  }
+
+  #reader({ opened, head }: Entry, source: Source): Reader {
+    const fetchSealed = async (from: number, to: number): Promise<Bytes> => {
+      if (to <= head.length) return head.subarray(from, to)
+      const ahead = this.#ahead
+      if (ahead?.object === opened && ahead.from <= from && to <= ahead.to) {
+        const bytes = await ahead.bytes.catch(() => null)
+        if (bytes && bytes.length >= to - ahead.from) return bytes.subarray(from - ahead.from, to - ahead.from)
+      }
+      return (await source.read(from, to)).bytes
+    }
+    return {
+      trueBytes: opened.trueBytes,
+      chunkBytes: opened.layout.chunkBytes,
+      read: (start, end) =>
+        openRange(opened, start, end, async (from, to) => {
+          const sealed = await fetchSealed(from, to)
+          // Asked for while this part is opened and taken: the network and the processor work at the same time.
+          if (end - start >= SEQUENTIAL_BYTES && end < opened.trueBytes)
+            this.#readAhead(opened, source, end, end - start)
+          return sealed
+        }),
+    }
+  }
+
+  #readAhead(object: OpenedObject, source: Source, start: number, length: number): void {
+    const [from, to] = sealedRange(object.layout, start, Math.min(object.trueBytes, start + length))
+    const bytes = source.read(from, to).then((part) => part.bytes)
+    bytes.catch(() => undefined)
+    this.#ahead = { object, from, to, bytes }
   }
 }
 
@@ -62,13 +98,10 @@ async function openFirst(object: ObjectName, source: Source): Promise<Entry> {
   return { opened, head: bytes }
 }
 
-function reader({ opened, head }: Entry, source: Source): Reader {
-  return {
-    trueBytes: opened.trueBytes,
-    chunkBytes: opened.layout.chunkBytes,
-    read: (start, end) =>
-      openRange(opened, start, end, async (from, to) =>
-        to <= head.length ? head.subarray(from, to) : (await source.read(from, to)).bytes,
-      ),
-  }
+/** Sealed bytes that were asked for before somebody wanted them. */
+type Ahead = {
+  readonly object: OpenedObject
+  readonly from: number
+  readonly to: number
+  readonly bytes: Promise<Bytes>
 }

@@ -91,7 +91,7 @@ function recorder(folder: string) {
 /** The same command with files for addresses. */
 function replay(args: readonly string[], video: string, out: string): void {
   mkdirSync(out, { recursive: true })
-  const dropped = new Set(['-method', '-http_persistent', '-protocol_whitelist'])
+  const dropped = new Set(['-method', '-http_persistent', '-protocol_whitelist', '-seekable'])
   const kept = args.filter((argument, i) => !dropped.has(argument) && !dropped.has(args[i - 1] ?? ''))
   const plain = kept.map((argument, i) => {
     if (!argument.startsWith('http://')) return argument

@@ -1,0 +1,72 @@
+/// <reference path="../../client/viewer/hls-light.d.ts" />
+import Hls from 'hls.js/light'
+
+const PART_BYTES = 2 * 2 ** 20
+
+/** What the bench calls in the page. */
+const page = {
+  async control(keys: { contentKey: string; streamKey: string }): Promise<void> {
+    await navigator.serviceWorker.register('/sw.js')
+    const registration = await navigator.serviceWorker.ready
+    if (!navigator.serviceWorker.controller) {
+      await new Promise((resolve) =>
+        navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true }),
+      )
+    }
+    const { port1, port2 } = new MessageChannel()
+    const ready = new Promise((resolve) => {
+      port1.onmessage = resolve
+    })
+    registration.active?.postMessage(keys, [port2])
+    await ready
+  },
+
+  /** Seconds to read all of `url` in the parts that a video element asks for. */
+  async readParts(url: string, totalBytes: number): Promise<number> {
+    const started = performance.now()
+    for (let at = 0; at < totalBytes; ) {
+      const range = `bytes=${at}-${Math.min(totalBytes, at + PART_BYTES) - 1}`
+      const part = await (await fetch(url, { headers: { range } })).arrayBuffer()
+      if (part.byteLength === 0) throw new Error(`nothing at ${at}`)
+      at += part.byteLength
+    }
+    return (performance.now() - started) / 1000
+  },
+
+  /** Seconds to read all of `url` as it comes. */
+  async readAll(url: string, totalBytes: number): Promise<number> {
+    const started = performance.now()
+    const { body } = await fetch(url)
+    const reader = (body as ReadableStream<Uint8Array>).getReader()
+    let bytes = 0
+    for (let part = await reader.read(); !part.done; part = await reader.read()) bytes += part.value.length
+    if (bytes !== totalBytes) throw new Error(`${bytes} of ${totalBytes} bytes`)
+    return (performance.now() - started) / 1000
+  },
+
+  /** Milliseconds to the first frame, then to the frame at `seekTo`. */
+  async play(url: string, seekTo: number): Promise<{ firstFrameMs: number; seekMs: number }> {
+    const video = Object.assign(document.createElement('video'), { muted: true })
+    document.body.append(video)
+    const hls = new Hls({ maxBufferLength: 4, maxMaxBufferLength: 4 })
+    const frame = () => new Promise<void>((resolve) => video.requestVideoFrameCallback(() => resolve()))
+    const started = performance.now()
+    hls.loadSource(url)
+    hls.attachMedia(video)
+    const first = frame()
+    video.play().catch(() => undefined)
+    await first
+    const firstFrameMs = performance.now() - started
+    const seekStarted = performance.now()
+    const seeked = new Promise((resolve) => video.addEventListener('seeked', resolve, { once: true }))
+    video.currentTime = seekTo
+    await seeked
+    await frame()
+    const seekMs = performance.now() - seekStarted
+    hls.destroy()
+    video.remove()
+    return { firstFrameMs, seekMs }
+  },
+}
+export type BenchPage = typeof page
+Object.assign(globalThis, { page })

@@ -1,0 +1,53 @@
+/// <reference lib="webworker" />
+import sodium from 'libsodium-wrappers'
+import { fromBase64Url } from '../../shared/format/base64url.ts'
+import { MediaDoor } from '../../sw/media.ts'
+import { serverSource } from '../../sw/source.ts'
+
+declare const self: ServiceWorkerGlobalScope
+
+/** 4 MiB of plaintext in each message, as Ente has it. */
+const MESSAGE_BYTES = 4 * 2 ** 20
+let contentKey = new Uint8Array(32)
+let streamKey = new Uint8Array(32)
+const door = new MediaDoor({
+  contentKey: async () => contentKey,
+  fileName: async () => null,
+  source: serverSource,
+  notify: () => undefined,
+  streamsParts: false,
+})
+
+self.addEventListener('install', (event) => event.waitUntil(self.skipWaiting()))
+self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
+self.addEventListener('message', ({ data, ports }) => {
+  contentKey = fromBase64Url(data.contentKey)
+  streamKey = fromBase64Url(data.streamKey)
+  void sodium.ready.then(() => ports[0]?.postMessage('ready'))
+})
+self.addEventListener('fetch', (event) => {
+  const { pathname } = new URL(event.request.url)
+  if (pathname.startsWith('/media/')) event.respondWith(door.answer(event.request))
+  else if (pathname.startsWith('/pass/')) {
+    event.respondWith(fetch(pathname.replace('/pass/', '/plain/'), { headers: event.request.headers }))
+  } else if (pathname.startsWith('/secretstream/')) event.respondWith(openSecretstream(pathname))
+})
+
+async function openSecretstream(path: string): Promise<Response> {
+  const sealed = new Uint8Array(await (await fetch(path.replace('/secretstream/', '/stream/'))).arrayBuffer())
+  const headerBytes = sodium.crypto_secretstream_xchacha20poly1305_HEADERBYTES
+  const stride = MESSAGE_BYTES + sodium.crypto_secretstream_xchacha20poly1305_ABYTES
+  const state = sodium.crypto_secretstream_xchacha20poly1305_init_pull(sealed.subarray(0, headerBytes), streamKey)
+  let at = headerBytes
+  return new Response(
+    new ReadableStream({
+      pull(controller) {
+        if (at >= sealed.length) return controller.close()
+        const opened = sodium.crypto_secretstream_xchacha20poly1305_pull(state, sealed.subarray(at, at + stride), null)
+        if (!opened) return controller.error(new Error('tampered'))
+        at += stride
+        controller.enqueue(opened.message)
+      },
+    }),
+  )
+}
