@@ -34,6 +34,10 @@ function memorySource(id: string): Source {
       return { bytes: sealed().slice(from, to), totalBytes: sealed().length }
     },
     readAll: async () => sealed().slice(),
+    async *stream() {
+      const bytes = sealed()
+      for (let at = 0; at < bytes.length; at += 70_001) yield bytes.slice(at, at + 70_001)
+    },
   }
 }
 

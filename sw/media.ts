@@ -103,13 +103,38 @@ async function originalAnswer(reader: Reader, request: Request, wanted: Wanted):
     headers.set('content-length', '0')
     return new Response(null, { status: 416, headers })
   }
-  if (range.kind === 'whole') return new Response(streamOf(reader, 0, trueBytes, failed), { headers })
+  if (range.kind === 'whole') return new Response(streamFrom(reader.readAll(), failed), { headers })
   const { start } = range
   const end = streamsParts ? range.end : capRange(start, range.end, PART_BYTES, reader.chunkBytes)
   const body = streamsParts ? streamOf(reader, start, end, failed) : await reader.read(start, end)
   headers.set('content-range', `bytes ${start}-${end - 1}/${trueBytes}`)
   headers.set('content-length', String(end - start))
   return new Response(body, { status: 206, headers })
+}
+
+/** What is opened as it comes; stops when the taker stops. */
+function streamFrom(
+  parts: AsyncGenerator<Bytes, void, undefined>,
+  failed: (error: unknown) => void,
+): ReadableStream<Bytes> {
+  return new ReadableStream<Bytes>(
+    {
+      async pull(controller) {
+        try {
+          const part = await parts.next()
+          if (part.done) controller.close()
+          else controller.enqueue(part.value)
+        } catch (error) {
+          failed(error)
+          controller.error(error)
+        }
+      },
+      async cancel() {
+        await parts.return()
+      },
+    },
+    { highWaterMark: 4 },
+  )
 }
 
 /** Plaintext `[start, end)`, read as fast as it is taken; stops when the taker stops. */

@@ -1,7 +1,8 @@
 import type { ObjectName } from '../shared/crypto/object-key.ts'
+import { openStream } from '../shared/crypto/object-stream.ts'
 import { type OpenedObject, openHeader, openRange } from '../shared/crypto/open-object.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
-import { CHUNK_LOG2, HEADER_BYTES, sealedRange, TAG_BYTES } from '../shared/format/layout.ts'
+import { CHUNK_LOG2, HEADER_BYTES, sealedRange, sealedSize, TAG_BYTES } from '../shared/format/layout.ts'
 import type { Source } from './source.ts'
 
 /** Playlists, segments, posters: nothing of their kind is larger. */
@@ -15,6 +16,8 @@ const SEQUENTIAL_BYTES = 2 ** 20
 export type Reader = {
   readonly trueBytes: number
   readonly chunkBytes: number
+  /** All of it in order, by one request. @throws as `read` */
+  readAll(): AsyncGenerator<Bytes, void, undefined>
   /** Plaintext `[start, end)`. @throws {TamperedError} and what the source throws. */
   read(start: number, end: number): Promise<Bytes>
 }
@@ -48,7 +51,7 @@ export class OpenedObjects {
       this.#entries.delete(oldest)
     }
     try {
-      return this.#reader(await entry, source)
+      return this.#reader(object, await entry, source)
     } catch (error) {
       this.#entries.delete(key)
       throw error
@@ -60,7 +63,7 @@ export class OpenedObjects {
     this.#ahead = undefined
   }
 
-  #reader({ opened, head }: Entry, source: Source): Reader {
+  #reader(object: ObjectName, { opened, head }: Entry, source: Source): Reader {
     const fetchSealed = async (from: number, to: number): Promise<Bytes> => {
       if (to <= head.length) return head.subarray(from, to)
       const ahead = this.#ahead
@@ -73,6 +76,7 @@ export class OpenedObjects {
     return {
       trueBytes: opened.trueBytes,
       chunkBytes: opened.layout.chunkBytes,
+      readAll: () => openStream(object, sealedSize(opened.layout), source.stream()),
       read: (start, end) =>
         openRange(opened, start, end, async (from, to) => {
           const sealed = await fetchSealed(from, to)

@@ -9,6 +9,8 @@ export type Source = {
   read(from: number, to: number): Promise<{ bytes: Bytes; totalBytes: number }>
   /** The whole object. @throws {AppError} `request/too-large` above `maxBytes`. */
   readAll(maxBytes: number): Promise<Bytes>
+  /** The whole object as it comes; ending the iteration ends the request. */
+  stream(): AsyncIterable<Uint8Array>
 }
 
 /** @throws {AppError} `object/not-found`, `auth/required`, `server/unreachable`, `server/bad-answer` */
@@ -33,6 +35,16 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
         throw new AppError('request/too-large', 'an object is larger than its kind may be')
       }
       return new Uint8Array(await response.arrayBuffer())
+    },
+    async *stream() {
+      const response = await request(fetcher, url, {})
+      // By a reader: WebKit's streams cannot be iterated.
+      const reader = response.body?.getReader()
+      try {
+        for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) yield part.value
+      } finally {
+        await reader?.cancel()
+      }
     },
   }
 }
