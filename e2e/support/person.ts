@@ -76,6 +76,18 @@ export class Person {
     return (link ?? '').trim()
   }
 
+  async inviteByWords(role: 'member' | 'worker'): Promise<string> {
+    const { page } = this
+    await this.go('Circle')
+    await page.getByRole('button', { name: 'Invite', exact: true }).click()
+    await page.getByLabel('Comes in as').selectOption(role)
+    await page.getByLabel('As', { exact: true }).selectOption('words')
+    await page.getByRole('button', { name: 'Make the invite' }).click()
+    const words = await page.getByTestId('invite-words').textContent({ timeout: 30_000 })
+    await page.getByRole('button', { name: 'Close' }).click()
+    return (words ?? '').trim()
+  }
+
   async enrolWorker(): Promise<void> {
     const { page, world } = this
     await this.go('Circle')

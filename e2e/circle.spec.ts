@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import { makeVideo } from './support/media.ts'
+import { Program } from './support/processes.ts'
+import { expect, test } from './support/test.ts'
+
+test('somebody comes in by eight words, sees what is shared, and is removed', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.enrolWorker()
+  const words = await ada.inviteByWords('member')
+  const ben = await arrive('ben')
+  await ben.page.goto(`${world.origin}/join`)
+  await ben.page.getByLabel('Invite, eight words').fill(words)
+  await ben.page.getByRole('button', { name: 'Open the invite' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Join Gartenfreunde' })).toBeVisible({ timeout: 30_000 })
+  await ben.page.getByLabel('Your name').fill('ben')
+  await ben.page.getByLabel('Password', { exact: true }).fill('another-velvet-harbor-quartz-77')
+  await ben.page.getByRole('button', { name: 'Join' }).click()
+  await ben.confirmRecovery()
+
+  await ada.go('Circle')
+  await expect(ada.page.getByText('ben', { exact: true })).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Remove ben' }).click()
+  await ada.page.getByRole('dialog').getByRole('button', { name: 'Remove ben' }).click()
+  await expect(ada.page.getByText('ben', { exact: true })).toHaveCount(0)
+
+  // What is shared from now on is sealed under a key that Ben never had; and the server gives him nothing.
+  const video = join(world.folder, 'later.mp4')
+  await makeVideo(video, { seconds: 2, width: 320, height: 240 })
+  await ada.upload(video)
+  await ada.finished('later')
+  await ben.page.reload()
+  await expect(ben.page.locator('[data-code="group/not-member"]').first()).toBeVisible()
+  await expect(ben.page.getByRole('link', { name: /^later/ })).toHaveCount(0)
+})
+
+test('a worker on another machine joins by an invite for workers', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await world.worker?.stop()
+  const words = await ada.inviteByWords('worker')
+  const away = new Program(
+    'worker',
+    'worker/main.ts',
+    ['join', words, '--server', world.origin],
+    {
+      KITH_WORKER_DATA: join(world.folder, 'worker-away'),
+      KITH_WORKER_MAX_LOAD: '1000',
+      KITH_WORKER_MAX_MEMORY_PERCENT: '100',
+    },
+    join(world.folder, 'logs', 'worker-away.log'),
+  )
+  try {
+    await away.said(/^Joined/)
+    const video = join(world.folder, 'sea.mp4')
+    await makeVideo(video, { seconds: 2, width: 320, height: 240 })
+    await ada.upload(video)
+    await ada.finished('sea')
+    await ada.open('sea')
+    await ada.plays()
+    expect(await away.stop('SIGTERM')).toBe(0)
+  } finally {
+    await away.stop('SIGKILL')
+  }
+})
+
+test('the 24 words open the account when the password is forgotten', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const phone = await arrive('ada')
+  const { page } = phone
+  await page.goto(world.origin)
+  await page.getByRole('button', { name: 'I forgot my password' }).click()
+  await page.getByLabel('Your name').fill('ada')
+  await page.getByLabel('Recovery key, 24 words').fill(ada.words.join(' '))
+  await page.getByLabel('New password', { exact: true }).fill('a-new-lantern-over-the-bridge-5')
+  await page.getByRole('button', { name: 'Set the password' }).click()
+  await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible({ timeout: 60_000 })
+  await expect(page.getByRole('button', { name: 'Gartenfreunde' })).toBeVisible()
+
+  const tablet = await arrive('ada')
+  await tablet.signIn()
+  await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')
+  await tablet.signIn('a-new-lantern-over-the-bridge-5')
+  await expect(tablet.page.getByRole('button', { name: 'Upload' })).toBeVisible({ timeout: 60_000 })
+})
