@@ -53,6 +53,7 @@ export class Session {
   readonly #crypto: Crypto
   readonly #tabs = new BroadcastChannel('kith/session')
   #catchingUp: Promise<void> | undefined
+  #isLeaving = false
 
   constructor(api: Api, crypto: Crypto) {
     this.#api = api
@@ -61,7 +62,10 @@ export class Session {
       this.isExpired.value = true
       this.#setOnline(false)
     }
-    this.#tabs.onmessage = ({ data }) => void (data === 'unlocked' ? this.start() : location.reload())
+    this.#tabs.onmessage = ({ data }) => {
+      if (data === 'unlocked') void this.start()
+      else if (!this.#isLeaving) location.reload()
+    }
   }
 
   /** Opens with what the device keeps, at once; the server is asked afterwards. */
@@ -83,8 +87,9 @@ export class Session {
   async signUp(wanted: import('../vault/account.ts').NewAccount): Promise<void> {
     const { signUp } = await import('../vault/account.ts')
     const opened = await signUp({ api: this.#api, crypto: this.#crypto }, wanted, Date.now())
-    await this.#adopt(opened, wanted.password, opened.secrets.accountKey)
-    if (wanted.invite) await this.join(wanted.invite)
+    const { invite } = wanted
+    const first = invite ? (unlocked: Unlocked) => joinWith(unlocked, invite) : undefined
+    await this.#adopt(opened, wanted.password, opened.secrets.accountKey, first)
   }
 
   /** A new session for the account that is open here. @throws {AppError} what `signIn` throws. */
@@ -130,9 +135,7 @@ export class Session {
 
   /** Joins the circle of an invite, as the account that is unlocked. */
   async join(invite: import('../groups/join.ts').OpenedInvite): Promise<void> {
-    const { groups, identity } = this.requireUnlocked()
-    const { join } = await import('../groups/join.ts')
-    await join(groups, invite, await identity.learn())
+    await joinWith(this.requireUnlocked(), invite)
   }
 
   /** Works without network. @throws {AppError} `auth/failed`, `key/unavailable` */
@@ -150,6 +153,8 @@ export class Session {
 
   /** Every tab forgets its keys; what lies on the device does not open until somebody unlocks it. */
   async lock(): Promise<void> {
+    // Signing out revokes the session, and the server says so to this page too.
+    if (this.#isLeaving) return
     await forgetAccountKey()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('locked')
@@ -159,6 +164,7 @@ export class Session {
 
   /** Ends the session at the server, where it can be reached, and forgets everything on this device. */
   async signOut(): Promise<void> {
+    this.#isLeaving = true
     await this.#api.call(signOut).catch((error: unknown) => {
       if (!isAppError(error)) throw error
     })
@@ -231,6 +237,7 @@ export class Session {
     opened: { session: ServerSession; serverKey: string; isRecovered?: boolean } & Partial<Opened>,
     password: string,
     accountKey: Bytes,
+    first?: (unlocked: Unlocked) => Promise<void>,
   ): Promise<void> {
     const { userId, username, deviceId } = opened.session
     const known = await readDeviceAccount()
@@ -246,10 +253,15 @@ export class Session {
     }
     await keepAccountKey(accountKey)
     await keepUnlock(this.#crypto, userId, password, accountKey)
-    await this.#open(account, accountKey)
+    await this.#open(account, accountKey, first)
   }
 
-  async #open(account: DeviceAccount, accountKey: Bytes): Promise<void> {
+  /** @param first done before the screens change; what it throws is thrown once they have. */
+  async #open(
+    account: DeviceAccount,
+    accountKey: Bytes,
+    first: (unlocked: Unlocked) => Promise<void> = async () => undefined,
+  ): Promise<void> {
     const api = this.#api
     const crypto = this.#crypto
     const vault = new Vault(api, crypto, { userId: account.userId, accountKey })
@@ -265,13 +277,26 @@ export class Session {
     const groups = new Groups({ api, crypto, vault, secrets, actor: () => identity.actor })
     await groups.openKept()
     await keepUploadsKey(accountKey)
-    this.state.value = { kind: 'unlocked', unlocked: { account, vault, identity, groups }, online: navigator.onLine }
-    // Nobody waits for the server to use what the device keeps.
-    void this.catchUp()
+    const unlocked: Unlocked = { account, vault, identity, groups }
+    try {
+      await first(unlocked)
+    } finally {
+      this.state.value = { kind: 'unlocked', unlocked, online: navigator.onLine }
+      // Nobody waits for the server to use what the device keeps.
+      void this.catchUp()
+    }
   }
 
   #setOnline(online: boolean): void {
     const state = this.state.value
     if (state.kind === 'unlocked' && state.online !== online) this.state.value = { ...state, online }
   }
+}
+
+async function joinWith(
+  { groups, identity }: Unlocked,
+  invite: import('../groups/join.ts').OpenedInvite,
+): Promise<void> {
+  const { join } = await import('../groups/join.ts')
+  await join(groups, invite, await identity.learn())
 }

@@ -1,18 +1,18 @@
 import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { AppError } from '../../shared/errors.ts'
-import type { GroupId, WorkerId } from '../../shared/format/ids.ts'
+import type { GroupId } from '../../shared/format/ids.ts'
 import { type Invite, isOpen, type Member } from '../../shared/logs/group-state.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
-import { isPassing } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
+import type { Ask } from './confirm-dialog.ts'
 import { type Group, mayManage } from './group.ts'
-import { enrolWorker, type KnownWorker, readWorkers } from './workers.ts'
-import '../elements/dialog.ts'
+import './confirm-dialog.ts'
 import './invite-dialog.ts'
+import './worker-list.ts'
 
 const INVITED = { admin: 'An admin', member: 'A member', worker: 'A worker' } as const
 
@@ -20,47 +20,17 @@ function usesOf({ uses, maxUses }: Invite): string {
   return maxUses === 1 ? 'Once' : `${maxUses - uses} of ${maxUses} left`
 }
 
-function labels(groups: readonly Group[]): string {
-  const circlesFirst = [...groups].sort((a, b) => Number(a.kind === 'personal') - Number(b.kind === 'personal'))
-  const names = circlesFirst.map(({ kind, name }) =>
-    kind === 'personal' ? 'what only you see' : (name ?? 'the circle'),
-  )
-  return new Intl.ListFormat('en').format(names)
-}
-
 const ROLES = { owner: 'Owner', admin: 'Admin', member: 'Member' } as const
-
-type Ask = { readonly heading: string; readonly text: string; readonly label: string; run(): Promise<void> }
 
 /** Who is in the circle, who may come in, and which machines may convert videos for it. */
 export class CircleScreen extends KithElement {
   static override properties = {
-    workers: { state: true },
-    workersFault: { state: true },
     inviting: { state: true },
     asking: { state: true },
   }
   static override styles = [
     controls,
     css`
-      .avatar {
-        display: grid;
-        place-items: center;
-        flex: none;
-        width: 40px;
-        height: 40px;
-        border-radius: 50%;
-        background: var(--accent-soft);
-        color: var(--accent);
-        font-weight: 700;
-        text-transform: uppercase;
-      }
-      .fingerprint {
-        font-family: ui-monospace, 'SF Mono', Menlo, Consolas, monospace;
-        font-size: 1rem;
-        letter-spacing: 0.02em;
-        overflow-wrap: anywhere;
-      }
       header {
         display: flex;
         justify-content: space-between;
@@ -70,16 +40,11 @@ export class CircleScreen extends KithElement {
       }
     `,
   ]
-  declare workers: readonly KnownWorker[] | null
-  declare workersFault: string | null
   declare inviting: boolean
   declare asking: Ask | null
-  #stop: () => void = () => undefined
 
   constructor() {
     super()
-    this.workers = null
-    this.workersFault = null
     this.inviting = false
     this.asking = null
   }
@@ -88,31 +53,6 @@ export class CircleScreen extends KithElement {
     super.connectedCallback()
     const { groups } = this.services.session.requireUnlocked()
     new Watch(this, groups.all, groups.failures)
-    void this.#readWorkers()
-    const { events, session } = this.services
-    const read = () => void this.#readWorkers()
-    const stops = [
-      events.on('worker', read),
-      session.state.watch((state) => state.kind === 'unlocked' && state.online && read()),
-    ]
-    this.#stop = () => {
-      for (const stop of stops) stop()
-    }
-  }
-
-  override disconnectedCallback(): void {
-    super.disconnectedCallback()
-    this.#stop()
-  }
-
-  async #readWorkers(): Promise<void> {
-    try {
-      this.workers = await readWorkers(this.services.api)
-      this.workersFault = null
-    } catch (error) {
-      // That the server cannot be reached is said once, above.
-      this.workersFault = isPassing(error) ? null : sentenceFor(error)
-    }
   }
 
   override render() {
@@ -129,7 +69,8 @@ export class CircleScreen extends KithElement {
               <p><a class="button primary" href="/join">I have an invite</a></p>`
           : nothing
       }
-      ${this.#workers(account.userId)} ${this.#dialog()}
+      <worker-list></worker-list>
+      ${this.asking ? html`<confirm-dialog .ask=${this.asking} @close=${() => (this.asking = null)}></confirm-dialog>` : nothing}
     </main>`
   }
 
@@ -188,73 +129,6 @@ export class CircleScreen extends KithElement {
     </section>`
   }
 
-  #workers(me: Member['userId']) {
-    const { groups } = this.services.session.requireUnlocked()
-    const all = [...groups.all.value.values()]
-    const workers = this.workers ?? []
-    return html`<section class="card stack" aria-labelledby="workers">
-      <h2 id="workers">Workers</h2>
-      ${this.workersFault ? html`<p class="error" role="alert">${this.workersFault}</p>` : nothing}
-      ${
-        workers.length === 0
-          ? html`<p class="soft">A worker makes videos streamable. It starts together with the server, and shows up here.</p>`
-          : nothing
-      }
-      ${workers.map((worker) => this.#worker(worker, all, me))}
-    </section>`
-  }
-
-  #worker(worker: KnownWorker, all: readonly Group[], me: Member['userId']) {
-    const { workerId } = worker.statement
-    const works = all.filter(({ state }) => state.workers.has(workerId))
-    const missing = all.filter((group) => mayManage(group, me) && !group.state.workers.has(workerId))
-    const mayRemove = works.some((group) => mayManage(group, me))
-    const name = `Worker ${worker.fingerprint.slice(0, 11)}`
-    return html`${
-      works.length > 0
-        ? html`<div class="row">
-            <span class="avatar" aria-hidden="true">${icon('worker')}</span>
-            <span class="grow">
-              <strong>${name}</strong><br />
-              <span class="soft small">${worker.online ? 'Ready' : 'Not connected'}, for ${labels(works)}</span>
-            </span>
-            ${mayRemove ? html`<button class="quiet" aria-label="Remove ${name}" @click=${() => this.#askRemoveWorker(workerId)}>Remove</button>` : nothing}
-          </div>`
-        : nothing
-    }
-    ${
-      missing.length > 0
-        ? html`<div class="stack">
-            <p>
-              ${works.length > 0 ? `It does not convert for ${labels(missing)} yet.` : 'A worker waits to be let in.'}
-              Compare its fingerprint with the one printed where it runs:
-            </p>
-            <p class="fingerprint">${worker.fingerprint}</p>
-            <p class="soft small">It will be able to open videos and photos of ${labels(missing)}, but not titles, names or messages.</p>
-            <button class="primary" ?disabled=${this.working} @click=${() => this.#enrol(worker)}>The same: let it in</button>
-          </div>`
-        : nothing
-    }`
-  }
-
-  #dialog() {
-    const { asking } = this
-    if (!asking) return nothing
-    return html`<kith-dialog .heading=${asking.heading} @close=${() => (this.asking = null)}>
-      <div class="stack">
-        <p>${asking.text}</p>
-        ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
-        <button class="danger" ?disabled=${this.working} @click=${() => this.#confirm(asking)}>${asking.label}</button>
-      </div>
-    </kith-dialog>`
-  }
-
-  #confirm(asking: Ask): void {
-    void this.attempt(() => asking.run()).then((ok) => {
-      if (ok) this.asking = null
-    })
-  }
-
   #askRemove(circle: Group, { userId, username }: Member): void {
     const { groups } = this.services.session.requireUnlocked()
     this.asking = {
@@ -273,35 +147,6 @@ export class CircleScreen extends KithElement {
       label: 'End the invite',
       run: () => groups.endInvite(circle.groupId, inviteId),
     }
-  }
-
-  #askRemoveWorker(workerId: WorkerId): void {
-    const { groups, account } = this.services.session.requireUnlocked()
-    this.asking = {
-      heading: 'Remove this worker?',
-      text: 'The keys change: it opens nothing that is shared from now on. Videos play as they were uploaded until another worker is let in.',
-      label: 'Remove the worker',
-      run: async () => {
-        for (const group of groups.all.value.values()) {
-          if (group.state.workers.has(workerId) && mayManage(group, account.userId)) {
-            await groups.removeWorker(group.groupId, workerId)
-          }
-        }
-      },
-    }
-  }
-
-  /** One tap lets it into every group that this person manages, their own included. */
-  #enrol(worker: KnownWorker): void {
-    const { groups, account } = this.services.session.requireUnlocked()
-    void this.attempt(async () => {
-      for (const group of groups.all.value.values()) {
-        if (mayManage(group, account.userId) && !group.state.workers.has(worker.statement.workerId)) {
-          await enrolWorker(groups, group.groupId, worker)
-        }
-      }
-      this.services.toasts.show('The worker is in. Videos are converted from now on.')
-    })
   }
 }
 customElements.define('circle-screen', CircleScreen)

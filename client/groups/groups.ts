@@ -99,6 +99,12 @@ export class Groups {
     return found
   }
 
+  /** Whether this account is in the group, as far as it knows. */
+  isMember(groupId: GroupId): boolean {
+    const isIn = this.all.value.get(groupId)?.state.members.has(this.context.secrets.userId) ?? false
+    return isIn && this.failures.value.get(groupId)?.code !== 'group/not-member'
+  }
+
   /** Keys to encrypt with now. @throws {AppError} `group/needs-rotation`, the group's failure. */
   encryptTo(groupId: GroupId): { group: Group; epoch: number; media: Bytes; meta: Bytes } {
     const failure = this.failures.value.get(groupId)

@@ -44,7 +44,10 @@ export class JoinScreen extends KithElement {
     this.invite = null
     this.refused = null
     try {
-      this.invite = await readInvite(this.services.api, await ticket())
+      const wanted = await ticket()
+      const state = this.services.session.state.value
+      if (state.kind === 'unlocked' && state.unlocked.groups.isMember(wanted.groupId)) return this.#leave()
+      this.invite = await readInvite(this.services.api, wanted)
     } catch (error) {
       this.refused = sentenceFor(error)
     }

@@ -57,7 +57,7 @@ export async function readInvite(api: Api, ticket: InviteTicket): Promise<Opened
 export async function join(groups: Groups, invite: OpenedInvite, identity: SignedEntry): Promise<void> {
   const { groupId } = invite.ticket
   const { vault } = groups.context
-  if (vault.read(groupItem, groupItemName(groupId)) && groups.all.value.has(groupId)) return
+  if (groups.isMember(groupId)) return
   for (let attempt = 1, opened = invite; ; attempt++) {
     const { state, payload } = opened
     const item: GroupItem = {

@@ -190,6 +190,18 @@ export const controls = css`
   .list > li:last-child {
     border-bottom: 0;
   }
+  .avatar {
+    display: grid;
+    place-items: center;
+    flex: none;
+    width: 40px;
+    height: 40px;
+    border-radius: 50%;
+    background: var(--accent-soft);
+    color: var(--accent);
+    font-weight: 700;
+    text-transform: uppercase;
+  }
   .visually-hidden {
     position: absolute;
     width: 1px;

@@ -36,7 +36,11 @@ export class Vault {
   }
 
   /** From the server; an older one than this device has seen is refused. @throws {AppError} `vault/tampered`, `vault/rollback`, … */
-  async openServed(): Promise<void> {
+  openServed(): Promise<void> {
+    return this.#inTurn(() => this.#openServed())
+  }
+
+  async #openServed(): Promise<void> {
     const { index, items } = await this.#api.call(readVault)
     if (!index) throw new AppError('vault/rollback', 'the server shows no vault')
     await this.#open({ index, items })
@@ -58,7 +62,12 @@ export class Vault {
    * @param change gets the vault as it stands; an empty map changes nothing.
    */
   update(change: (vault: Vault) => VaultChanges | Promise<VaultChanges>): Promise<void> {
-    const done = this.#queue.then(() => this.#update(change))
+    return this.#inTurn(() => this.#update(change))
+  }
+
+  /** An answer that was on its way while a newer index was written must not look like a rollback. */
+  #inTurn<T>(task: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(task)
     this.#queue = done.catch(() => undefined)
     return done
   }
@@ -73,7 +82,7 @@ export class Vault {
         return this.#take(write, index, changes)
       } catch (error) {
         if (!isAppError(error, 'vault/conflict') || attempt === CONFLICT_TRIES) throw error
-        await this.openServed()
+        await this.#openServed()
       }
     }
   }
