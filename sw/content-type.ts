@@ -25,6 +25,10 @@ const SIGNATURES: readonly Signature[] = [
   { at: 0, text: 'fLaC', type: 'audio/flac' },
   { at: 0, text: 'ID3', type: 'audio/mpeg' },
   { at: 0, text: '\xff\xfb', type: 'audio/mpeg' },
+  { at: 0, text: '\xff\xf3', type: 'audio/mpeg' },
+  { at: 0, text: '\xff\xf2', type: 'audio/mpeg' },
+  { at: 0, text: '\xff\xf1', type: 'audio/aac' },
+  { at: 0, text: '\xff\xf9', type: 'audio/aac' },
 ]
 const BRANDS: Readonly<Record<string, string>> = {
   avif: 'image/avif',

@@ -41,8 +41,9 @@ async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {
     throw new AppError('server/unreachable', 'no answer from the server', { cause })
   }
   if (response.status === 401) throw new AppError('auth/required', 'the session is over')
-  if (!response.ok) throw new AppError('media/not-found', 'the server does not have this item')
-  const parsed = z.safeDecode(readMedia.reply, await response.json())
+  if (response.status === 404) throw new AppError('media/not-found', 'the server does not have this item')
+  if (!response.ok) throw new AppError('server/unavailable', `the server answered ${response.status}`)
+  const parsed = z.safeDecode(readMedia.reply, await response.json().catch(() => null))
   if (!parsed.success || parsed.data.mediaId !== mediaId) throw new AppError('server/bad-answer', 'not an item')
   await writeMedia([parsed.data])
   return parsed.data

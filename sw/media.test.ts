@@ -133,6 +133,12 @@ describe('an original', () => {
     expect(await bodyOf(response)).toEqual(original)
   })
 
+  it('goes on with a download that broke off, to its end', async () => {
+    const response = await open().get('original', 'bytes=7-', '?download')
+    expect(response.headers.get('content-range')).toBe(`bytes 7-${original.length - 1}/${original.length}`)
+    expect(await bodyOf(response)).toEqual(original.subarray(7))
+  })
+
   it('asks for its header once', async () => {
     const { get } = open()
     reads = 0

@@ -62,7 +62,8 @@ export class MediaDoor {
       const wanted = {
         // The name is read from the sealed card here: it never goes into a URL, so that no server can hear of it.
         downloadAs: url.searchParams.has('download') ? ((await this.#ports.fileName(media)) ?? 'file') : null,
-        streamsParts: this.#ports.streamsParts,
+        // A download that goes on after a pause asks once for all the rest.
+        streamsParts: this.#ports.streamsParts || url.searchParams.has('download'),
         failed,
       }
       return await originalAnswer(reader, request, wanted)

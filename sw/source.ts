@@ -24,7 +24,7 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
         await response.body?.cancel()
         throw new AppError('server/bad-answer', 'the server did not answer with the part that was asked for')
       }
-      const bytes = new Uint8Array(await response.arrayBuffer())
+      const bytes = await bodyOf(response)
       if (bytes.length > to - from) throw new AppError('server/bad-answer', 'the server sent more than was asked for')
       return { bytes, totalBytes: Number(range[2]) }
     },
@@ -34,16 +34,16 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
         await response.body?.cancel()
         throw new AppError('request/too-large', 'an object is larger than its kind may be')
       }
-      return new Uint8Array(await response.arrayBuffer())
+      return bodyOf(response)
     },
     async *stream() {
       const response = await request(fetcher, url, {})
       // By a reader: WebKit's streams cannot be iterated.
       const reader = response.body?.getReader()
       try {
-        for (let part = await reader?.read(); part && !part.done; part = await reader?.read()) yield part.value
+        for (let part = await nextOf(reader); part && !part.done; part = await nextOf(reader)) yield part.value
       } finally {
-        await reader?.cancel()
+        await reader?.cancel().catch(() => undefined)
       }
     },
   }
@@ -61,4 +61,20 @@ async function request(fetcher: typeof fetch, url: string, headers: Record<strin
   if (response.status === 404) throw new AppError('object/not-found', 'the server does not have this object')
   if (response.status === 401) throw new AppError('auth/required', 'the session is over')
   throw new AppError('server/unavailable', `the server answered ${response.status}`)
+}
+
+async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array> | undefined) {
+  try {
+    return await reader?.read()
+  } catch (cause) {
+    throw new AppError('server/unreachable', 'the answer broke off', { cause })
+  }
+}
+
+async function bodyOf(response: Response): Promise<Bytes> {
+  try {
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (cause) {
+    throw new AppError('server/unreachable', 'the answer broke off', { cause })
+  }
 }

@@ -1,10 +1,12 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
 import { controls } from '../styles/controls.ts'
+import { isTaken, videoAction } from './keyboard.ts'
+import { type Place, recallPlace, rememberPlace } from './place.ts'
 import { Playback, type Quality } from './playback.ts'
 
-const SEEK_SECONDS = 5
-const LONG_SEEK_SECONDS = 10
+const CANNOT_PLAY = 'This browser cannot play the original. It starts here as soon as the first quality is ready.'
+const NO_ANSWER = 'The video stopped: the server does not answer.'
 
 /** Plays renditions where there are some, else the original where this browser can; better ones come in at the same place. */
 export class VideoPlayer extends KithElement {
@@ -13,7 +15,6 @@ export class VideoPlayer extends KithElement {
     original: {},
     originalType: {},
     poster: {},
-    isPartial: {},
     name: {},
     qualities: { state: true },
     chosen: { state: true },
@@ -70,7 +71,6 @@ export class VideoPlayer extends KithElement {
   declare original: string
   declare originalType: string
   declare poster: string | null
-  declare isPartial: boolean
   declare name: string
   declare qualities: readonly Quality[]
   declare chosen: number | null
@@ -80,6 +80,11 @@ export class VideoPlayer extends KithElement {
   declare better: string | null
   #playback: Playback | undefined
   #playing: string | null = null
+  /** Where to begin: where this page was before it was locked, loaded anew, or refused a byte. */
+  #place: Place | null = null
+  #path = ''
+  /** Stopped for want of an answer: goes on by itself when the server is back. */
+  #waitsFor: Place | null = null
   #endBusy: (() => void) | undefined
   readonly #ends: (() => void)[] = []
 
@@ -87,7 +92,6 @@ export class VideoPlayer extends KithElement {
     super()
     this.master = null
     this.poster = null
-    this.isPartial = false
     this.name = ''
     this.originalType = ''
     this.qualities = []
@@ -99,15 +103,22 @@ export class VideoPlayer extends KithElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
+    this.#path = location.pathname
+    this.#place = recallPlace()
     window.addEventListener('keydown', this.#keyDown)
+    window.addEventListener('pagehide', this.#remember)
+    window.addEventListener('online', this.#goOn)
     this.#ends.push(
-      this.services.events.connected.watch((isConnected) => isConnected && this.#playback?.resume()),
+      this.services.events.connected.watch((isConnected) => isConnected && this.#goOn()),
       () => window.removeEventListener('keydown', this.#keyDown),
+      () => window.removeEventListener('pagehide', this.#remember),
+      () => window.removeEventListener('online', this.#goOn),
     )
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
+    if (location.pathname === this.#path) this.#remember()
     for (const end of this.#ends.splice(0)) end()
     this.#playback?.stop()
     this.#endBusy?.()
@@ -131,23 +142,21 @@ export class VideoPlayer extends KithElement {
         this.better = master
         return
       }
-      await this.#play(master, video.currentTime, false)
+      const place = this.#place ?? this.#waitsFor ?? { seconds: video.currentTime, isPlaying: false }
+      await this.#play(master, place)
       return
     }
     if (this.#playing !== null) return
     if (this.originalType !== '' && video.canPlayType(this.originalType) !== '') {
-      this.#playing = this.original
-      video.src = this.original
+      this.#playOriginal(this.#place ?? { seconds: 0, isPlaying: false })
       return
     }
     this.trouble = 'This video is being made playable. It starts here as soon as the first quality is ready.'
   }
 
-  async #play(master: string, atSeconds: number, resume: boolean): Promise<void> {
-    this.#playing = master
+  async #play(master: string, { seconds, isPlaying }: Place): Promise<void> {
+    this.#begin(master)
     this.better = null
-    this.trouble = null
-    this.#playback?.stop()
     this.#playback = new Playback(this.video, {
       onQualities: (qualities, chosen, shown) => {
         this.qualities = qualities
@@ -155,15 +164,54 @@ export class VideoPlayer extends KithElement {
         this.shown = shown
       },
       onFatal: (isNetwork) => {
+        if (isNetwork) this.#noAnswer()
+        else this.trouble = 'The video cannot be played on.'
         this.video.pause()
-        this.trouble = isNetwork ? 'The video stopped: the server does not answer.' : 'The video cannot be played on.'
       },
     })
-    if (!(await this.#playback.start(master, atSeconds))) {
+    if (!(await this.#playback.start(master, seconds))) {
       this.video.src = master
-      this.video.currentTime = atSeconds
+      this.video.currentTime = seconds
     }
-    if (resume) await this.video.play().catch(() => undefined)
+    if (isPlaying) await this.video.play().catch(() => undefined)
+  }
+
+  #playOriginal({ seconds, isPlaying }: Place): void {
+    this.#begin(this.original)
+    this.video.src = this.original
+    if (seconds > 0) this.video.currentTime = seconds
+    if (isPlaying) this.video.play().catch(() => undefined)
+  }
+
+  #begin(url: string): void {
+    this.#playing = url
+    this.#place = null
+    this.#waitsFor = null
+    this.trouble = null
+    this.#playback?.stop()
+    this.#playback = undefined
+  }
+
+  /** The Service Worker had no answer for this item's bytes: what a browser calls unplayable was only unreachable. */
+  serverGone(): void {
+    if (this.#playing === null && this.trouble === CANNOT_PLAY) this.#noAnswer()
+  }
+
+  #noAnswer(): void {
+    this.#waitsFor ??= { seconds: this.video.currentTime, isPlaying: !this.video.paused }
+    this.trouble = NO_ANSWER
+  }
+
+  #goOn = (): void => {
+    if (this.#waitsFor) this.#again()
+    else this.#playback?.resume()
+  }
+
+  #remember = (): void => {
+    const { video } = this
+    if (video.currentTime > 0 && !video.ended) {
+      rememberPlace({ seconds: video.currentTime, isPlaying: this.#waitsFor?.isPlaying ?? !video.paused })
+    }
   }
 
   override render() {
@@ -175,12 +223,13 @@ export class VideoPlayer extends KithElement {
         preload="metadata"
         poster=${this.poster ?? nothing}
         aria-label=${this.name}
+        @loadedmetadata=${this.#measured}
         @playing=${this.#started}
         @pause=${this.#stopped}
         @ended=${this.#ended}
         @error=${this.#failed}
       ></video>
-      ${this.trouble ? html`<p class="trouble" role="status">${this.trouble} ${this.#playing ? html`<button @click=${this.#again}>Try again</button>` : nothing}</p>` : nothing}
+      ${this.trouble ? html`<p class="trouble" role="status">${this.trouble} ${this.trouble === NO_ANSWER || this.#playing ? html`<button @click=${this.#again}>Try again</button>` : nothing}</p>` : nothing}
       <div class="bar">
         ${
           this.qualities.length > 1
@@ -206,16 +255,14 @@ export class VideoPlayer extends KithElement {
   }
 
   async #takeBetter(): Promise<void> {
-    if (this.better) await this.#play(this.better, this.video.currentTime, !this.video.paused)
+    const { video, better } = this
+    if (better) await this.#play(better, { seconds: video.currentTime, isPlaying: !video.paused })
   }
 
   #again = (): void => {
-    const { master } = this
-    if (master) void this.#play(master, this.video.currentTime, true)
-    else {
-      this.trouble = null
-      this.video.load()
-    }
+    const place = this.#waitsFor ?? { seconds: this.video.currentTime, isPlaying: true }
+    if (this.master) void this.#play(this.master, place)
+    else this.#playOriginal(place)
   }
 
   #started = (): void => {
@@ -229,47 +276,38 @@ export class VideoPlayer extends KithElement {
 
   #ended = (): void => {
     this.#stopped()
-    if (this.better) void this.#takeBetter()
+    if (this.better) void this.#play(this.better, { seconds: 0, isPlaying: false })
   }
 
   /** The original may be of a kind that only claims to be playable: then it waits for the renditions. */
   #failed = (): void => {
     if (this.#playing !== this.original) return
+    if (this.video.error?.code === MediaError.MEDIA_ERR_NETWORK) {
+      this.#noAnswer()
+      return
+    }
+    this.#giveUpOriginal()
+  }
+
+  /** Chromium plays the sound alone where it does not know the picture's codec. */
+  #measured = (): void => {
+    if (this.#playing === this.original && this.video.videoWidth === 0) this.#giveUpOriginal()
+  }
+
+  #giveUpOriginal(): void {
     this.#playing = null
+    this.video.removeAttribute('src')
+    this.video.load()
     if (this.master) void this.#choose()
-    else this.trouble = 'This browser cannot play the original. It starts here as soon as the first quality is ready.'
+    else this.trouble = CANNOT_PLAY
   }
 
   #keyDown = (event: KeyboardEvent): void => {
-    const target = event.composedPath()[0]
-    const isTyping =
-      target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement || target instanceof HTMLSelectElement
-    if (isTyping || target instanceof HTMLButtonElement || event.ctrlKey || event.metaKey || event.altKey) return
-    const action = this.#actionFor(event.key)
+    if (isTaken(event)) return
+    const action = videoAction(this.video, event.key)
     if (!action) return
     event.preventDefault()
     action()
-  }
-
-  #actionFor(key: string): (() => void) | null {
-    const { video } = this
-    const seek = (seconds: number) => () => {
-      video.currentTime = Math.max(0, Math.min(video.duration || 0, video.currentTime + seconds))
-    }
-    if (/^[0-9]$/.test(key)) return () => (video.currentTime = ((video.duration || 0) * Number(key)) / 10)
-    const actions: Readonly<Record<string, () => void>> = {
-      ' ': () => void (video.paused ? video.play() : video.pause()),
-      k: () => void (video.paused ? video.play() : video.pause()),
-      ArrowRight: seek(SEEK_SECONDS),
-      ArrowLeft: seek(-SEEK_SECONDS),
-      l: seek(LONG_SEEK_SECONDS),
-      j: seek(-LONG_SEEK_SECONDS),
-      m: () => (video.muted = !video.muted),
-      f: () => void (document.fullscreenElement ? document.exitFullscreen() : video.requestFullscreen()),
-      '>': () => (video.playbackRate = Math.min(4, video.playbackRate + 0.25)),
-      '<': () => (video.playbackRate = Math.max(0.25, video.playbackRate - 0.25)),
-    }
-    return actions[key] ?? null
   }
 }
 customElements.define('video-player', VideoPlayer)

@@ -1,17 +1,25 @@
 import { css, html, nothing } from 'lit'
-import { type ErrorCode, isAppError } from '../../shared/errors.ts'
+import { keyed } from 'lit/directives/keyed.js'
+import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type MediaId, parseMediaId } from '../../shared/format/ids.ts'
-import { ORIGINAL } from '../../shared/format/object-name.ts'
+import { ORIGINAL, THUMB } from '../../shared/format/object-name.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor, sentenceForCode } from '../app/messages.ts'
+import { isPassing } from '../app/passing.ts'
 import { icon } from '../elements/icon.ts'
 import { authorName, type Group, mayManage } from '../groups/group.ts'
 import { durationLabel, sizeLabel } from '../library/days.ts'
 import { type Item, isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import { isTaken } from './keyboard.ts'
+import { type Neighbours, neighboursOf } from './neighbours.ts'
+import type { VideoPlayer } from './video-player.ts'
 import '../elements/dialog.ts'
+import './photo-view.ts'
 import './video-player.ts'
+
+const SWIPE_PX = 60
 
 /** One item, large: a video plays, a photo shows, every other file can be downloaded. */
 export class ViewerScreen extends KithElement {
@@ -20,6 +28,8 @@ export class ViewerScreen extends KithElement {
     group: { state: true },
     item: { state: true },
     broken: { state: true },
+    pictureFailed: { state: true },
+    neighbours: { state: true },
     editing: { state: true },
   }
   static override styles = [
@@ -49,11 +59,19 @@ export class ViewerScreen extends KithElement {
         background: #0b0812;
         min-height: 40dvh;
       }
-      .stage img {
+      .stage .preview {
         display: block;
         max-width: 100%;
-        max-height: 82dvh;
+        max-height: 70dvh;
         object-fit: contain;
+      }
+      .turn {
+        display: none;
+      }
+      @media (min-width: 600px) {
+        .turn {
+          display: inline-flex;
+        }
       }
       video-player {
         width: 100%;
@@ -84,7 +102,11 @@ export class ViewerScreen extends KithElement {
   declare item: Item | null
   /** Why bytes of this item were refused. */
   declare broken: ErrorCode | null
+  /** This browser cannot show the original picture. */
+  declare pictureFailed: boolean
+  declare neighbours: Neighbours
   declare editing: boolean
+  #touchedAt: { x: number; y: number } | null = null
   readonly #ends: (() => void)[] = []
 
   constructor() {
@@ -92,6 +114,8 @@ export class ViewerScreen extends KithElement {
     this.group = null
     this.item = null
     this.broken = null
+    this.pictureFailed = false
+    this.neighbours = { previous: null, next: null }
     this.editing = false
   }
 
@@ -103,11 +127,35 @@ export class ViewerScreen extends KithElement {
       events.on('media', ({ mediaId }) => mine(mediaId)),
       events.on('job', ({ mediaId }) => mine(mediaId)),
       session.requireUnlocked().groups.all.watch(() => this.item === null && void this.#load()),
-      mediaWorker.onMessage(({ mediaId, code }) => {
-        if (mediaId === this.mediaId && code !== 'server/unreachable') this.broken = code
+      mediaWorker.onMessage(({ mediaId, objectName, code }) => {
+        if (mediaId === this.mediaId) this.#refused(objectName, code)
       }),
     )
+    window.addEventListener('keydown', this.#keyDown)
+    this.#ends.push(() => window.removeEventListener('keydown', this.#keyDown))
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (!changed.has('mediaId')) return
+    this.item = null
+    this.failure = null
+    this.broken = null
+    this.pictureFailed = false
+    this.editing = false
     void this.#load()
+  }
+
+  /** The Service Worker could not answer for one of this item's objects. */
+  #refused(objectName: string, code: ErrorCode): void {
+    if (isPassing(new AppError(code))) {
+      // hls.js asks again by itself; only what cannot is told.
+      if (this.pictureFailed) this.broken = code
+      this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
+      return
+    }
+    const isOnlyPreview = objectName === THUMB || objectName === this.item?.made?.poster
+    if (isOnlyPreview && code === 'object/not-found') return
+    this.broken = code
   }
 
   override disconnectedCallback(): void {
@@ -116,11 +164,16 @@ export class ViewerScreen extends KithElement {
   }
 
   async #load(): Promise<void> {
+    const { items } = this.services
     try {
-      const { group, item } = await this.services.items.read(parseMediaId(this.mediaId))
+      const mediaId = parseMediaId(this.mediaId)
+      const { group, item } = await items.read(mediaId)
+      if (mediaId !== this.mediaId) return
       this.group = group
       this.item = item
       this.failure = null
+      const neighbours = neighboursOf(await items.kept(group.groupId), mediaId)
+      if (mediaId === this.mediaId) this.neighbours = neighbours
     } catch (error) {
       if (isAppError(error, 'group/not-found') && this.item === null) return
       this.failure = sentenceFor(error)
@@ -137,14 +190,17 @@ export class ViewerScreen extends KithElement {
         ${item && group ? this.#actions(item, group) : nothing}
       </header>
       ${this.failure ? html`<div class="page"><p class="error" role="alert">${this.failure}</p></div>` : nothing}
-      ${item && group ? html`<div class="stage">${this.#stage(item)}</div>${this.#details(item, group)}` : this.failure ? nothing : html`<div class="stage skeleton"></div>`}
+      ${item && group ? html`<div class="stage" @touchstart=${this.#touched} @touchend=${this.#released}>${keyed(item.record.mediaId, this.#stage(item))}</div>${this.#details(item, group)}` : this.failure ? nothing : html`<div class="stage skeleton"></div>`}
     </main>`
   }
 
   #actions(item: Item, group: Group) {
     const { account } = this.services.session.requireUnlocked()
     const mine = item.record.authorId === account.userId || mayManage(group, account.userId)
+    const { previous, next } = this.neighbours
     return html`
+      ${previous ? html`<button class="icon turn" aria-label="Newer item" @click=${() => this.#turn(previous)}>${icon('back')}</button>` : nothing}
+      ${next ? html`<button class="icon turn" aria-label="Older item" @click=${() => this.#turn(next)}>${icon('next')}</button>` : nothing}
       ${item.record.state === 'ready' ? this.#download(item, html`${icon('download')}`, 'icon') : nothing}
       ${mine && item.card ? html`<button class="icon" aria-label="Edit" @click=${() => (this.editing = true)}>${icon('edit')}</button>` : nothing}
       ${mine ? html`<button class="icon" aria-label="Delete" @click=${() => this.#delete(item)}>${icon('trash')}</button>` : nothing}
@@ -185,18 +241,24 @@ export class ViewerScreen extends KithElement {
     }
     if (isVideo) {
       const master = made?.master ? mediaUrl(record.mediaId, made.master) : null
-      const poster = made?.poster ?? (card?.hasThumb ? 'thumb' : null)
+      const poster = made?.poster ?? (card?.hasThumb ? THUMB : null)
       return html`<video-player
         .master=${master}
         .original=${url}
         .originalType=${card?.type ?? ''}
         .poster=${poster ? mediaUrl(record.mediaId, poster) : null}
-        .isPartial=${made?.status === 'partial'}
         .name=${card?.title ?? 'Video'}
       ></video-player>`
     }
     if (card?.type.startsWith('image/')) {
-      return html`<img src=${url} alt=${card.title} @error=${this.#pictureFailed} />`
+      if (!this.pictureFailed) {
+        return html`<photo-view .src=${url} .name=${card.title} @picture-failed=${this.#pictureFailed}></photo-view>`
+      }
+      return html`<div class="file">
+        ${card.hasThumb ? html`<img class="preview" src=${mediaUrl(record.mediaId, THUMB)} alt=${card.title} />` : icon('file', 44)}
+        <p>This browser cannot show pictures of this kind${card.hasThumb ? '; this is its preview' : ''}.</p>
+        ${this.#download(item, html`${icon('download', 20)} Download the original`, 'primary')}
+      </div>`
     }
     if (card?.type.startsWith('audio/')) return html`<audio controls src=${url} aria-label=${card.title}></audio>`
     return html`<div class="file">
@@ -272,10 +334,49 @@ export class ViewerScreen extends KithElement {
 
   #again = (): void => {
     this.broken = null
+    this.pictureFailed = false
   }
 
   #pictureFailed = (): void => {
-    this.broken ??= 'server/unreachable'
+    this.pictureFailed = true
+  }
+
+  #turn(to: MediaId): void {
+    this.services.router.go(`/item/${to}`, { replace: true })
+  }
+
+  /** Arrows seek in what plays, and lead on from everything else; Shift with N or P leads on from both. */
+  #keyDown = (event: KeyboardEvent): void => {
+    if (isTaken(event) || this.editing) return
+    const { previous, next } = this.neighbours
+    const plays = this.renderRoot.querySelector('video-player, audio') !== null
+    const to =
+      event.key === 'P' || (!plays && event.key === 'ArrowLeft')
+        ? previous
+        : event.key === 'N' || (!plays && event.key === 'ArrowRight')
+          ? next
+          : null
+    if (to) this.#turn(to)
+  }
+
+  #touched = (event: TouchEvent): void => {
+    const [touch] = event.touches
+    const isVideo = event.composedPath().some((node) => node instanceof HTMLVideoElement)
+    // Two fingers enlarge; a finger on a video moves its slider; the page itself may be enlarged.
+    const isOther = event.touches.length > 1 || isVideo || (window.visualViewport?.scale ?? 1) > 1.01
+    const isLarge = event.composedPath().some((node) => node instanceof Element && node.ariaPressed === 'true')
+    this.#touchedAt = touch && !isOther && !isLarge ? { x: touch.clientX, y: touch.clientY } : null
+  }
+
+  #released = (event: TouchEvent): void => {
+    const [touch] = event.changedTouches
+    const from = this.#touchedAt
+    this.#touchedAt = null
+    if (!from || !touch) return
+    const x = touch.clientX - from.x
+    if (Math.abs(x) < SWIPE_PX || Math.abs(touch.clientY - from.y) > Math.abs(x) / 2) return
+    const to = x > 0 ? this.neighbours.previous : this.neighbours.next
+    if (to) this.#turn(to)
   }
 }
 customElements.define('viewer-screen', ViewerScreen)

@@ -1,0 +1,84 @@
+import { join } from 'node:path'
+import { corpusFile, makeVideo } from './support/media.ts'
+import { expect, test } from './support/test.ts'
+
+test('a video goes on where it was after a lock and after the server was away, and keys lead through it', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.enrolWorker()
+  const sea = join(world.folder, 'sea.mp4')
+  const hills = join(world.folder, 'hills.mp4')
+  await makeVideo(hills, { seconds: 3, width: 320, height: 240 })
+  await makeVideo(sea, { seconds: 40, width: 640, height: 360 })
+  await ada.upload(hills)
+  await ada.finished('hills')
+  await ada.upload(sea)
+  await ada.finished('sea')
+  await ada.open('sea')
+  await ada.plays()
+  const { page } = ada
+  const video = page.locator('video')
+  const time = () => video.evaluate((element: HTMLVideoElement) => element.currentTime)
+
+  await page.getByRole('heading', { name: 'sea' }).click()
+  await page.keyboard.press('5')
+  await ada.plays(20)
+  await page.keyboard.press('k')
+  await expect.poll(() => video.evaluate((element: HTMLVideoElement) => element.paused)).toBe(true)
+  await page.keyboard.press('ArrowLeft')
+  await expect.poll(time).toBeLessThan(20)
+  await page.keyboard.press('>')
+  expect(await video.evaluate((element: HTMLVideoElement) => element.playbackRate)).toBe(1.25)
+
+  await page.keyboard.press('6')
+  await ada.plays(24)
+  const second = await ada.newPage()
+  await second.goto(`${world.origin}/settings`)
+  await second.getByRole('button', { name: 'Lock now' }).click()
+  await expect(second.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await second.close()
+  ada.page = page
+  await ada.unlock()
+  await expect(page.getByRole('heading', { name: 'sea' })).toBeVisible()
+  await ada.plays(24)
+  expect(await time()).toBeLessThan(35)
+
+  // Far enough ahead that nothing of it is here yet.
+  await world.server.stop('SIGKILL')
+  await ada.seek(3)
+  await page.waitForTimeout(1500)
+  await world.startServer()
+  await ada.plays(3)
+
+  await page.keyboard.press('Shift+N')
+  await expect(page.getByRole('heading', { name: 'hills' })).toBeVisible()
+  await ada.plays()
+  await page.setViewportSize({ width: 1280, height: 800 })
+  await page.getByRole('button', { name: 'Newer item' }).click()
+  await expect(page.getByRole('heading', { name: 'sea' })).toBeVisible()
+})
+
+test('a photo fits the screen, and is enlarged by a tap', async ({ arrive }) => {
+  const photo = corpusFile('photo-rotated.jpg')
+  const heic = corpusFile('photo-iphone.heic')
+  test.skip(!photo || !heic, 'KITH_CORPUS is not set')
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.upload(photo as string)
+  await ada.open('photo-rotated')
+  const { page } = ada
+  const large = page.getByRole('button', { name: /^Enlarge/ })
+  await expect(large).toBeVisible()
+  await large.click()
+  await expect(large).toHaveAttribute('aria-pressed', 'true')
+  expect(await large.evaluate((element) => element.scrollLeft)).toBeGreaterThan(0)
+
+  // No browser on this machine shows HEIC.
+  await ada.upload(heic as string)
+  await ada.open('photo-iphone')
+  await expect(page.getByText('This browser cannot show pictures of this kind')).toBeVisible({ timeout: 30_000 })
+  await expect(page.getByRole('link', { name: 'Download the original' }).last()).toBeVisible()
+})

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest'
+import { newMediaId, randomBytes } from '../shared/crypto/random.ts'
+import { toBase64Url } from '../shared/format/base64url.ts'
+import { parseObjectId } from '../shared/format/ids.ts'
+import { serverSource } from './source.ts'
+
+const answering = (answer: () => Response) => {
+  const source = serverSource(newMediaId(), parseObjectId(toBase64Url(randomBytes(16))), async () => answer())
+  return {
+    part: () => source.read(4, 8),
+    whole: () => source.readAll(10),
+    streamed: () => drain(source.stream()),
+  }
+}
+async function drain(parts: AsyncIterable<unknown>): Promise<void> {
+  for await (const _ of parts);
+}
+const part = (range: string, bytes = 4) =>
+  new Response(new Uint8Array(bytes), { status: 206, headers: { 'content-range': range } })
+
+describe('ciphertext from the server', () => {
+  it('is the part that was asked for, with the total', async () => {
+    const { bytes, totalBytes } = await answering(() => part('bytes 4-7/100')).part()
+    expect([bytes.length, totalBytes]).toEqual([4, 100])
+  })
+
+  it.each([
+    ['another part', () => part('bytes 0-3/100')],
+    ['more than was asked for', () => part('bytes 4-7/100', 5)],
+    ['the whole instead of a part', () => new Response(new Uint8Array(100))],
+  ])('refuses %s', async (_, answer) => {
+    await expect(answering(answer).part()).rejects.toMatchObject({ code: 'server/bad-answer' })
+  })
+
+  it('refuses an object that is larger than its kind may be, before reading it', async () => {
+    const large = () => new Response(new Uint8Array(11), { headers: { 'content-length': '11' } })
+    await expect(answering(large).whole()).rejects.toMatchObject({ code: 'request/too-large' })
+  })
+
+  it.each([
+    [401, 'auth/required'],
+    [404, 'object/not-found'],
+    [503, 'server/unavailable'],
+  ])('names %i', async (status, code) => {
+    await expect(answering(() => new Response(null, { status })).whole()).rejects.toMatchObject({ code })
+  })
+
+  it.each(['before the answer', 'in the middle of the answer'])(
+    'calls a network that is lost %s a server that cannot be reached',
+    async (when) => {
+      const cut = () => {
+        if (when === 'before the answer') throw new TypeError('Failed to fetch')
+        return new Response(
+          new ReadableStream({ pull: (controller) => controller.error(new TypeError('network error')) }),
+        )
+      }
+      await expect(answering(cut).whole()).rejects.toMatchObject({ code: 'server/unreachable' })
+      await expect(answering(cut).streamed()).rejects.toMatchObject({ code: 'server/unreachable' })
+    },
+  )
+})
