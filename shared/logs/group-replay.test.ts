@@ -5,6 +5,7 @@ import { openHistory } from '../crypto/group-key.ts'
 import { signJoin } from '../crypto/invite.ts'
 import { newInviteId, newKey, newUserId } from '../crypto/random.ts'
 import { publicKeyOf } from '../crypto/signing.ts'
+import { parseWorkerId } from '../format/ids.ts'
 import { codeOf, newPerson, newWorkerPerson, type Person, TestGroup, type WorkerPerson } from '../testing/people.ts'
 import { replayGroup } from './group-replay.ts'
 import { checkKnownHead, checkMayEncrypt } from './group-state.ts'
@@ -15,7 +16,7 @@ let cleo: Person
 let eve: Person
 let machine: WorkerPerson
 beforeAll(async () => {
-  ;[ada, ben, cleo, eve] = (await Promise.all(['ada', 'ben', 'cleo', 'eve'].map(newPerson))) as [
+  ;[ada, ben, cleo, eve] = (await Promise.all(['ada', 'ben', 'cleo', 'eve'].map((name) => newPerson(name)))) as [
     Person,
     Person,
     Person,
@@ -30,17 +31,17 @@ async function circle(): Promise<TestGroup> {
   return group.join(cleo, await group.invite(ada, 'admin'))
 }
 
-async function enrol(group: TestGroup, by: Person) {
+async function enrol(group: TestGroup, by: Person, worker = machine) {
   const { state } = group
   const box = await sealGroupBox(
     group.groupId,
     state.epoch,
-    { memberId: machine.workerId, agreementKey: machine.box.publicKey },
+    { memberId: worker.workerId, agreementKey: worker.box.publicKey },
     newKey(),
   )
   return group.act(by.actor, {
     type: 'enrol-worker',
-    payload: { worker: machine.statement, boxes: [{ epoch: state.epoch, hash: box.hash }] },
+    payload: { worker: worker.statement, boxes: [{ epoch: state.epoch, hash: box.hash }] },
   })
 }
 
@@ -73,6 +74,47 @@ describe('an honest group', () => {
     let state = replayGroup(group.groupId, group.entries.slice(0, 2))
     for (const entry of group.entries.slice(2)) state = replayGroup(group.groupId, [entry], { from: state })
     expect(state).toEqual(group.state)
+  })
+
+  it('takes somebody back who left', async () => {
+    const group = await circle()
+    group.act(ben.actor, { type: 'leave', payload: {} })
+    await group.rotate(ada)
+    await group.join(ben, await group.invite(ada))
+    expect(group.state.members.get(ben.userId)?.joinedSeq).toBe(group.state.seq)
+  })
+
+  it('replays whatever its members did, in one go and piece by piece', async () => {
+    const deed = fc.constantFrom('invite', 'join', 'leave', 'remove', 'role', 'rotate')
+    await fc.assert(
+      fc.asyncProperty(fc.array(deed, { maxLength: 8 }), fc.nat(20), async (deeds, cut) => {
+        const group = await TestGroup.create(ada)
+        let present = new Set<Person>()
+        let ticket = await group.invite(ada)
+        for (const next of deeds) {
+          const outside = [ben, cleo, eve].find((person) => !present.has(person))
+          const [inside] = present
+          if (next === 'invite') ticket = await group.invite(ada)
+          if (next === 'rotate') await group.rotate(inside ?? ada)
+          if (next === 'join' && outside) {
+            await group.join(outside, ticket)
+            present = new Set(present).add(outside)
+            ticket = await group.invite(ada)
+          }
+          if (!inside) continue
+          const memberId = inside.userId
+          if (next === 'role') group.act(ada.actor, { type: 'role', payload: { memberId, role: 'admin' } })
+          if (next === 'leave') group.act(inside.actor, { type: 'leave', payload: {} })
+          if (next === 'remove') group.act(ada.actor, { type: 'remove', payload: { memberId } })
+          if (next === 'leave' || next === 'remove') present.delete(inside)
+        }
+        const at = Math.min(cut + 1, group.entries.length)
+        const from = replayGroup(group.groupId, group.entries.slice(0, at))
+        expect(replayGroup(group.groupId, group.entries.slice(at), { from, pin: from })).toEqual(group.state)
+        expect([...group.state.members.keys()].sort()).toEqual([ada, ...present].map(({ userId }) => userId).sort())
+      }),
+      { numRuns: 6 },
+    )
   })
 
   it('lets a worker in by an invite for workers', async () => {
@@ -174,6 +216,28 @@ const attacks: Attack[] = [
       return (await g.join(eve, ticket)).state
     },
   ],
+  [
+    'an expired invite is used under an older date',
+    'invite/expired',
+    async (g) => {
+      const ticket = await g.invite(ada, 'member', 5, 2000)
+      g.actAt(2000, ada.actor, { type: 'role', payload: { memberId: ben.userId, role: 'admin' } })
+      return (await g.join(eve, ticket)).state
+    },
+  ],
+  [
+    'somebody comes as a member who left, with another key',
+    'identity/changed',
+    async (g) => {
+      g.act(ben.actor, { type: 'leave', payload: {} })
+      return (await g.join(await newPerson('ben', ben.userId), await g.invite(ada))).state
+    },
+  ],
+  [
+    'a worker comes under a member’s id',
+    'identity/changed',
+    async (g) => (await enrol(g, ada, await newWorkerPerson(parseWorkerId(ben.userId)))).state,
+  ],
   ['a member comes in twice', 'group/forbidden', async (g) => (await g.join(ben, await g.invite(ada))).state],
   [
     'a person joins by a worker’s invite',
@@ -237,6 +301,9 @@ describe('a log is refused when', () => {
     Object.assign(other, { groupId: group.groupId, entries: group.entries.slice(0, -1), keys: [...group.keys] })
     await other.rotate(ada)
     expect(await replay(other.entries)).toBe('group/fork')
+    expect(await codeOf(() => replayGroup(group.groupId, [], { from: other.state, pin: { seq, head } }))).toBe(
+      'group/fork',
+    )
     expect(await codeOf(() => checkKnownHead(other.state, head))).toBe('group/fork')
     expect(await codeOf(() => checkKnownHead(group.state, head))).toBe('no error')
   })

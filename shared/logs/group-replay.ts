@@ -1,7 +1,7 @@
 import { AppError } from '../errors.ts'
 import { toBase64Url } from '../format/base64url.ts'
 import { type Bytes, concat, equalBytes } from '../format/bytes.ts'
-import { type GroupId, type Id, idBytes, type UserId, type WorkerId } from '../format/ids.ts'
+import { type GroupId, type Id, idBytes, type MemberId, type UserId, type WorkerId } from '../format/ids.ts'
 import {
   GROUP_LABEL,
   type GroupEntry,
@@ -10,7 +10,7 @@ import {
   INVITE_JOIN_LABEL,
   type Role,
 } from './group-entries.ts'
-import { checkBoxes, type GroupState, type GroupWorker, type Invite, type Member } from './group-state.ts'
+import { authorKey, checkBoxes, type GroupState, type GroupWorker, type Invite, type Member } from './group-state.ts'
 import { verifyStatement } from './identity.ts'
 import {
   checkChain,
@@ -30,7 +30,8 @@ export type GroupPin = { readonly seq: number; readonly head: Bytes }
  * Verifies a group log and says who is in it (docs/protocol.md §6). Every right is checked at the entry that uses it.
  * @param from state to go on from; `entries` then start at `from.seq + 1`.
  * @throws {AppError} `log/bad-entry`, `log/bad-signature`, `log/wrong-prev`, `group/forbidden`, `group/ghost-box`,
- *   `group/missing-box`, `invite/invalid`, `invite/expired`, `invite/used-up`; against the pin `group/rollback`, `group/fork`.
+ *   `group/missing-box`, `identity/changed` (an id comes back with another key), `invite/invalid`, `invite/expired`,
+ *   `invite/used-up`; against the pin `group/rollback`, `group/fork`.
  */
 export function replayGroup(
   groupId: GroupId,
@@ -38,7 +39,7 @@ export function replayGroup(
   { from, pin }: { from?: GroupState; pin?: GroupPin } = {},
 ): GroupState {
   let state = from
-  if (state && pin) checkPin(state, pin)
+  if (state && pin && state.seq >= pin.seq && !state.heads.has(toBase64Url(pin.head))) throw forked()
   for (const entry of entries) {
     state = applyEntry(groupId, state, entry)
     if (pin) checkPin(state, pin)
@@ -49,9 +50,11 @@ export function replayGroup(
 }
 
 function checkPin(state: GroupState, pin: GroupPin): void {
-  if (state.seq === pin.seq && !equalBytes(state.head, pin.head)) {
-    throw new AppError('group/fork', 'the server shows another history of the group')
-  }
+  if (state.seq === pin.seq && !equalBytes(state.head, pin.head)) throw forked()
+}
+
+function forked(): AppError {
+  return new AppError('group/fork', 'the server shows another history of the group')
 }
 
 function applyEntry(groupId: GroupId, before: GroupState | undefined, signed: SignedEntry): GroupState {
@@ -62,7 +65,8 @@ function applyEntry(groupId: GroupId, before: GroupState | undefined, signed: Si
   const changes = before ? effectOf(before, entry) : created(entry)
   const head = hashEntry(signed)
   const heads = new Set(before?.heads).add(toBase64Url(head))
-  return { ...(before ?? emptyState(groupId)), ...changes, seq: entry.seq, head, heads }
+  const latestTs = Math.max(before?.latestTs ?? 0, entry.ts)
+  return { ...(before ?? emptyState(groupId)), ...changes, seq: entry.seq, head, heads, latestTs }
 }
 
 function emptyState(groupId: GroupId): GroupState {
@@ -71,6 +75,7 @@ function emptyState(groupId: GroupId): GroupState {
     seq: -1,
     head: ZERO_HASH,
     heads: new Set(),
+    latestTs: 0,
     members: new Map(),
     workers: new Map(),
     formerMembers: new Map(),
@@ -96,7 +101,7 @@ function actorKey(before: GroupState | undefined, entry: GroupEntry): Bytes {
   return actor.identityKey
 }
 
-type Changes = Partial<Omit<GroupState, 'groupId' | 'seq' | 'head' | 'heads'>>
+type Changes = Partial<Omit<GroupState, 'groupId' | 'seq' | 'head' | 'heads' | 'latestTs'>>
 
 function created(entry: GroupEntry): Changes {
   if (entry.type !== 'create') throw forbidden('the first entry creates the group')
@@ -138,7 +143,9 @@ function joined(state: GroupState, entry: GroupEntryOf<'join'>): Changes {
   const { inviteId, inviteSig, identity, worker } = entry.payload
   const invite = state.invites.get(inviteId)
   if (!invite) throw new AppError('invite/invalid', 'there is no such invite')
-  if (entry.ts >= invite.expiresAt) throw new AppError('invite/expired', 'the invite has expired')
+  // The log's own time counts too: whoever comes late cannot date their entry back past those before it.
+  if (Math.max(entry.ts, state.latestTs) >= invite.expiresAt)
+    throw new AppError('invite/expired', 'the invite has expired')
   if (invite.uses >= invite.maxUses) throw new AppError('invite/used-up', 'the invite has been used')
   if ((worker !== null) !== (invite.role === 'worker'))
     throw new AppError('invite/invalid', 'the invite is not for this')
@@ -153,13 +160,21 @@ function joined(state: GroupState, entry: GroupEntryOf<'join'>): Changes {
   if (worker) {
     const [workerId, enrolled] = workerFrom(worker, entry.seq, new Map())
     if (workerId !== entry.actor || state.workers.has(workerId)) throw forbidden('joins once, for itself')
+    checkSameKey(state, workerId, enrolled.identityKey)
     if (!proves(enrolled.identityKey)) throw new AppError('invite/invalid', 'the invite’s key did not sign this')
     return { invites, workers: new Map(state.workers).set(workerId, enrolled) }
   }
   const [userId, member] = memberFrom(identity as SignedEntry, entry, invite.role === 'admin' ? 'admin' : 'member')
   if (state.members.has(userId)) throw forbidden('is a member already')
+  checkSameKey(state, userId, member.identityKey)
   if (!proves(member.identityKey)) throw new AppError('invite/invalid', 'the invite’s key did not sign this')
   return { invites, members: new Map(state.members).set(userId, member) }
+}
+
+/** An id stands for one key for ever: else somebody could come back as another, and answer for what that one wrote. */
+function checkSameKey(state: GroupState, id: MemberId, identityKey: Bytes): void {
+  const known = authorKey(state, id)
+  if (known && !equalBytes(known, identityKey)) throw new AppError('identity/changed', 'the id was somebody else’s')
 }
 
 function removed(state: GroupState, entry: GroupEntryOf<'remove'>): Changes {
@@ -209,6 +224,7 @@ function workerEnrolled(state: GroupState, entry: GroupEntryOf<'enrol-worker'>):
   if (!boxes.has(state.epoch)) throw new AppError('group/missing-box', 'the worker was not given the key')
   const [workerId, worker] = workerFrom(entry.payload.worker, entry.seq, boxes)
   if (state.workers.has(workerId)) throw forbidden('is enrolled already')
+  checkSameKey(state, workerId, worker.identityKey)
   return { workers: new Map(state.workers).set(workerId, worker) }
 }
 

@@ -47,6 +47,8 @@ export type GroupState = {
   readonly head: Bytes
   /** Every head the log has had, as base64url: a head that somebody names and that is not here shows a fork. */
   readonly heads: ReadonlySet<string>
+  /** The newest time that any entry claims; milliseconds. */
+  readonly latestTs: number
   readonly members: ReadonlyMap<UserId, Member>
   readonly workers: ReadonlyMap<WorkerId, GroupWorker>
   /** Everybody who ever was one: to verify what they wrote. */

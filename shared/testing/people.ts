@@ -5,7 +5,7 @@ import { invitePublicKey, newInviteSecret, signJoin } from '../crypto/invite.ts'
 import { newGroupId, newInviteId, newKey, newUserId, newWorkerId } from '../crypto/random.ts'
 import { publicKeyOf, signStatement } from '../crypto/signing.ts'
 import { AppError } from '../errors.ts'
-import type { GroupId } from '../format/ids.ts'
+import type { GroupId, UserId, WorkerId } from '../format/ids.ts'
 import type { GroupAction, InviteRole } from '../logs/group-entries.ts'
 import { replayGroup } from '../logs/group-replay.ts'
 import type { GroupState } from '../logs/group-state.ts'
@@ -14,11 +14,10 @@ import { hashEntry, type SignedEntry, ZERO_HASH } from '../logs/signed.ts'
 import { WORKER_LABEL, workerStatement } from '../logs/worker-statement.ts'
 
 /** Honest people for tests: everything that they sign is real. */
-export async function newPerson(username: string) {
+export async function newPerson(username: string, userId: UserId = newUserId()) {
   const seed = newKey()
   const box = await boxKeysFrom(newKey())
   const unlock = await boxKeysFrom(newKey())
-  const userId = newUserId()
   const identity = signStatement(seed, IDENTITY_LABEL, identityStatement, {
     v: 1,
     userId,
@@ -38,10 +37,9 @@ export async function newPerson(username: string) {
 }
 export type Person = Awaited<ReturnType<typeof newPerson>>
 
-export async function newWorkerPerson() {
+export async function newWorkerPerson(workerId: WorkerId = newWorkerId()) {
   const seed = newKey()
   const box = await boxKeysFrom(newKey())
-  const workerId = newWorkerId()
   const statement = signStatement(seed, WORKER_LABEL, workerStatement, {
     v: 1,
     workerId,
@@ -73,8 +71,12 @@ export class TestGroup {
   }
 
   act(actor: GroupActor, ...actions: GroupAction[]): this {
+    return this.actAt(1000 + this.entries.length, actor, ...actions)
+  }
+
+  actAt(nowMs: number, actor: GroupActor, ...actions: GroupAction[]): this {
     const end = this.entries.length === 0 ? null : this.state
-    this.entries.push(...signGroupEntries(this.groupId, actor, end, actions, 1000 + this.entries.length))
+    this.entries.push(...signGroupEntries(this.groupId, actor, end, actions, nowMs))
     return this
   }
 
