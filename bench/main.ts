@@ -4,12 +4,12 @@ import { machine, toMarkdown } from './figure.ts'
 
 /** `npm run bench [-- <name>] [--json]`. All of them: writes `bench/results.md`. */
 const benches: Record<string, () => Promise<{ bench: Bench }>> = {
+  shell: () => import('./figures/shell.ts'),
   'open-object': () => import('./figures/open-object.ts'),
   hls: () => import('./figures/hls.ts'),
-  upload: () => import('./figures/upload.ts'),
   transcode: () => import('./figures/transcode.ts'),
+  upload: () => import('./figures/upload.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
-  shell: () => import('./figures/shell.ts'),
 }
 
 const args = process.argv.slice(2)
@@ -26,8 +26,9 @@ for (const [name, load] of Object.entries(benches)) {
   process.stderr.write(`${name} …\n`)
   const { bench } = await load()
   figures.push(...(await bench.run((line) => process.stderr.write(`  ${line}\n`))))
+  // After each: what took minutes is not lost when a later one fails.
+  if (only === undefined) await writeFile(new URL('results.md', import.meta.url), toMarkdown(figures, machine()))
 }
 const table = toMarkdown(figures, machine())
 process.stdout.write(json ? `${JSON.stringify({ machine: machine(), figures })}\n` : `${table}\n`)
-if (only === undefined) await writeFile(new URL('results.md', import.meta.url), table)
 process.exit(0)

@@ -46,12 +46,12 @@ export async function joinByInvite(folder: string, text: string, server: string 
   const api = new Api(invite.server, identity)
   const ticket = await ticketOf(api, invite)
   const { sealed, entries } = await api.callAnonymously(openInvite, await proveInvite(ticket))
-  const state = replayGroup(ticket.groupId, entries)
+  const payload = await openInvitePayload(ticket, sealed)
+  if (payload.for !== 'worker') throw new AppError('invite/invalid', 'This invite is for a person.')
+  const state = replayGroup(ticket.groupId, entries, { pin: payload.pin })
   if (state.invites.get(ticket.inviteId)?.role !== 'worker') {
     throw new AppError('invite/invalid', 'This invite is for a person. Ask for one for a worker.')
   }
-  const payload = await openInvitePayload(ticket, sealed)
-  if (payload.for !== 'worker') throw new AppError('invite/invalid', 'This invite is for a person.')
   // Kept before it joins: once the log says so, the keys must not be lost.
   await keepInvited(folder, { groupId: ticket.groupId, media: payload.media })
   await api.callAnonymously(registerWorker, {

@@ -1,6 +1,6 @@
 import type { EpochKeys } from '../../shared/crypto/group-key.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import type { GroupId, MemberId, UserId } from '../../shared/format/ids.ts'
+import type { GroupId, MemberId, UserId, WorkerId } from '../../shared/format/ids.ts'
 import type { Role } from '../../shared/logs/group-entries.ts'
 import { authorKey, type GroupState } from '../../shared/logs/group-state.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
@@ -35,4 +35,11 @@ export function authorName(group: Group, author: MemberId): string {
 export function verifyMember(group: Group, author: MemberId, label: string, bytes: Bytes, sig: Bytes): boolean {
   const key = authorKey(group.state, author)
   return key !== undefined && verifySignature(label, bytes, sig, key)
+}
+
+/** Whether a signature is by a worker of the group, past or present, and not by a person. */
+export function verifyWorker(group: Group, author: MemberId, label: string, bytes: Bytes, sig: Bytes): boolean {
+  const { workers, formerWorkers } = group.state
+  const worker = workers.get(author as WorkerId) ?? formerWorkers.get(author as WorkerId)
+  return worker !== undefined && verifySignature(label, bytes, sig, worker.identityKey)
 }

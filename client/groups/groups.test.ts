@@ -2,12 +2,14 @@ import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { boxKeysFrom } from '../../shared/crypto/box.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
 import { parseInviteFragment } from '../../shared/crypto/invite.ts'
 import { newKey } from '../../shared/crypto/random.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { readGroupKeys } from '../../shared/device/group-keys.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
+import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
 import { codeOf, newPerson, newWorkerPerson, type Person } from '../../shared/testing/people.ts'
 import { FakeServer } from '../testing/fake-server.ts'
@@ -198,6 +200,35 @@ describe('groups on a device', () => {
     if (stored) stored.boxes = [{ memberId: forged.memberId, epoch: 2, sealed: forged.sealed }]
     expect(await cid.groups.refreshOne(circle)).toBe(false)
     expect(cid.groups.failures.value.get(circle)?.code).toBe('group/wrong-box')
+  })
+
+  it('refuse a log that the server made up around a real invite', async () => {
+    const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    const { rotations, invites } = ann.groups.get(circle).state
+    const [inviteId, invite] = [...invites][0] ?? []
+    const [rotation, stored] = [rotations.get(1), server.groups.get(circle)]
+    if (!inviteId || !invite || !rotation || !stored) throw new Error('no invite')
+    // All of it is public: the commitment to the real key, and the invite's key. Its owner is the server's own.
+    const puppet = await newPerson('puppet')
+    const { commitment, epoch } = rotation
+    const { invitePub, role, expiresAt, maxUses } = invite
+    const actions: GroupAction[] = [
+      { type: 'create', payload: { identity: puppet.identity } },
+      {
+        type: 'rotate',
+        payload: {
+          epoch,
+          commitment,
+          boxes: [{ memberId: puppet.userId, hash: newKey() }],
+          prevBox: null,
+          keptInvites: [],
+        },
+      },
+      { type: 'invite', payload: { inviteId, invitePub, role, expiresAt, maxUses } },
+    ]
+    stored.entries = signGroupEntries(circle, puppet.actor, null, actions, Date.now())
+    const ben = await clientOf(await newPerson('ben'))
+    expect(await codeOf(() => opened(ben, url))).toBe('group/fork')
   })
 })
 

@@ -76,8 +76,10 @@ async function publish(groups: Groups, ticket: InviteTicket, wanted: NewInvite, 
     const groupKey = group.groupKeys.get(group.state.epoch)
     if (!groupKey) throw new AppError('key/unavailable', 'no key to give')
     const media = [...group.keys].map(([epoch, keys]) => ({ epoch, key: keys.media }))
+    const { seq, head, epoch } = group.state
+    const pin = { seq, head }
     const payload: InvitePayload =
-      wanted.role === 'worker' ? { for: 'worker', media } : { for: 'member', epoch: group.state.epoch, groupKey }
+      wanted.role === 'worker' ? { for: 'worker', pin, media } : { for: 'member', pin, epoch, groupKey }
     return {
       actions: [
         { type: 'invite', payload: { inviteId, invitePub, role: wanted.role, expiresAt, maxUses: wanted.maxUses } },

@@ -33,7 +33,9 @@ export type OpenedInvite = {
 /** @throws {AppError} `invite/invalid`, `invite/expired`, `invite/used-up`, and what a false log is refused with. */
 export async function readInvite(api: Api, ticket: InviteTicket): Promise<OpenedInvite> {
   const { sealed, entries, profile } = await api.call(openInvite, { body: await proveInvite(ticket) })
-  const state = replayGroup(ticket.groupId, entries)
+  const payload = await openInvitePayload(ticket, sealed)
+  if (payload.for !== 'member') throw new AppError('invite/invalid', 'this invite is for a worker')
+  const state = replayGroup(ticket.groupId, entries, { pin: payload.pin })
   const invite = state.invites.get(ticket.inviteId)
   if (!invite || !equalBytes(invite.invitePub, await invitePublicKey(ticket.secret))) {
     throw new AppError('invite/invalid', 'the group’s log does not know this invite')
@@ -41,8 +43,6 @@ export async function readInvite(api: Api, ticket: InviteTicket): Promise<Opened
   if (!isOpen(invite, Date.now())) {
     throw new AppError(invite.uses >= invite.maxUses ? 'invite/used-up' : 'invite/expired', 'the invite is over')
   }
-  const payload = await openInvitePayload(ticket, sealed)
-  if (payload.for !== 'member') throw new AppError('invite/invalid', 'this invite is for a worker')
   const history = await openHistory(state, payload.epoch, payload.groupKey)
   const metaKeys = await Promise.all(
     [...history].map(async ([epoch, key]) => (await epochKeys(key, ticket.groupId, epoch)).meta),

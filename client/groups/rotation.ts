@@ -57,18 +57,19 @@ export async function rotationOf(
 }
 
 async function resealInvites(
-  { groupId, keys }: Group,
+  { groupId, state, keys }: Group,
   open: GroupItem['invites'],
   next: { epoch: number; key: Bytes },
 ): Promise<InviteKeys[]> {
   const { media } = await epochKeys(next.key, groupId, next.epoch)
+  const pin = { seq: state.seq, head: state.head }
   const all = [...keys].map(([epoch, known]) => ({ epoch, key: known.media }))
   return Promise.all(
     open.map(async ({ inviteId, payloadKey, role, code }) => {
       const payload =
         role === 'worker'
-          ? { for: 'worker' as const, media: [...all, { epoch: next.epoch, key: media }] }
-          : { for: 'member' as const, epoch: next.epoch, groupKey: next.key }
+          ? { for: 'worker' as const, pin, media: [...all, { epoch: next.epoch, key: media }] }
+          : { for: 'member' as const, pin, epoch: next.epoch, groupKey: next.key }
       return { inviteId, sealed: await sealPayloadWith(payloadKey, { groupId, inviteId }, payload), code }
     }),
   )

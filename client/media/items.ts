@@ -29,7 +29,7 @@ import {
 } from '../../shared/wire/media.ts'
 import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-document.ts'
 import type { Services } from '../app/services.ts'
-import { type Group, verifyMember } from '../groups/group.ts'
+import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 
 /** An item as people see it; what could not be opened carries why. */
 export type Item = {
@@ -74,7 +74,7 @@ async function openWorkerDocument(group: Group, record: MediaRecord): Promise<Wo
   const { body } = await verifyAndOpenDocument(name, key, kept.sealed, {
     schema: workerDocument,
     // Signed by the worker that the server names, and by no other member: a card's author makes no renditions.
-    verifyAuthor: (author, ...signed) => author === kept.workerId && verifyMember(group, author, ...signed),
+    verifyAuthor: (author, ...signed) => author === kept.workerId && verifyWorker(group, author, ...signed),
   })
   return body
 }

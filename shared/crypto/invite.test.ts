@@ -29,7 +29,7 @@ describe('an invite', () => {
   )
 
   it('gives its keys to whoever holds it, and proves that one does', async () => {
-    const payload = { for: 'member' as const, epoch: 3, groupKey: newKey() }
+    const payload = { for: 'member' as const, pin: { seq: 1, head: newKey() }, epoch: 3, groupKey: newKey() }
     const sealed = await sealInvitePayload(ticket, payload)
     expect(await openInvitePayload(ticket, sealed)).toEqual(payload)
     const other = { ...ticket, secret: newInviteSecret() }

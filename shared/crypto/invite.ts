@@ -14,7 +14,7 @@ import {
 } from '../format/ids.ts'
 import { INVITE_JOIN_LABEL, INVITE_OPEN_LABEL, INVITE_SIGNUP_LABEL } from '../logs/group-entries.ts'
 import { inviteJoinBytes, inviteProofBytes } from '../logs/group-replay.ts'
-import { bytes, natural } from '../wire/primitives.ts'
+import { bytes, hash, natural } from '../wire/primitives.ts'
 import { importAesKey, openAes, sealAes } from './aes-gcm.ts'
 import { hkdf } from './hkdf.ts'
 import { randomBytes } from './random.ts'
@@ -66,11 +66,18 @@ export async function proveInviteForSignup({ groupId, inviteId, secret }: Invite
   return { groupId, inviteId, sig }
 }
 
+/**
+ * The log as the one who invites saw it: the server knows neither this nor the key it is sealed under, so that it cannot
+ * lead who joins into a log of its own making, where the group's keys would be given to members that it invented.
+ */
+const pin = z.strictObject({ seq: natural, head: hash })
+
 /** What an invite gives: a person gets the group key of the current epoch, a worker the media keys it may use. */
 const invitePayload = z.discriminatedUnion('for', [
-  z.strictObject({ for: z.literal('member'), epoch: natural, groupKey: bytes(32) }),
+  z.strictObject({ for: z.literal('member'), pin, epoch: natural, groupKey: bytes(32) }),
   z.strictObject({
     for: z.literal('worker'),
+    pin,
     media: z.array(z.strictObject({ epoch: natural, key: bytes(32) })).check(z.maxLength(1024)),
   }),
 ])
