@@ -16,6 +16,8 @@ const original = concat(utf8('\0\0\0\x18ftypisom'), ...Array.from({ length: 80 }
 const segment = 'r/AAAAAAAAAAAAAAAAAAAAAA/720p/00001.m4s'
 const store = new Map<string, Bytes>()
 let reads = 0
+/** Holds up reads while it is pending. */
+let gate: Promise<void> = Promise.resolve()
 
 async function keep(name: string, plain: Bytes, change: (sealed: Bytes) => Bytes = (sealed) => sealed): Promise<void> {
   const sealed = await sealObject({ contentKey, mediaId, name }, plain, randomBytes(16))
@@ -31,6 +33,7 @@ function memorySource(id: string): Source {
   return {
     async read(from, to) {
       reads++
+      await gate
       return { bytes: sealed().slice(from, to), totalBytes: sealed().length }
     },
     readAll: async () => sealed().slice(),
@@ -124,6 +127,20 @@ describe('an original', () => {
     const before = reads
     await new Promise((resolve) => setImmediate(resolve))
     expect(reads).toBe(before)
+  })
+
+  it('takes a taker who leaves in the middle of a read for no failure', async () => {
+    const { get, told } = open({ webkit: true })
+    const reader = ((await get('original', 'bytes=0-')).body as ReadableStream<Bytes>).getReader()
+    await reader.read()
+    const held = Promise.withResolvers<void>()
+    gate = held.promise
+    const before = reads
+    while (reads === before) await new Promise((resolve) => setImmediate(resolve))
+    await reader.cancel()
+    held.resolve()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(told).toEqual([])
   })
 
   it('is downloaded whole, as a file', async () => {

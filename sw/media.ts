@@ -107,56 +107,50 @@ async function originalAnswer(reader: Reader, request: Request, wanted: Wanted):
   if (range.kind === 'whole') return new Response(streamFrom(reader.readAll(), failed), { headers })
   const { start } = range
   const end = streamsParts ? range.end : capRange(start, range.end, PART_BYTES, reader.chunkBytes)
-  const body = streamsParts ? streamOf(reader, start, end, failed) : await reader.read(start, end)
+  const body = streamsParts ? streamFrom(partsOf(reader, start, end), failed, 1) : await reader.read(start, end)
   headers.set('content-range', `bytes ${start}-${end - 1}/${trueBytes}`)
   headers.set('content-length', String(end - start))
   return new Response(body, { status: 206, headers })
 }
 
-/** What is opened as it comes; stops when the taker stops. */
+/** What is opened as it comes; stops when the taker stops, which is no failure even in the middle of a read. */
 function streamFrom(
   parts: AsyncGenerator<Bytes, void, undefined>,
   failed: (error: unknown) => void,
+  highWaterMark = 4,
 ): ReadableStream<Bytes> {
+  let isCancelled = false
   return new ReadableStream<Bytes>(
     {
       async pull(controller) {
         try {
           const part = await parts.next()
+          if (isCancelled) return
           if (part.done) controller.close()
           else controller.enqueue(part.value)
         } catch (error) {
+          if (isCancelled) return
           failed(error)
           controller.error(error)
         }
       },
-      async cancel() {
-        await parts.return()
+      cancel() {
+        isCancelled = true
+        // Not awaited: a read that is under way ends in its own time.
+        parts.return().catch(() => undefined)
       },
     },
-    { highWaterMark: 4 },
+    { highWaterMark },
   )
 }
 
-/** Plaintext `[start, end)`, read as fast as it is taken; stops when the taker stops. */
-function streamOf(reader: Reader, start: number, end: number, failed: (error: unknown) => void): ReadableStream<Bytes> {
-  let at = start
-  return new ReadableStream<Bytes>(
-    {
-      async pull(controller) {
-        if (at >= end) return controller.close()
-        try {
-          const to = capRange(at, end, PART_BYTES, reader.chunkBytes)
-          controller.enqueue(await reader.read(at, to))
-          at = to
-        } catch (error) {
-          failed(error)
-          controller.error(error)
-        }
-      },
-    },
-    { highWaterMark: 1 },
-  )
+/** Plaintext `[start, end)`, read as fast as it is taken. */
+async function* partsOf(reader: Reader, start: number, end: number): AsyncGenerator<Bytes, void, undefined> {
+  for (let at = start; at < end; ) {
+    const to = capRange(at, end, PART_BYTES, reader.chunkBytes)
+    yield await reader.read(at, to)
+    at = to
+  }
 }
 
 /** RFC 6266 with RFC 8187 for what is not ASCII. */
