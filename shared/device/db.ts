@@ -1,6 +1,6 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
 import type { Bytes } from '../format/bytes.ts'
-import type { DeviceId, GroupId, MediaId, UserId } from '../format/ids.ts'
+import type { ConnectionId, DeviceId, GroupId, MediaId, UserId } from '../format/ids.ts'
 import type { IdentityPin } from '../logs/identity.ts'
 import type { MediaRecord } from '../wire/media.ts'
 
@@ -37,6 +37,36 @@ export interface DeviceSchema extends DBSchema {
   /** Plaintext hashes of the chunks of each spooled piece, sealed; the pieces themselves where there is no file system. */
   pieces: { key: [MediaId, number]; value: { sealedHashes: Bytes } }
   blobs: { key: [MediaId, number]; value: Blob }
+  /** Keys of items that came in messages or were made for them, sealed. */
+  granted: { key: MediaId; value: Bytes }
+  /** What is known of each conversation: cursors, windows, marks, draft; sealed under a key of the account key. */
+  conversations: { key: ConnectionId; value: Bytes }
+  /** Verified messages, sealed likewise, in the order of the conversation: lamport, then sender and device. */
+  messages: { key: [ConnectionId, number, string]; value: MessageRow; indexes: { byExpiry: number } }
+  /** Messages on their way, in the order they were written. */
+  outbox: { key: [ConnectionId, number]; value: OutboxRow }
+}
+
+export type MessageRow = {
+  readonly connectionId: ConnectionId
+  readonly lamport: number
+  /** `<senderId>.<deviceId>.<counter>` */
+  readonly place: string
+  readonly epoch: number
+  /** Missing: stays. */
+  readonly expiresAt?: number
+  readonly sealed: Bytes
+}
+
+/** What is to be sent; once sealed for the friend, those bytes are sent again and again until the server has them. */
+export type OutboxRow = {
+  readonly connectionId: ConnectionId
+  readonly order: number
+  /** Content and where it stands, sealed under a key of the account key. */
+  readonly sealed: Bytes
+  /** The message as it goes to the server; null: not sealed yet. */
+  readonly message: { readonly epoch: number; readonly counter: number; readonly bytes: Bytes } | null
+  readonly ttlMs: number | null
 }
 
 /** An upload on this device: what it is lies sealed in `sealed`, where it stands beside it. */
@@ -55,7 +85,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 1
+const VERSION = 2
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -63,7 +93,9 @@ let opening: Promise<DeviceDb> | undefined
 /** Opens the database once for each realm; opened anew after the browser closed it. */
 export function openDevice(): Promise<DeviceDb> {
   opening ??= openDB<DeviceSchema>(NAME, VERSION, {
-    upgrade(db) {
+    upgrade(db, from) {
+      if (from < 2) createChat(db)
+      if (from >= 1) return
       for (const store of [
         'keys',
         'account',
@@ -93,6 +125,16 @@ export function openDevice(): Promise<DeviceDb> {
     throw error
   })
   return opening
+}
+
+function createChat(db: DeviceDb): void {
+  db.createObjectStore('granted')
+  db.createObjectStore('conversations')
+  db.createObjectStore('messages', { keyPath: ['connectionId', 'lamport', 'place'] }).createIndex(
+    'byExpiry',
+    'expiresAt',
+  )
+  db.createObjectStore('outbox', { keyPath: ['connectionId', 'order'] })
 }
 
 /** Forgets everything on this device. */

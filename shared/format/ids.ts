@@ -14,9 +14,10 @@ export type InviteId = Brand<string, 'InviteId'>
 export type MediaId = Brand<string, 'MediaId'>
 export type ObjectId = Brand<string, 'ObjectId'>
 export type JobId = Brand<string, 'JobId'>
+export type ConnectionId = Brand<string, 'ConnectionId'>
 /** A member or a worker: whoever can be in a group's box list. */
 export type MemberId = UserId | WorkerId
-export type Id = UserId | WorkerId | DeviceId | GroupId | InviteId | MediaId | ObjectId | JobId
+export type Id = UserId | WorkerId | DeviceId | GroupId | InviteId | MediaId | ObjectId | JobId | ConnectionId
 
 export const ID_BYTES = 16
 
@@ -34,6 +35,7 @@ export const parseInviteId = door<InviteId>('invite id')
 export const parseMediaId = door<MediaId>('media id')
 export const parseObjectId = door<ObjectId>('object id')
 export const parseJobId = door<JobId>('job id')
+export const parseConnectionId = door<ConnectionId>('connection id')
 
 function door<T extends string>(what: string): (text: string) => T {
   return (text) => {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { jobView } from './jobs.ts'
-import { groupId, mediaId, natural, workerId } from './primitives.ts'
+import { bytes, connectionId, groupId, mediaId, natural, workerId } from './primitives.ts'
 
 /** What Socket.IO carries from the server: ids, counters and states only. JSON, parsed at arrival. */
 export const serverEvents = {
@@ -9,6 +9,10 @@ export const serverEvents = {
   job: jobView,
   /** The log grew. */
   group: z.strictObject({ groupId, seq: natural }),
+  /** A log grew, a message or a receipt came: ask what changed since `changeSeq - 1`. */
+  connection: z.strictObject({ connectionId, changeSeq: natural }),
+  /** The friend types: sealed, so that the server cannot make it up. Passed on, never stored. */
+  typing: z.strictObject({ connectionId, sealed: bytes(40, 128) }),
   /** A worker made itself known or came back. */
   worker: z.strictObject({ workerId }),
   /** This session is over. */
@@ -16,5 +20,12 @@ export const serverEvents = {
 } as const
 export type ServerEvents = {
   [Name in keyof typeof serverEvents]: (payload: z.output<(typeof serverEvents)[Name]>) => void
+}
+/** What a browser may send. */
+export const clientEvents = {
+  typing: z.strictObject({ connectionId, sealed: bytes(40, 128) }),
+} as const
+export type ClientEvents = {
+  [Name in keyof typeof clientEvents]: (payload: z.output<(typeof clientEvents)[Name]>) => void
 }
 export const SOCKET_PATH = '/api/events'

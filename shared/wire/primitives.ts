@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { fromBase64Url, toBase64Url } from '../format/base64url.ts'
 import type { Bytes } from '../format/bytes.ts'
 import {
+  type ConnectionId,
   type DeviceId,
   type GroupId,
   type InviteId,
@@ -48,6 +49,7 @@ export const inviteId = id<InviteId>()
 export const mediaId = id<MediaId>()
 export const objectId = id<ObjectId>()
 export const jobId = id<JobId>()
+export const connectionId = id<ConnectionId>()
 
 /** A count, sequence number, revision or size: an integer from 0 to 2⁵³ − 1. */
 export const natural = z.int().check(z.nonnegative())

@@ -1,0 +1,57 @@
+import type { AppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId, DeviceId, UserId } from '../../shared/format/ids.ts'
+import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
+import type { Person } from '../../shared/wire/people.ts'
+import type { Signal } from '../app/signal.ts'
+
+/** A friend, or somebody on the way to it, as verified on this device. */
+export type Connection = {
+  readonly connectionId: ConnectionId
+  readonly peer: Person & { readonly identityKey: Bytes }
+  readonly state: 'asking' | 'asked' | 'friends' | 'blocked' | 'ended'
+  /** The person compared the safety number, or scanned it. */
+  readonly isVerified: boolean
+  /** What the one who asked wrote; opened and checked against the signed request. */
+  readonly note: string | null
+  readonly createdAt: number
+  readonly expiresAt: number
+  /** Why nothing may be sent here: the server showed something that cannot be. */
+  readonly fault: AppError | null
+}
+
+/** What a conversation needs to seal its next message. */
+export type SendingKeys = { readonly epoch: number; readonly messageSecret: Bytes }
+/** Up to where each device's messages count in an epoch that is over (docs/protocol.md §5, `closes`). */
+export type Closes = ReadonlyMap<`${UserId}.${DeviceId}`, number>
+
+/** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
+export type Inbox = {
+  /** Newest message number that is known of a conversation. */
+  since(connection: ConnectionId): Promise<number>
+  take(
+    connection: ConnectionId,
+    served: { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number },
+  ): Promise<void>
+}
+
+/** Friends and their keys: logs, pins, rotations, vault items (`connections.ts`). */
+export interface Connections {
+  readonly list: Signal<readonly Connection[]>
+  get(connection: ConnectionId): Connection | null
+  /** Asks the server what changed, verifies it, hands messages to the inbox. One at a time; safe to call often. */
+  catchUp(): Promise<void>
+  setInbox(inbox: Inbox): void
+  /**
+   * Keys to send with, rotated first where that is due.
+   * @param sentHere how many messages this account sent in the newest epoch, and the newest message number known.
+   * @throws {AppError} `connection/refused`, `identity/changed`, `server/unreachable`, …
+   */
+  sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys>
+  /** `null`: that epoch is not known, or its messages are gone for good. */
+  messageSecret(connection: ConnectionId, epoch: number): Bytes | null
+  /** `null`: the epoch is still open. */
+  closesOf(connection: ConnectionId, epoch: number): Closes | null
+  /** Forgets the secrets of these epochs, on every device: what the server kept of them is unreadable from now on. */
+  forgetEpochs(connection: ConnectionId, epochs: readonly number[]): Promise<void>
+}
