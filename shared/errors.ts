@@ -130,5 +130,8 @@ export const ERROR_CODES = [
   'worker/unknown',
   'upload/source-changed',
   'upload/no-room',
+  // kept on the device
+  'offline/no-room',
+  'offline/unavailable',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]

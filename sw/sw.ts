@@ -2,6 +2,7 @@ import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 import * as z from 'zod/mini'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { keptFirst } from './kept-source.ts'
 import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
 import { serverSource } from './source.ts'
@@ -12,7 +13,7 @@ const isWebKit = /AppleWebKit/.test(navigator.userAgent) && !/Chrom(e|ium)|Edg/.
 const media = new MediaDoor({
   contentKey,
   fileName,
-  source: serverSource,
+  source: (mediaId, object) => keptFirst(mediaId, object, serverSource(mediaId, object)),
   streamsParts: isWebKit,
   notify: (message) => void tellPages(message),
 })

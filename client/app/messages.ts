@@ -96,6 +96,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'upload/source-changed': 'This is not the same file as before. Its upload starts over.',
   'upload/no-room':
     'There is no room on this device for the sealed copy. Free some space; the upload goes on by itself.',
+  'offline/no-room': 'There is not enough room on this device. Nothing of it was kept. Make room, then try again.',
+  'offline/unavailable': 'This browser cannot keep files. Use another browser, or leave the private window.',
 }
 
 /** The sentence for any failure. */

@@ -1,8 +1,10 @@
 import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import type { ErrorCode } from '../errors.ts'
 import type { Bytes } from '../format/bytes.ts'
-import type { ConnectionId, DeviceId, GroupId, MediaId, UserId } from '../format/ids.ts'
+import type { ConnectionId, DeviceId, GroupId, MediaId, ObjectId, UserId } from '../format/ids.ts'
 import type { IdentityPin } from '../logs/identity.ts'
 import type { MediaRecord } from '../wire/media.ts'
+import { removeAllPieces } from './kept-pieces.ts'
 
 /** Who uses this device; nothing secret. */
 export type DeviceAccount = {
@@ -45,7 +47,32 @@ export interface DeviceSchema extends DBSchema {
   messages: { key: [ConnectionId, number, string]; value: MessageRow; indexes: { byExpiry: number } }
   /** Messages on their way, in the order they were written. */
   outbox: { key: [ConnectionId, number]; value: OutboxRow }
+  /** Items that stay on this device; their ciphertext lies in Cache Storage (`kept-pieces.ts`). */
+  kept: { key: MediaId; value: KeptRow }
+  /** How many of a group's newest items stay on this device. */
+  keepRules: { key: GroupId; value: KeepRule }
 }
+
+/** What somebody keeps on this device of one item, and how far it has come. Ids alone: no name, no type. */
+export type KeptRow = {
+  readonly mediaId: MediaId
+  readonly groupId: GroupId | null
+  /** `waiting`: in line, `kept`: all of it is here, `paused`: by the person, `no-room`: nothing of it is here. */
+  readonly state: 'waiting' | 'kept' | 'paused' | 'no-room' | 'failed'
+  /** Height in lines of what is kept of a video; null: the original. */
+  readonly height: number | null
+  /** Revision of the worker's document that the objects were taken from. */
+  readonly revision: number
+  /** Everything that playing it asks for. `sealedBytes`: all of it is here, and it opened. */
+  readonly objects: readonly { readonly objectId: ObjectId; readonly sealedBytes: number | null }[]
+  readonly problem: ErrorCode | null
+  readonly createdAt: number
+  /** Least recently watched goes first when room is made. */
+  readonly watchedAt: number
+  /** Kept because it was among the newest; leaves when it no longer is. */
+  readonly byRule: boolean
+}
+export type KeepRule = { readonly newest: number; readonly height: number | null }
 
 export type MessageRow = {
   readonly connectionId: ConnectionId
@@ -85,7 +112,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 2
+const VERSION = 3
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -95,6 +122,7 @@ export function openDevice(): Promise<DeviceDb> {
   opening ??= openDB<DeviceSchema>(NAME, VERSION, {
     upgrade(db, from) {
       if (from < 2) createChat(db)
+      if (from < 3) createKept(db)
       if (from >= 1) return
       for (const store of [
         'keys',
@@ -137,10 +165,16 @@ function createChat(db: DeviceDb): void {
   db.createObjectStore('outbox', { keyPath: ['connectionId', 'order'] })
 }
 
+function createKept(db: DeviceDb): void {
+  db.createObjectStore('kept', { keyPath: 'mediaId' })
+  db.createObjectStore('keepRules')
+}
+
 /** Forgets everything on this device. */
 export async function eraseDevice(): Promise<void> {
   const db = await openDevice()
   const stores = [...db.objectStoreNames]
   const transaction = db.transaction(stores, 'readwrite')
   await Promise.all([...stores.map((store) => transaction.objectStore(store).clear()), transaction.done])
+  await removeAllPieces()
 }

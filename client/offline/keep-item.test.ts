@@ -1,0 +1,229 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { objectId } from '../../shared/crypto/object-key.ts'
+import { newKey, newMediaId, randomBytes } from '../../shared/crypto/random.ts'
+import { sealObject } from '../../shared/crypto/seal-object.ts'
+import { eraseDevice } from '../../shared/device/db.ts'
+import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
+import { PIECE_BYTES } from '../../shared/device/kept-pieces.ts'
+import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
+import type { MediaId } from '../../shared/format/ids.ts'
+import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
+import { codeOf } from '../../shared/testing/people.ts'
+import type { Card } from '../../shared/wire/card.ts'
+import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
+import { keepItem } from './keep-item.ts'
+
+const SET = 'r/AAAAAAAAAAAAAAAAAAAAAA'
+const contentKey = newKey()
+const card: Card = { title: 't', fileName: 'f', type: 'video/mp4', sizeBytes: 1, hasThumb: true }
+const made: WorkerDocument = { v: 1, status: 'ready', kind: 'video', master: `${SET}/master-2.m3u8` }
+const plain = new Map<string, Bytes>([
+  ['thumb', randomBytes(3000)],
+  ['original', Uint8Array.from({ length: PIECE_BYTES * 2 + 5000 }, (_, i) => (i * 31) & 255)],
+  [`${SET}/master-2.m3u8`, utf8('#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p/index.m3u8\n')],
+  [
+    `${SET}/360p/index.m3u8`,
+    utf8(`#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n${[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `0000${n}.m4s`).join('\n')}`),
+  ],
+  [`${SET}/360p/init.mp4`, randomBytes(800)],
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n): [string, Bytes] => [`${SET}/360p/0000${n}.m4s`, randomBytes(20_000 + n)]),
+])
+
+let mediaId: MediaId
+let store: Map<string, Bytes>
+let memory: MemoryCaches
+let requests: string[]
+/** Throws at the n-th step that leaves the program: a fetch, a write. */
+let dieAt: number
+let steps: number
+
+class Died extends Error {}
+const step = () => {
+  if (++steps === dieAt) throw new Died('the program was stopped here')
+}
+
+beforeEach(async () => {
+  await eraseDevice()
+  mediaId = newMediaId()
+  store = new Map()
+  for (const [name, bytes] of plain)
+    store.set(await objectId(contentKey, name), await sealObject({ contentKey, mediaId, name }, bytes, randomBytes(16)))
+  memory = new MemoryCaches()
+  requests = []
+  dieAt = 0
+  steps = 0
+  const open = memory.open.bind(memory)
+  vi.stubGlobal('caches', {
+    keys: () => memory.keys(),
+    delete: (name: string) => memory.delete(name),
+    open: async (name: string) => {
+      const cache = await open(name)
+      const put = async (url: string, response: Response) => {
+        step()
+        await cache.put(url, response)
+        step()
+      }
+      return { ...cache, put }
+    },
+  })
+  vi.stubGlobal('fetch', async (url: string, { headers }: { headers: { range: string } }) => {
+    step()
+    const id = url.split('/').at(-1) ?? ''
+    const sealed = store.get(id)
+    requests.push(`${id} ${headers.range}`)
+    if (!sealed) return new Response(null, { status: 404 })
+    const [from = 0, last = 0] = headers.range.slice(6).split('-').map(Number)
+    const part = sealed.slice(from, last + 1)
+    return new Response(part, {
+      status: 206,
+      headers: {
+        'content-range': `bytes ${from}-${from + part.length - 1}/${sealed.length}`,
+        'content-length': String(part.length),
+      },
+    })
+  })
+  await want()
+})
+
+async function want(height: number | null = 360): Promise<void> {
+  await changeKept(mediaId, (row) => ({
+    mediaId,
+    groupId: null,
+    state: 'waiting',
+    height,
+    revision: 0,
+    objects: row?.objects ?? [],
+    problem: null,
+    createdAt: 1,
+    watchedAt: 1,
+    byRule: false,
+  }))
+}
+
+function keep(height: number | null = 360, signal = new AbortController().signal): Promise<void> {
+  const ports = { signal, idOf: (name: string) => objectId(contentKey, name), progress: () => undefined }
+  return keepItem({ mediaId, card, made, height, contentKey, revision: 2 }, ports)
+}
+
+async function isWhole(names: readonly string[]): Promise<boolean> {
+  const row = await readKept(mediaId)
+  if (row?.state !== 'kept') return false
+  for (const name of names) {
+    const id = await objectId(contentKey, name)
+    const size = row.objects.find((object) => object.objectId === id)?.sealedBytes
+    if (size !== store.get(id)?.length) return false
+    expect(await readKeptRange(mediaId, id, 0, size ?? 0)).toEqual(store.get(id))
+  }
+  return true
+}
+const HLS = [...plain.keys()].filter((name) => name !== 'original')
+
+it('keeps everything a rendition needs, byte for byte, and nothing else', async () => {
+  await keep()
+  expect(await isWhole(HLS)).toBe(true)
+  expect(requests.some((line) => line.startsWith(`${[...store.keys()][1]} `))).toBe(false)
+})
+
+it('keeps a large original in pieces and reads across their borders', async () => {
+  await want(null)
+  await keep(null)
+  const id = await objectId(contentKey, 'original')
+  const sealed = store.get(id) as Bytes
+  expect(await isWhole(['thumb', 'original'])).toBe(true)
+  const [from, to] = [PIECE_BYTES - 7, PIECE_BYTES * 2 + 9]
+  expect(await readKeptRange(mediaId, id, from, to)).toEqual(sealed.slice(from, to))
+})
+
+it('stopped between any two steps, goes on and asks for nothing twice that is here', async () => {
+  await keep()
+  const total = steps
+  for (let at = 1; at <= total; at++) {
+    await memory.delete(`kith/kept/${mediaId}`)
+    await changeKept(mediaId, (row) => row && { ...row, state: 'waiting', objects: [] })
+    steps = 0
+    dieAt = at
+    await expect(keep(), `step ${at}`).rejects.toThrow()
+    expect((await readKept(mediaId))?.state, `step ${at}`).toBe('waiting')
+    dieAt = 0
+    const before = requests.length
+    const here = memory.usedBytes
+    await keep()
+    expect(await isWhole(HLS), `step ${at}`).toBe(true)
+    if (here > 0) expect(requests.length - before, `step ${at}`).toBeLessThan(HLS.length + 1)
+  }
+})
+
+it('paused, stops between two objects and says so', async () => {
+  const stop = new AbortController()
+  const done = keep(360, stop.signal)
+  stop.abort()
+  await expect(done).rejects.toThrow()
+  expect((await readKept(mediaId))?.state).toBe('waiting')
+})
+
+it('changes the quality and lets the other one go', async () => {
+  await keep()
+  await want(null)
+  await keep(null)
+  expect(await isWhole(['thumb', 'original'])).toBe(true)
+  const segment = await objectId(contentKey, `${SET}/360p/00001.m4s`)
+  expect(await codeOf(() => readKeptRange(mediaId, segment, 0, 10))).toBe('object/not-found')
+})
+
+describe('a server that lies', () => {
+  const victim = `${SET}/360p/00003.m4s`
+
+  it('a segment that was changed is found out now, not on a plane', async () => {
+    const sealed = store.get(await objectId(contentKey, victim)) as Bytes
+    sealed[500] = (sealed[500] ?? 0) ^ 1
+    expect(await codeOf(() => keep())).toBe('object/tampered')
+    expect((await readKept(mediaId))?.state).toBe('waiting')
+  })
+
+  it('a segment that was swapped with its sibling', async () => {
+    const other = store.get(await objectId(contentKey, `${SET}/360p/00004.m4s`)) as Bytes
+    store.set(await objectId(contentKey, victim), other)
+    expect(await codeOf(() => keep())).toBe('object/wrong-key')
+  })
+
+  it('a segment that was cut off', async () => {
+    const id = await objectId(contentKey, victim)
+    store.set(id, (store.get(id) as Bytes).slice(0, -20))
+    expect(await codeOf(() => keep())).toBe('object/wrong-size')
+  })
+
+  it('a segment that is gone', async () => {
+    store.delete(await objectId(contentKey, victim))
+    expect(await codeOf(() => keep())).toBe('object/not-found')
+  })
+
+  it('an answer that is longer than what was asked for', async () => {
+    vi.stubGlobal('fetch', async () =>
+      Promise.resolve(
+        new Response(new Uint8Array(9), {
+          status: 206,
+          headers: { 'content-range': 'bytes 0-3/4', 'content-length': '9' },
+        }),
+      ),
+    )
+    expect(await codeOf(() => keep())).toBe('server/bad-answer')
+  })
+})
+
+it('a disk that lies is repaired from the server', async () => {
+  await keep()
+  const victim = await objectId(contentKey, `${SET}/360p/00002.m4s`)
+  const cache = await memory.open(`kith/kept/${mediaId}`)
+  const length = store.get(victim)?.length ?? 0
+  const headers = { 'x-total-bytes': String(length) }
+  await cache.put(`/kept/${victim}/0`, new Response(randomBytes(length), { headers }))
+  await changeKept(mediaId, (row) => row && { ...row, state: 'waiting', objects: [] })
+  await keep()
+  expect(await isWhole(HLS)).toBe(true)
+})
+
+it('a full disk in mid-download is told by its name', async () => {
+  memory.roomBytes = 100_000
+  expect(await codeOf(() => keep())).toBe('offline/no-room')
+})

@@ -1,0 +1,102 @@
+import { openObject } from '../../shared/crypto/open-object.ts'
+import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
+import { Pieces } from '../../shared/device/kept-pieces.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
+import type { Card } from '../../shared/wire/card.ts'
+import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
+import { fetchParts } from './fetch-part.ts'
+import { keepObject } from './keep-object.ts'
+import { planOf } from './plan.ts'
+
+/** Segments are small: several are on their way at once. */
+const AT_ONCE = 4
+/** How many finished objects may have to be opened again after a crash. */
+const NOTE_EVERY = 8
+
+export type Wanted = {
+  readonly mediaId: MediaId
+  readonly card: Card
+  readonly made: WorkerDocument | null
+  readonly height: number | null
+  readonly contentKey: Bytes
+  readonly revision: number
+}
+export type KeepItemPorts = {
+  readonly signal: AbortSignal
+  idOf(name: string): Promise<ObjectId>
+  progress(part: number): void
+}
+
+/**
+ * Brings everything that playing an item asks for onto the device; the row says `kept` only when all of it opened.
+ * Killed between any two steps it goes on from the pieces that are here.
+ * @throws as `planOf`, `keepObject`
+ */
+export async function keepItem(wanted: Wanted, { signal, idOf, progress }: KeepItemPorts): Promise<void> {
+  const { mediaId, contentKey } = wanted
+  const pieces = await Pieces.open(mediaId)
+  const sizes = new Map<ObjectId, number>()
+  for (const { objectId, sealedBytes } of (await readKept(mediaId))?.objects ?? [])
+    if (sealedBytes !== null) sizes.set(objectId, sealedBytes)
+
+  const bring = async (name: string, tell: (part: number) => void): Promise<void> => {
+    const id = await idOf(name)
+    if (sizes.has(id)) return
+    const fetchPart = fetchParts(mediaId, id, signal)
+    sizes.set(id, await keepObject({ contentKey, mediaId, name }, id, { pieces, fetchPart, progress: tell }))
+  }
+  const open = async (name: string): Promise<Bytes> => {
+    await bring(name, () => undefined)
+    const id = await idOf(name)
+    return openObject({ contentKey, mediaId, name }, await readKeptRange(mediaId, id, 0, sizes.get(id) ?? 0))
+  }
+
+  const names = await planOf(wanted.card, wanted.made, wanted.height, open)
+  const ids = await Promise.all(names.map(idOf))
+  const note = (state: 'waiting' | 'kept') =>
+    changeKept(mediaId, (row) => {
+      // Taken off, or paused, in the meantime: that counts.
+      if (row?.state !== 'waiting') return null
+      const objects = ids.map((objectId) => ({ objectId, sealedBytes: sizes.get(objectId) ?? null }))
+      return { ...row, state, objects, revision: wanted.revision, problem: null }
+    })
+  await note('waiting')
+
+  const parts = new Map<string, number>()
+  const tell = () => {
+    const done = ids.filter((id) => sizes.has(id)).length
+    const begun = [...parts.values()].reduce((sum, part) => sum + part, 0)
+    progress(Math.min(1, (done + begun) / ids.length))
+  }
+  const waiting = names.filter((_, i) => !sizes.has(ids[i] as ObjectId))
+  let finished = 0
+  const lane = async (): Promise<void> => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+      signal.throwIfAborted()
+      const current = name
+      await bring(current, (part) => {
+        parts.set(current, part)
+        tell()
+      })
+      parts.delete(current)
+      tell()
+      if (++finished % NOTE_EVERY === 0) await note('waiting')
+    }
+  }
+  // What is under way ends before anything is said; what waits is left.
+  const drop = (error: unknown) => {
+    waiting.length = 0
+    throw error
+  }
+  const lanes = await Promise.allSettled(Array.from({ length: AT_ONCE }, () => lane().catch(drop)))
+  for (const one of lanes) {
+    if (one.status === 'rejected') {
+      await note('waiting')
+      throw one.reason
+    }
+  }
+  signal.throwIfAborted()
+  await pieces.removeAllBut(new Set(ids))
+  await note('kept')
+}

@@ -1,0 +1,236 @@
+import { objectId } from '../../shared/crypto/object-key.ts'
+import type { KeptRow } from '../../shared/device/db.ts'
+import { changeKept, listKept, readKeepRules, readKept, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
+import { itemsWithPieces, removePieces } from '../../shared/device/kept-pieces.ts'
+import { contentKeyOf } from '../../shared/device/media-store.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
+import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { isPassing } from '../app/passing.ts'
+import { Signal } from '../app/signal.ts'
+import type { Item } from '../media/items.ts'
+import { keepItem } from './keep-item.ts'
+import { choicesOf, usualHeight } from './plan.ts'
+import { hasRoomFor } from './room.ts'
+
+const LOCK = 'kith/keep'
+const RETRY_MS = 15_000
+
+/** What keeping takes from outside. */
+export type KeeperPorts = {
+  /** @throws {AppError} `media/not-found` where it may no longer be seen. */
+  read(media: MediaId): Promise<Item>
+  /** Newest first. */
+  list(group: GroupId): Promise<readonly Item[]>
+}
+
+/**
+ * Items that stay on this device: one at a time, in one tab at a time, from where it stopped; a closed app goes on when
+ * it is opened again. Rows and ciphertext outlive a lock, keys do not.
+ */
+export class Keeper {
+  readonly rows = new Signal<ReadonlyMap<MediaId, KeptRow>>(new Map())
+  /** How much of what is being fetched is here, 0 to 1. */
+  readonly progress = new Signal<ReadonlyMap<MediaId, number>>(new Map())
+  /** What is on the screen now: never thrown out to make room. */
+  watching: MediaId | null = null
+  readonly #ports: KeeperPorts
+  readonly #tabs = new BroadcastChannel('kith/kept')
+  #current: { media: MediaId; stop: AbortController } | undefined
+  #running: Promise<void> | undefined
+  #retry: ReturnType<typeof setTimeout> | undefined
+
+  constructor(ports: KeeperPorts) {
+    this.#ports = ports
+    this.#tabs.onmessage = () => void this.#look()
+    addEventListener('online', () => this.run())
+  }
+
+  /** Shows what is kept and goes on with what is not finished. */
+  async start(): Promise<void> {
+    await this.#look()
+    this.run()
+  }
+
+  /** @param height lines of the rendition; `null`: the original; left out: what suits a phone. */
+  async keep(items: readonly Item[], height?: number | null, byRule = false): Promise<void> {
+    for (const { record, card, made } of items) {
+      if (!card || record.state !== 'ready') continue
+      const wanted = height === undefined ? usualHeight(choicesOf(card, made)) : height
+      await changeKept(record.mediaId, (row) => ({
+        mediaId: record.mediaId,
+        groupId: record.groupId,
+        state: 'waiting',
+        height: wanted,
+        revision: 0,
+        objects: row?.objects ?? [],
+        problem: null,
+        createdAt: row?.createdAt ?? Date.now(),
+        watchedAt: row?.watchedAt ?? Date.now(),
+        // What somebody chose by hand stays, also when it is no longer among the newest.
+        byRule: byRule && (row?.byRule ?? true),
+      }))
+    }
+    await this.#changed()
+    this.run()
+  }
+
+  async pause(media: MediaId): Promise<void> {
+    await changeKept(media, (row) => (row?.state === 'waiting' ? { ...row, state: 'paused' } : null))
+    this.#stop(media)
+    await this.#changed()
+  }
+
+  async resume(media: MediaId): Promise<void> {
+    await changeKept(media, (row) => row && { ...row, state: 'waiting', problem: null })
+    await this.#changed()
+    this.run()
+  }
+
+  /** Takes an item off this device. */
+  async remove(media: MediaId): Promise<void> {
+    this.#stop(media)
+    await removeKept(media)
+    await this.#changed()
+  }
+
+  async watched(media: MediaId): Promise<void> {
+    await changeKept(media, (row) => row && { ...row, watchedAt: Date.now() })
+  }
+
+  /** Keeps the newest of a group from now on; 0 ends that and takes those off that nobody chose by hand. */
+  async keepNewest(group: GroupId, newest: number): Promise<void> {
+    await writeKeepRule(group, newest > 0 ? { newest, height: null } : null)
+    await this.follow(group)
+    if (newest > 0) return
+    for (const row of await listKept()) if (row.byRule && row.groupId === group) await removeKept(row.mediaId)
+    await this.#changed()
+  }
+
+  /** After the library changed: keeps what is new by rule, and takes off what is not. */
+  async follow(group: GroupId): Promise<void> {
+    const rule = (await readKeepRules()).get(group)
+    if (!rule) return
+    const ready = (await this.#ports.list(group)).filter(({ record, card }) => record.state === 'ready' && card)
+    const newest = ready.slice(0, rule.newest)
+    const wanted = new Set(newest.map(({ record }) => record.mediaId))
+    for (const row of await listKept()) {
+      if (row.byRule && row.groupId === group && !wanted.has(row.mediaId) && row.mediaId !== this.watching)
+        await removeKept(row.mediaId)
+    }
+    const rows = new Map((await listKept()).map((row) => [row.mediaId, row]))
+    await this.keep(
+      newest.filter(({ record }) => !rows.has(record.mediaId)),
+      undefined,
+      true,
+    )
+  }
+
+  /**
+   * After the device caught up: what may no longer be seen (deleted, expired, removed from the group) goes, with bytes
+   * that no row names; what the worker has changed since is fetched again.
+   * @param mayKeep whether the device still knows the item and holds its keys.
+   */
+  async sweep(mayKeep: (row: KeptRow) => Promise<{ revision: number } | null>): Promise<void> {
+    for (const row of await listKept()) {
+      const now = await mayKeep(row)
+      if (!now) {
+        this.#stop(row.mediaId)
+        await removeKept(row.mediaId)
+      } else if (row.state === 'kept' && row.height !== null && now.revision > row.revision)
+        await changeKept(row.mediaId, (same) => same && { ...same, state: 'waiting' })
+    }
+    const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
+    for (const media of await itemsWithPieces()) if (!rows.has(media)) await removePieces(media)
+    await this.#changed()
+    this.run()
+  }
+
+  /** Goes on with what waits; does nothing where another tab does. */
+  run(): void {
+    clearTimeout(this.#retry)
+    this.#running ??= this.#runLocked().finally(() => {
+      this.#running = undefined
+    })
+  }
+
+  async #runLocked(): Promise<void> {
+    await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
+      if (!lock) return
+      for (;;) {
+        const [next] = (await listKept())
+          .filter(({ state }) => state === 'waiting')
+          .sort((a, b) => a.createdAt - b.createdAt)
+        if (!next || !(await this.#keepOne(next))) return
+      }
+    })
+  }
+
+  /** @returns whether to go on with the next one. */
+  async #keepOne({ mediaId, height }: KeptRow): Promise<boolean> {
+    const stop = new AbortController()
+    this.#current = { media: mediaId, stop }
+    try {
+      const { record, card, made } = await this.#ports.read(mediaId)
+      if (!card) throw new AppError('card/tampered', 'its card does not open')
+      const estimate =
+        choicesOf(card, made).find((choice) => choice.height === height)?.estimatedBytes ?? card.sizeBytes
+      const known =
+        (await readKept(mediaId))?.objects.reduce((sum, { sealedBytes }) => sum + (sealedBytes ?? 0), 0) ?? 0
+      if (!(await hasRoomFor(estimate - known))) throw new AppError('offline/no-room', 'not enough room')
+      const contentKey = await contentKeyOf(record)
+      await keepItem(
+        { mediaId, card, made, height, contentKey, revision: record.workerDocument?.revision ?? 0 },
+        {
+          signal: stop.signal,
+          idOf: (name) => objectId(contentKey, name),
+          progress: (part) => this.#setProgress(mediaId, part),
+        },
+      )
+      await this.#changed()
+      return true
+    } catch (error) {
+      if (stop.signal.aborted) return true
+      if (!isAppError(error)) throw error
+      return await this.#failed(mediaId, error)
+    } finally {
+      this.#current = undefined
+      this.#setProgress(mediaId, null)
+    }
+  }
+
+  async #failed(media: MediaId, error: AppError): Promise<boolean> {
+    if (isPassing(error) || error.code === 'vault/locked' || error.code === 'auth/required') {
+      // Stays in line: the network comes back, or the person does.
+      this.#retry = setTimeout(() => this.run(), RETRY_MS)
+      return false
+    }
+    if (error.code === 'media/not-found') await removeKept(media)
+    else if (error.code === 'offline/no-room') {
+      // Nothing half kept: what was fetched gives its room back.
+      await removePieces(media)
+      await changeKept(media, (row) => row && { ...row, state: 'no-room', objects: [], problem: error.code })
+    } else await changeKept(media, (row) => row && { ...row, state: 'failed', problem: error.code })
+    await this.#changed()
+    return true
+  }
+
+  #stop(media: MediaId): void {
+    if (this.#current?.media === media) this.#current.stop.abort()
+  }
+
+  #setProgress(media: MediaId, part: number | null): void {
+    const progress = new Map(this.progress.value)
+    if (part === null) progress.delete(media)
+    else progress.set(media, part)
+    this.progress.value = progress
+  }
+
+  async #changed(): Promise<void> {
+    this.#tabs.postMessage('changed')
+    await this.#look()
+  }
+
+  async #look(): Promise<void> {
+    this.rows.value = new Map((await listKept()).map((row) => [row.mediaId, row]))
+  }
+}

@@ -1,0 +1,112 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, expect, it, vi } from 'vitest'
+import { newMediaId, randomBytes } from '../shared/crypto/random.ts'
+import { eraseDevice } from '../shared/device/db.ts'
+import { changeKept } from '../shared/device/kept.ts'
+import { PIECE_BYTES, Pieces, pieceBytes } from '../shared/device/kept-pieces.ts'
+import type { Bytes } from '../shared/format/bytes.ts'
+import { idFromBytes, type ObjectId } from '../shared/format/ids.ts'
+import { MemoryCaches } from '../shared/testing/cache-storage.ts'
+import { codeOf } from '../shared/testing/people.ts'
+import { keptFirst } from './kept-source.ts'
+import type { Source } from './source.ts'
+
+const media = newMediaId()
+const object = idFromBytes(randomBytes(16)) as ObjectId
+const sealed: Bytes = Uint8Array.from({ length: PIECE_BYTES + 70_000 }, (_, i) => (i * 7) & 255)
+const asked: string[] = []
+const server: Source = {
+  async read(from, to) {
+    asked.push(`${from}-${to}`)
+    return { bytes: sealed.slice(from, to), totalBytes: sealed.length }
+  },
+  async readAll() {
+    asked.push('all')
+    return sealed
+  },
+  async *stream() {
+    asked.push('stream')
+    yield sealed
+  },
+}
+
+beforeEach(async () => {
+  vi.stubGlobal('caches', new MemoryCaches())
+  await eraseDevice()
+  asked.length = 0
+})
+
+async function keep(sealedBytes: number | null): Promise<Pieces> {
+  const pieces = await Pieces.open(media)
+  for (const index of [0, 1]) {
+    const start = index * PIECE_BYTES
+    const end = start + pieceBytes(sealed.length, index)
+    await pieces.write(object, index, sealed.slice(start, end), sealed.length)
+  }
+  await changeKept(media, () => ({
+    mediaId: media,
+    groupId: null,
+    state: 'kept',
+    height: null,
+    revision: 0,
+    objects: [{ objectId: object, sealedBytes }],
+    problem: null,
+    createdAt: 0,
+    watchedAt: 0,
+    byRule: false,
+  }))
+  return pieces
+}
+async function drain(source: Source): Promise<Bytes> {
+  const out = new Uint8Array(sealed.length)
+  let at = 0
+  for await (const part of source.stream()) {
+    out.set(part, at)
+    at += part.length
+  }
+  return out.slice(0, at)
+}
+
+it('reads what was kept without a word to the server', async () => {
+  await keep(sealed.length)
+  const source = keptFirst(media, object, server)
+  const [from, to] = [PIECE_BYTES - 100, PIECE_BYTES + 100]
+  expect(await source.read(from, to)).toEqual({ bytes: sealed.slice(from, to), totalBytes: sealed.length })
+  expect((await source.read(PIECE_BYTES, sealed.length + 999)).bytes).toEqual(sealed.slice(PIECE_BYTES))
+  expect(await source.readAll(2 ** 30)).toEqual(sealed)
+  expect(await drain(source)).toEqual(sealed)
+  expect(asked).toEqual([])
+})
+
+it('asks the server for what is not all here', async () => {
+  await keep(null)
+  const source = keptFirst(media, object, server)
+  expect((await source.read(0, 10)).bytes).toEqual(sealed.slice(0, 10))
+  expect(await drain(source)).toEqual(sealed)
+  expect(asked).toEqual(['0-10', 'stream'])
+})
+
+it('asks the server again when the browser threw a piece away', async () => {
+  const pieces = await keep(sealed.length)
+  await pieces.remove(object, 2)
+  const source = keptFirst(media, object, server)
+  expect((await source.read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
+  expect(await source.readAll(2 ** 30)).toEqual(sealed)
+  expect(asked).toEqual(['5-10', 'all'])
+})
+
+it('reads no more into memory than its kind may have', async () => {
+  await keep(sealed.length)
+  expect(await codeOf(() => keptFirst(media, object, server).readAll(1000))).toBe('request/too-large')
+})
+
+it('asks the server where the browser keeps nothing at all', async () => {
+  await keep(sealed.length)
+  vi.stubGlobal('caches', {
+    open: async () => {
+      throw new DOMException('private window', 'SecurityError')
+    },
+    keys: async () => [],
+  })
+  expect((await keptFirst(media, object, server).read(0, 4)).bytes).toEqual(sealed.slice(0, 4))
+})

@@ -1,0 +1,50 @@
+import { keptSize, readKeptRange } from '../shared/device/kept.ts'
+import { PIECE_BYTES } from '../shared/device/kept-pieces.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
+import type { MediaId, ObjectId } from '../shared/format/ids.ts'
+import type { Source } from './source.ts'
+
+/** What was kept on the device, resp. `server` where nothing or not all of an object was. */
+export function keptFirst(media: MediaId, object: ObjectId, server: Source): Source {
+  let asked: Promise<number | null> | undefined
+  const size = () => {
+    // Without the database nothing is kept; the server may still have it.
+    asked ??= keptSize(media, object).catch(() => null)
+    return asked
+  }
+  return {
+    async read(from, to) {
+      const totalBytes = await size()
+      if (totalBytes === null) return server.read(from, to)
+      try {
+        return { bytes: await readKeptRange(media, object, from, Math.min(to, totalBytes)), totalBytes }
+      } catch (error) {
+        if (!isGone(error)) throw error
+        asked = Promise.resolve(null)
+        return server.read(from, to)
+      }
+    },
+    async readAll(maxBytes) {
+      const totalBytes = await size()
+      if (totalBytes === null) return server.readAll(maxBytes)
+      if (totalBytes > maxBytes) throw new AppError('request/too-large', 'an object is larger than its kind may be')
+      try {
+        return await readKeptRange(media, object, 0, totalBytes)
+      } catch (error) {
+        if (!isGone(error)) throw error
+        return server.readAll(maxBytes)
+      }
+    },
+    async *stream() {
+      const totalBytes = await size()
+      if (totalBytes === null) return yield* server.stream()
+      for (let at = 0; at < totalBytes; at += PIECE_BYTES)
+        yield await readKeptRange(media, object, at, Math.min(totalBytes, at + PIECE_BYTES))
+    },
+  }
+}
+
+/** The browser may throw kept bytes away; then the server is asked, as if nothing had been kept. */
+function isGone(error: unknown): boolean {
+  return isAppError(error, 'object/not-found') || isAppError(error, 'offline/unavailable')
+}
