@@ -25,6 +25,14 @@ export type SendingKeys = { readonly epoch: number; readonly messageSecret: Byte
 /** Up to where each device's messages count in an epoch that is over (docs/protocol.md §5, `closes`). */
 export type Closes = ReadonlyMap<`${UserId}.${DeviceId}`, number>
 
+/** Everything of this device up to this counter is gone on purpose; the hash of the last holds the chain together. */
+export type Floor = {
+  readonly senderId: UserId
+  readonly deviceId: DeviceId
+  readonly counter: number
+  readonly hash: Bytes
+}
+
 /** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
 export type Inbox = {
   /** Newest message number that is known of a conversation. */
@@ -52,6 +60,11 @@ export interface Connections {
   messageSecret(connection: ConnectionId, epoch: number): Bytes | null
   /** `null`: the epoch is still open. */
   closesOf(connection: ConnectionId, epoch: number): Closes | null
-  /** Forgets the secrets of these epochs, on every device: what the server kept of them is unreadable from now on. */
-  forgetEpochs(connection: ConnectionId, epochs: readonly number[]): Promise<void>
+  /** What disappeared, as any of this account's devices noted it. */
+  floorsOf(connection: ConnectionId): readonly Floor[]
+  /**
+   * Forgets the secrets of these epochs, on every device: what the server kept of them is unreadable from now on.
+   * `floors` are raised in the same step, never lowered.
+   */
+  forgetEpochs(connection: ConnectionId, epochs: readonly number[], floors: readonly Floor[]): Promise<void>
 }
