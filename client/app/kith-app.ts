@@ -41,6 +41,12 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     render: () => html`<circle-screen></circle-screen>`,
     nav: true,
   },
+  '/offline': {
+    title: 'On this device',
+    load: () => import('../offline/offline-screen.ts'),
+    render: () => html`<offline-screen></offline-screen>`,
+    nav: true,
+  },
   '/settings': {
     title: 'Settings',
     load: () => import('../settings/settings-screen.ts'),

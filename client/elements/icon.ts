@@ -25,6 +25,8 @@ const PATHS = {
   edit: 'M4 20h4L19 9l-4-4L4 16zM13 7l4 4',
   retry: 'M4 12a8 8 0 1 0 2.500-5.800M4 4v4h4',
   info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5M12 8h.01',
+  keep: 'M12 4v9M8.500 10 12 13.500 15.500 10M5 13v5a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-5',
+  shield: 'M12 3l7 3v5c0 5-3 8.500-7 10-4-1.500-7-5-7-10V6zM9 12l2 2 4-4',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
 } as const
 export type IconName = keyof typeof PATHS

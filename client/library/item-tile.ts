@@ -11,7 +11,7 @@ import { durationLabel } from './days.ts'
 
 /** One item of the grid: its picture, how long it is, and what is being done with it. */
 export class ItemTile extends KithElement {
-  static override properties = { item: { attribute: false } }
+  static override properties = { item: { attribute: false }, isKept: { type: Boolean } }
   static override styles = [
     controls,
     css`
@@ -62,6 +62,16 @@ export class ItemTile extends KithElement {
         font-weight: 650;
         font-variant-numeric: tabular-nums;
       }
+      .kept {
+        position: absolute;
+        top: 5px;
+        right: 5px;
+        display: grid;
+        padding: 3px;
+        border-radius: 50%;
+        background: rgb(10 6 20 / 72%);
+        color: #fff;
+      }
       .badge.state {
         right: auto;
         left: 5px;
@@ -69,8 +79,11 @@ export class ItemTile extends KithElement {
     `,
   ]
   declare item: Item
+  /** All of it is on this device. */
+  declare isKept: boolean
 
   override render() {
+    const { isKept } = this
     const { record, card, made, fault } = this.item
     const title = card?.title ?? 'An item that cannot be opened'
     const picture = card?.hasThumb ? 'thumb' : made?.poster
@@ -85,6 +98,7 @@ export class ItemTile extends KithElement {
           : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
       }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
+      ${isKept ? html`<span class="kept">${icon('shield', 18)}<span class="visually-hidden">Kept on this device</span></span>` : nothing}
       ${duration ? html`<span class="badge">${durationLabel(duration)}</span>` : nothing}
     </a>`
   }

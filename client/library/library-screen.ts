@@ -3,10 +3,12 @@ import { repeat } from 'lit/directives/repeat.js'
 import { isAppError } from '../../shared/errors.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
+import { passAppError } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import type { Group } from '../groups/group.ts'
 import type { Item } from '../media/items.ts'
+import { keeperOf } from '../offline/my-keeper.ts'
 import { controls } from '../styles/controls.ts'
 import { chosenGroup, currentGroup, groupLabel, sortedGroups } from './current-group.ts'
 import { dayLabel } from './days.ts'
@@ -149,7 +151,7 @@ export class LibraryScreen extends KithElement {
     super.connectedCallback()
     const { session, events, uploads } = this.services
     const { groups } = session.requireUnlocked()
-    new Watch(this, groups.all, groups.failures, chosenGroup, uploads.all)
+    new Watch(this, groups.all, groups.failures, chosenGroup, uploads.all, keeperOf(this.services).rows)
     this.#ends.push(
       groups.all.watch(() => void this.#load()),
       chosenGroup.watch(() => void this.#load()),
@@ -184,6 +186,7 @@ export class LibraryScreen extends KithElement {
     try {
       await this.services.items.sync(group.groupId)
       this.failure = null
+      void keeperOf(this.services).follow(group.groupId).catch(passAppError)
     } catch (error) {
       if (!isAppError(error)) throw error
       if (!error.code.startsWith('server/un')) this.failure = sentenceFor(error)
@@ -244,7 +247,8 @@ export class LibraryScreen extends KithElement {
           ${repeat(
             list,
             ({ record }) => record.mediaId,
-            (item) => html`<li><item-tile .item=${item}></item-tile></li>`,
+            (item) =>
+              html`<li><item-tile .item=${item} ?isKept=${keeperOf(this.services).rows.value.get(item.record.mediaId)?.state === 'kept'}></item-tile></li>`,
           )}
         </ul>
       </section>`,

@@ -78,6 +78,11 @@ export class SettingsScreen extends KithElement {
         </div>
         <button @click=${() => void this.services.session.lock()}>${icon('lock', 20)} Lock now</button>
       </section>
+      <section class="card stack" aria-labelledby="kept">
+        <h2 id="kept">On this device</h2>
+        <p class="soft">What you keep offline plays without network.</p>
+        <a class="button" href="/offline">${icon('keep', 20)} What is kept, and room</a>
+      </section>
       <section class="card stack" aria-labelledby="look">
         <h2 id="look">Look</h2>
         <div>

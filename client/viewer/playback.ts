@@ -23,21 +23,28 @@ export class Playback {
     this.#events = events
   }
 
-  /** @returns `false` where the engine has no Media Source. */
-  async start(url: string, atSeconds: number): Promise<boolean> {
+  /**
+   * @param isHere whether a rendition's playlist can be had now; those that cannot are not offered. Left out: all.
+   * @returns `false` where the engine has no Media Source.
+   */
+  async start(url: string, atSeconds: number, isHere?: (url: string) => Promise<boolean>): Promise<boolean> {
     const { default: Player } = await import('hls.js/light')
     if (!Player.isSupported()) return false
     this.stop()
     const hls = new Player({
       workerPath,
       startPosition: atSeconds > 0 ? atSeconds : -1,
+      autoStartLoad: !isHere,
       // Every byte of it is opened on this device: keep little.
       maxBufferLength: 20,
       maxMaxBufferLength: 60,
       backBufferLength: 30,
     })
     this.#hls = hls
-    hls.on(Player.Events.MANIFEST_PARSED, () => this.#tell())
+    hls.on(Player.Events.MANIFEST_PARSED, () => {
+      if (isHere) void this.#limit(hls, isHere, atSeconds)
+      this.#tell()
+    })
     hls.on(Player.Events.LEVEL_SWITCHED, () => this.#tell())
     hls.on(Player.Events.ERROR, (_event, { fatal, type }) => {
       if (!fatal) return
@@ -51,6 +58,15 @@ export class Playback {
     hls.loadSource(url)
     hls.attachMedia(this.#video)
     return true
+  }
+
+  /** Without network only what is on the device can be played. */
+  async #limit(hls: Hls, isHere: (url: string) => Promise<boolean>, atSeconds: number): Promise<void> {
+    const here = await Promise.all(hls.levels.map(({ uri }) => isHere(uri)))
+    if (this.#hls !== hls) return
+    for (let index = here.length - 1; index >= 0; index--) if (!here[index]) hls.removeLevel(index)
+    hls.startLoad(atSeconds > 0 ? atSeconds : -1)
+    this.#tell()
   }
 
   choose(index: number | null): void {

@@ -1,11 +1,13 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
+import type { KeptParts } from '../offline/kept-parts.ts'
 import { controls } from '../styles/controls.ts'
 import { isTaken, videoAction } from './keyboard.ts'
 import { type Place, recallPlace, rememberPlace } from './place.ts'
 import { Playback, type Quality } from './playback.ts'
 
 const CANNOT_PLAY = 'This browser cannot play the original. It starts here as soon as the first quality is ready.'
+const REACH_MS = 1500
 const NO_ANSWER = 'The video stopped: the server does not answer.'
 
 /** Plays renditions where there are some, else the original where this browser can; better ones come in at the same place. */
@@ -16,6 +18,7 @@ export class VideoPlayer extends KithElement {
     originalType: {},
     poster: {},
     name: {},
+    kept: { attribute: false },
     qualities: { state: true },
     chosen: { state: true },
     shown: { state: true },
@@ -69,6 +72,8 @@ export class VideoPlayer extends KithElement {
   /** URL of the newest master playlist; `null` while there is none. */
   declare master: string | null
   declare original: string
+  /** Set where the item is on this device: it plays without network. */
+  declare kept: KeptParts | null
   declare originalType: string
   declare poster: string | null
   declare name: string
@@ -94,6 +99,7 @@ export class VideoPlayer extends KithElement {
     this.poster = null
     this.name = ''
     this.originalType = ''
+    this.kept = null
     this.qualities = []
     this.chosen = null
     this.shown = null
@@ -157,6 +163,14 @@ export class VideoPlayer extends KithElement {
   async #play(master: string, { seconds, isPlaying }: Place): Promise<void> {
     this.#begin(master)
     this.better = null
+    const { kept } = this
+    const isAlone = kept !== null && !(await isServerThere())
+    if (this.#playing !== master) return
+    // Of a video whose original alone was kept, the original plays.
+    if (isAlone && !(await kept.isHere(master))) {
+      this.#playOriginal({ seconds, isPlaying })
+      return
+    }
     this.#playback = new Playback(this.video, {
       onQualities: (qualities, chosen, shown) => {
         this.qualities = qualities
@@ -164,12 +178,17 @@ export class VideoPlayer extends KithElement {
         this.shown = shown
       },
       onFatal: (isNetwork) => {
+        // The network went while it played: what is on the device goes on at the same place.
+        if (isNetwork && this.kept && !isAlone) {
+          void this.#play(master, { seconds: this.video.currentTime, isPlaying: !this.video.paused })
+          return
+        }
         if (isNetwork) this.#noAnswer()
         else this.trouble = 'The video cannot be played on.'
         this.video.pause()
       },
     })
-    if (!(await this.#playback.start(master, seconds))) {
+    if (!(await this.#playback.start(master, seconds, isAlone ? (url) => kept.isHere(url) : undefined))) {
       this.video.src = master
       this.video.currentTime = seconds
     }
@@ -309,5 +328,14 @@ export class VideoPlayer extends KithElement {
     event.preventDefault()
     action()
   }
+}
+/** Asked only of what is kept: whether to offer the qualities that are not. */
+async function isServerThere(): Promise<boolean> {
+  if (!navigator.onLine) return false
+  const options = { cache: 'no-store', signal: AbortSignal.timeout(REACH_MS) } as const
+  return fetch('/healthz', options).then(
+    ({ ok }) => ok,
+    () => false,
+  )
 }
 customElements.define('video-player', VideoPlayer)

@@ -11,11 +11,14 @@ import { icon } from '../elements/icon.ts'
 import { authorName, type Group, mayManage } from '../groups/group.ts'
 import { durationLabel, sizeLabel } from '../library/days.ts'
 import { type Item, isMedia } from '../media/items.ts'
+import { keptParts } from '../offline/kept-parts.ts'
+import { keeperOf } from '../offline/my-keeper.ts'
 import { controls } from '../styles/controls.ts'
 import { isTaken } from './keyboard.ts'
 import { type Neighbours, neighboursOf } from './neighbours.ts'
 import type { VideoPlayer } from './video-player.ts'
 import '../elements/dialog.ts'
+import '../offline/keep-button.ts'
 import './photo-view.ts'
 import './video-player.ts'
 
@@ -160,6 +163,7 @@ export class ViewerScreen extends KithElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
+    keeperOf(this.services).watching = null
     for (const end of this.#ends.splice(0)) end()
   }
 
@@ -172,6 +176,9 @@ export class ViewerScreen extends KithElement {
       this.group = group
       this.item = item
       this.failure = null
+      const keeper = keeperOf(this.services)
+      keeper.watching = mediaId
+      void keeper.watched(mediaId)
       const neighbours = neighboursOf(await items.kept(group.groupId), mediaId)
       if (mediaId === this.mediaId) this.neighbours = neighbours
     } catch (error) {
@@ -201,6 +208,7 @@ export class ViewerScreen extends KithElement {
     return html`
       ${previous ? html`<button class="icon turn" aria-label="Newer item" @click=${() => this.#turn(previous)}>${icon('back')}</button>` : nothing}
       ${next ? html`<button class="icon turn" aria-label="Older item" @click=${() => this.#turn(next)}>${icon('next')}</button>` : nothing}
+      ${item.record.state === 'ready' && item.card ? html`<keep-button .item=${item}></keep-button>` : nothing}
       ${item.record.state === 'ready' ? this.#download(item, html`${icon('download')}`, 'icon') : nothing}
       ${mine && item.card ? html`<button class="icon" aria-label="Edit" @click=${() => (this.editing = true)}>${icon('edit')}</button>` : nothing}
       ${mine ? html`<button class="icon" aria-label="Delete" @click=${() => this.#delete(item)}>${icon('trash')}</button>` : nothing}
@@ -248,6 +256,7 @@ export class ViewerScreen extends KithElement {
         .originalType=${card?.type ?? ''}
         .poster=${poster ? mediaUrl(record.mediaId, poster) : null}
         .name=${card?.title ?? 'Video'}
+        .kept=${keeperOf(this.services).rows.value.has(record.mediaId) ? keptParts(record) : null}
       ></video-player>`
     }
     if (card?.type.startsWith('image/')) {

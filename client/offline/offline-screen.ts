@@ -1,0 +1,196 @@
+import { css, html, nothing } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
+import type { KeptRow } from '../../shared/device/db.ts'
+import { readKeepRules } from '../../shared/device/kept.ts'
+import type { MediaId } from '../../shared/format/ids.ts'
+import { mediaUrl } from '../../shared/wire/page-sw.ts'
+import { KithElement } from '../app/element.ts'
+import { sentenceForCode } from '../app/messages.ts'
+import { Watch } from '../app/signal.ts'
+import { icon } from '../elements/icon.ts'
+import { currentGroup, groupLabel } from '../library/current-group.ts'
+import { sizeLabel } from '../library/days.ts'
+import type { Item } from '../media/items.ts'
+import { controls } from '../styles/controls.ts'
+import { keeperOf } from './my-keeper.ts'
+import { keptBytes, type Room, readRoom, toMakeRoom } from './room.ts'
+
+const NEWEST = [0, 10, 25, 50, 100] as const
+const MAKE_ROOM_BYTES = 500 * 2 ** 20
+
+/** What this device keeps, what it takes, and how to make room. */
+export class OfflineScreen extends KithElement {
+  static override properties = { room: { state: true }, items: { state: true }, newest: { state: true } }
+  static override styles = [
+    controls,
+    css`
+      img,
+      .blank {
+        width: 56px;
+        height: 56px;
+        border-radius: 8px;
+        object-fit: cover;
+        background: var(--sunken);
+        flex: none;
+      }
+      .name {
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+      .name a {
+        color: inherit;
+        text-decoration: none;
+      }
+      meter {
+        width: 100%;
+        height: 10px;
+      }
+    `,
+  ]
+  declare room: Room | null
+  declare items: ReadonlyMap<MediaId, Item>
+  declare newest: number
+  #end: (() => void) | undefined
+
+  constructor() {
+    super()
+    this.room = null
+    this.items = new Map()
+    this.newest = 0
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    const keeper = keeperOf(this.services)
+    new Watch(this, keeper.rows, keeper.progress)
+    this.#end = keeper.rows.watch(() => void this.#load())
+    void this.#load()
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#end?.()
+  }
+
+  async #load(): Promise<void> {
+    const { items, session } = this.services
+    this.room = await readRoom()
+    const group = currentGroup(session.requireUnlocked().groups.all.value)
+    this.newest = (group && (await readKeepRules()).get(group.groupId)?.newest) ?? 0
+    const known = new Map<MediaId, Item>()
+    for (const groupId of session.requireUnlocked().groups.all.value.keys())
+      for (const item of await items.kept(groupId)) known.set(item.record.mediaId, item)
+    this.items = known
+  }
+
+  override render() {
+    const rows = [...keeperOf(this.services).rows.value.values()].sort((a, b) => b.createdAt - a.createdAt)
+    const takenBytes = rows.reduce((sum, row) => sum + keptBytes(row), 0)
+    const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    return html`<main class="page">
+      <header class="row">
+        <button class="icon" aria-label="Back" @click=${() => this.services.router.back('/settings')}>${icon('back')}</button>
+        <h1>On this device</h1>
+      </header>
+      <section class="card stack" aria-labelledby="room">
+        <h2 id="room">Room</h2>
+        <p>
+          ${rows.length === 0 ? 'Nothing is kept here yet.' : `${rows.length === 1 ? 'One item takes' : `${rows.length} items take`} ${sizeLabel(takenBytes)}.`}
+          ${this.room ? html`<span class="soft">${sizeLabel(this.room.freeBytes)} more would fit.</span>` : html`<span class="soft">This browser does not tell how much more would fit.</span>`}
+        </p>
+        ${
+          this.room
+            ? html`<meter
+                min="0"
+                max=${this.room.usedBytes + this.room.freeBytes}
+                value=${this.room.usedBytes}
+                aria-label="Room that Kith takes on this device"
+              ></meter>`
+            : nothing
+        }
+        ${takenBytes > 0 ? html`<button @click=${this.#makeRoom} ?disabled=${this.working}>Make room</button>` : nothing}
+        ${takenBytes > 0 ? html`<p class="soft small">Takes off what was watched longest ago, about ${sizeLabel(MAKE_ROOM_BYTES)} of it.</p>` : nothing}
+      </section>
+      ${
+        group
+          ? html`<section class="card stack" aria-labelledby="newest-title">
+              <h2 id="newest-title">Newest of ${groupLabel(group)}</h2>
+              <div>
+                <label for="newest">Keep by itself</label>
+                <select id="newest" @change=${this.#setNewest}>
+                  ${NEWEST.map(
+                    (count) =>
+                      html`<option value=${count} ?selected=${count === this.newest}>${count === 0 ? 'None' : `The newest ${count}`}</option>`,
+                  )}
+                </select>
+              </div>
+            </section>`
+          : nothing
+      }
+      ${
+        rows.length > 0
+          ? html`<section class="card" aria-labelledby="kept">
+              <h2 id="kept">Kept</h2>
+              <ul class="list">
+                ${repeat(
+                  rows,
+                  ({ mediaId }) => mediaId,
+                  (row) => this.#row(row),
+                )}
+              </ul>
+            </section>`
+          : html`<p class="soft">Open an item and tap ${icon('keep', 18)} to take it along: it then plays in flight mode.</p>`
+      }
+      ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+    </main>`
+  }
+
+  #row(row: KeptRow) {
+    const keeper = keeperOf(this.services)
+    const item = this.items.get(row.mediaId)
+    const picture = item?.card?.hasThumb ? 'thumb' : item?.made?.poster
+    const part = keeper.progress.value.get(row.mediaId)
+    const title = item?.card?.title ?? 'An item'
+    return html`<li data-state=${row.state}>
+      ${picture ? html`<img src=${mediaUrl(row.mediaId, picture)} alt="" loading="lazy" />` : html`<span class="blank"></span>`}
+      <div class="grow">
+        <p class="name"><a href="/item/${row.mediaId}">${title}</a></p>
+        <p class="soft small">${this.#stateOf(row, part)}</p>
+        ${part === undefined ? nothing : html`<progress max="100" value=${Math.round(part * 100)} aria-label="Kept so far"></progress>`}
+      </div>
+      ${row.state === 'waiting' ? html`<button class="quiet" @click=${() => void keeper.pause(row.mediaId)}>Pause</button>` : nothing}
+      ${
+        row.state === 'paused' || row.state === 'no-room' || row.state === 'failed'
+          ? html`<button class="quiet" @click=${() => void keeper.resume(row.mediaId)}>${row.state === 'paused' ? 'Go on' : 'Try again'}</button>`
+          : nothing
+      }
+      <button class="icon" aria-label="Take ${title} off this device" @click=${() => void keeper.remove(row.mediaId)}>${icon('trash', 20)}</button>
+    </li>`
+  }
+
+  #stateOf(row: KeptRow, part: number | undefined): string {
+    const quality = row.height === null ? '' : ` · ${row.height}p`
+    if (row.problem) return sentenceForCode(row.problem)
+    if (row.state === 'kept') return `${sizeLabel(keptBytes(row))}${quality}`
+    if (row.state === 'paused') return `Paused${quality}`
+    return part === undefined ? `Waits for its turn${quality}` : `${Math.round(part * 100)} %${quality}`
+  }
+
+  #setNewest = (event: Event): void => {
+    const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    const newest = Number((event.target as HTMLSelectElement).value)
+    void navigator.storage?.persist?.().catch(() => false)
+    if (group) void this.attempt(() => keeperOf(this.services).keepNewest(group.groupId, newest))
+  }
+
+  #makeRoom = (): void => {
+    const keeper = keeperOf(this.services)
+    void this.attempt(async () => {
+      const rows = [...keeper.rows.value.values()]
+      for (const { mediaId } of toMakeRoom(rows, MAKE_ROOM_BYTES, keeper.watching)) await keeper.remove(mediaId)
+      this.room = await readRoom()
+    })
+  }
+}
+customElements.define('offline-screen', OfflineScreen)
