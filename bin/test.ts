@@ -4,6 +4,7 @@ import { runStep, type Step, UNIT_RESULTS, VERIFY } from './steps.ts'
 import { closingLine, sum, type Tally, tallyPlaywright, tallyVitest } from './tally.ts'
 
 const E2E_RESULTS = 'test-results/e2e.json'
+const ENGINE_RESULTS = 'test-results/engines.json'
 
 const STEPS: Step[] = [
   { name: 'known weaknesses', command: ['node', 'bin/audit.ts'], isLoud: true },
@@ -11,11 +12,13 @@ const STEPS: Step[] = [
   { name: 'build', command: ['node', 'bin/build.ts'] },
   { name: 'size budgets', command: ['size-limit'] },
   { name: 'end to end', command: ['playwright', 'test'], isLoud: true },
+  { name: 'three engines', command: ['playwright', 'test', '-c', 'playwright.engines.config.ts'], isLoud: true },
 ]
 
 const REPORTS = new Map<string, { path: string; read: (report: unknown) => Tally }>([
   ['unit tests', { path: UNIT_RESULTS, read: tallyVitest }],
   ['end to end', { path: E2E_RESULTS, read: tallyPlaywright }],
+  ['three engines', { path: ENGINE_RESULTS, read: tallyPlaywright }],
 ])
 
 async function tally(step: Step): Promise<Tally> {

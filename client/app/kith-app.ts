@@ -254,7 +254,9 @@ export class KithApp extends LitElement {
       this.ready = undefined
       return
     }
-    screen.load().then(
+    const { session, openLibrary } = this.services as Services
+    const isIn = session.state.value.kind === 'unlocked'
+    Promise.all([isIn ? openLibrary() : undefined, screen.load()]).then(
       () => {
         if (this.#wanted !== screen) return
         const isFirst = this.ready === undefined

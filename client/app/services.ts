@@ -1,6 +1,6 @@
 import { createContext } from '@lit/context'
-import { Items } from '../media/items.ts'
-import { Uploads } from '../upload/uploads.ts'
+import type { Items } from '../media/items.ts'
+import type { Uploads } from '../upload/uploads.ts'
 import { type Crypto, startCrypto } from '../workers/crypto.ts'
 import { Api } from './api.ts'
 import { Busy } from './busy.ts'
@@ -20,8 +20,11 @@ export type Services = {
   readonly busy: Busy
   readonly router: Router
   readonly mediaWorker: MediaWorker
+  /** There once `openLibrary` has resolved, which every screen behind the lock waits for. */
   readonly items: Items
   readonly uploads: Uploads
+  /** Loads what only somebody who is in needs: it stays out of the first download. */
+  openLibrary(): Promise<void>
 }
 
 export const servicesContext = createContext<Services>(Symbol('kith services'))
@@ -31,6 +34,12 @@ export function createServices(mediaWorker: MediaWorker): Services {
   const crypto = startCrypto()
   const session = new Session(api, crypto)
   const busy = new Busy()
+  let library: { items: Items; uploads: Uploads } | undefined
+  let opening: Promise<void> | undefined
+  const opened = () => {
+    if (!library) throw new Error('the library is not open')
+    return library
+  }
   return {
     api,
     crypto,
@@ -40,7 +49,19 @@ export function createServices(mediaWorker: MediaWorker): Services {
     busy,
     router: new Router(),
     mediaWorker,
-    items: new Items({ api, session }),
-    uploads: new Uploads(session, busy),
+    get items() {
+      return opened().items
+    },
+    get uploads() {
+      return opened().uploads
+    },
+    openLibrary() {
+      opening ??= Promise.all([import('../media/items.ts'), import('../upload/uploads.ts')]).then(
+        ([{ Items }, { Uploads }]) => {
+          library = { items: new Items({ api, session }), uploads: new Uploads(session, busy) }
+        },
+      )
+      return opening
+    },
   }
 }

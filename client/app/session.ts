@@ -15,7 +15,6 @@ import {
   writeDeviceAccount,
 } from '../vault/device.ts'
 import { encodeItem, identityItem, settingsItem } from '../vault/items.ts'
-import { secretsFrom } from '../vault/secrets.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Api } from './api.ts'
@@ -127,6 +126,7 @@ export class Session {
         await vault.openServed()
         const item = vault.read(identityItem, 'identity')
         if (!item) throw new AppError('vault/tampered', 'the vault has no identity')
+        const { secretsFrom } = await import('../vault/secrets.ts')
         return secretsFrom(this.#crypto, session.userId, accountKey, item)
       },
     )
@@ -268,11 +268,12 @@ export class Session {
     await vault.openKept()
     const item = vault.read(identityItem, 'identity')
     if (!item) throw new AppError('vault/tampered', 'the vault has no identity')
-    const secrets = await secretsFrom(crypto, account.userId, accountKey, item)
-    const [{ Groups }, { OwnIdentity }] = await Promise.all([
+    const [{ Groups }, { OwnIdentity }, { secretsFrom }] = await Promise.all([
       import('../groups/groups.ts'),
       import('../vault/own-identity.ts'),
+      import('../vault/secrets.ts'),
     ])
+    const secrets = await secretsFrom(crypto, account.userId, accountKey, item)
     const identity = new OwnIdentity(api, secrets, account)
     const groups = new Groups({ api, crypto, vault, secrets, actor: () => identity.actor })
     await groups.openKept()

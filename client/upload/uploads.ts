@@ -6,6 +6,7 @@ import { sign } from '../../shared/crypto/signing.ts'
 import { wrapCardKey, wrapContentKey } from '../../shared/crypto/wraps.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
 import { type ErrorCode, isAppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
 import { THUMB } from '../../shared/format/object-name.ts'
@@ -45,6 +46,7 @@ export class Uploads {
     session.state.watch(({ kind }) => {
       if (kind === 'unlocked') void this.#restore()
     })
+    if (session.state.value.kind === 'unlocked') void this.#restore()
   }
 
   /** Seals a description and a small picture of each file, then hands the file to the upload worker. */
@@ -102,7 +104,7 @@ export class Uploads {
     groupId: GroupId,
     mediaId: MediaId,
     file: File,
-  ): Promise<{ secret: UploadSecret; thumb: Blob | null }> {
+  ): Promise<{ secret: UploadSecret; thumb: Bytes | null }> {
     const { groups } = this.#session.requireUnlocked()
     const preview = await previewOf(file)
     const keys = { contentKey: newKey(), cardKey: newKey() }
@@ -143,9 +145,9 @@ export class Uploads {
     }
   }
 
-  async #sealThumb(mediaId: MediaId, { contentKey }: Pick<UploadSecret, 'contentKey'>, thumb: Blob): Promise<Blob> {
+  async #sealThumb(mediaId: MediaId, { contentKey }: Pick<UploadSecret, 'contentKey'>, thumb: Blob): Promise<Bytes> {
     const plain = new Uint8Array(await thumb.arrayBuffer())
-    return new Blob([await sealObject({ contentKey, mediaId, name: THUMB }, plain, uploadSalt())])
+    return await sealObject({ contentKey, mediaId, name: THUMB }, plain, uploadSalt())
   }
 
   /** After a start: shows what is under way, and goes on with it. */

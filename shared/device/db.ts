@@ -38,7 +38,8 @@ export interface DeviceSchema extends DBSchema {
   uploads: { key: MediaId; value: UploadRow }
   /** Plaintext hashes of the chunks of each spooled piece, sealed; the pieces themselves where there is no file system. */
   pieces: { key: [MediaId, number]; value: { sealedHashes: Bytes } }
-  blobs: { key: [MediaId, number]; value: Blob }
+  /** Bytes, not Blobs: WebKit refuses those in private windows. */
+  blobs: { key: [MediaId, number]; value: Bytes }
   /** Keys of items that came in messages or were made for them, sealed. */
   granted: { key: MediaId; value: Bytes }
   /** What is known of each conversation: cursors, windows, marks, draft; sealed under a key of the account key. */

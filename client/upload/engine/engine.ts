@@ -108,7 +108,7 @@ export class Engine {
     if (row?.step === 'thumb') {
       const thumb = await (await openDevice()).get('blobs', [mediaId, THUMB_PIECE])
       const ports = { signal, onSent() {}, onAcknowledged() {}, onUploadUrl() {} }
-      if (thumb) await putObject(mediaId, await objectId(secret.contentKey, THUMB), thumb, ports)
+      if (thumb) await putObject(mediaId, await objectId(secret.contentKey, THUMB), new Blob([thumb]), ports)
       row = await changeUpload(mediaId, { step: 'original', problem: null })
     }
     if (row?.step === 'original') {

@@ -9,12 +9,15 @@ export async function openIdbSpool(): Promise<Spool> {
   return {
     async write(upload, index, sealed) {
       try {
-        await db.put('blobs', new Blob([sealed]), [upload, index])
+        await db.put('blobs', sealed, [upload, index])
       } catch (error) {
         throw isQuotaError(error) ? noRoom(error) : error
       }
     },
-    read: async (upload, index) => (await db.get('blobs', [upload, index])) ?? null,
+    async read(upload, index) {
+      const sealed = await db.get('blobs', [upload, index])
+      return sealed ? new Blob([sealed]) : null
+    },
     remove: (upload, index) => db.delete('blobs', [upload, index]),
     clear: (upload) => db.delete('blobs', all(upload)),
     async list() {

@@ -1,0 +1,138 @@
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { expect, test } from '@playwright/test'
+import { corpusFile, makeVideo } from '../support/media.ts'
+import { PASSWORD } from '../support/person.ts'
+import { World } from '../support/world.ts'
+import { openChromium } from './chromium.ts'
+import type { Engine } from './engine.ts'
+import { openFirefox } from './firefox.ts'
+import { Visitor } from './visitor.ts'
+import { openWebKit } from './webkit.ts'
+
+const ENGINES: Record<string, () => Promise<Engine>> = {
+  Chromium: openChromium,
+  Firefox: openFirefox,
+  WebKitGTK: openWebKit,
+}
+
+/** Whether `bin/setup --engines` found it; run by hand, without that, every one is tried. */
+function isThere(name: string): boolean {
+  if (name === 'Firefox') return process.env.KITH_FIREFOX !== ''
+  return name !== 'WebKitGTK' || process.env.KITH_WEBKIT_DRIVER !== ''
+}
+
+/** The picture moves at or behind `seconds`. */
+const PLAYS = (seconds: number) => `const [video] = deep((node) => node.localName === 'video')
+if (!video) return false
+video.muted = true
+if (video.paused) await video.play().catch(() => undefined)
+return video.currentTime > ${seconds} + 0.2 && video.readyState > 2`
+
+for (const [name, open] of Object.entries(ENGINES)) {
+  test(`${name}: sign up, upload, play and seek, see a photo, keep it, go on without the server`, async () => {
+    test.setTimeout(400_000)
+    test.skip(!isThere(name), `${name} is not installed`)
+    const world = await World.open()
+    const engine = await open()
+    const visitor = new Visitor(engine)
+    try {
+      await walk(world, visitor)
+    } catch (error) {
+      const folder = join('test-results', 'engines')
+      await mkdir(folder, { recursive: true })
+      await engine.screenshot(join(folder, `${name}.png`)).catch(() => undefined)
+      throw error
+    } finally {
+      await engine.close()
+      await world.close()
+    }
+  })
+}
+
+async function walk(world: World, visitor: Visitor): Promise<void> {
+  await visitor.engine.goto(world.origin)
+  await visitor.fill('Your name', 'ada')
+  await visitor.fill('Password', PASSWORD)
+  await visitor.fill('Name of your circle', 'Gartenfreunde')
+  await visitor.click('button', 'Make the circle')
+  await visitor.sees('Write down your recovery key')
+  await confirmRecovery(visitor)
+  await visitor.click('a', 'Circle')
+  await visitor.click('button', 'The same: let it in')
+  await visitor.sees('The worker is in.')
+
+  await visitor.click('a', 'Library')
+  const video = join(world.folder, 'sea.mp4')
+  await makeVideo(video, { seconds: 16, width: 640, height: 360 })
+  const photo = corpusFile('photo-rotated.jpg')
+  await visitor.sees('Upload')
+  for (const file of [video, ...(photo ? [photo] : [])]) await visitor.upload('Files to upload', [file])
+  await visitor.click('a', 'Activity')
+  await visitor.until(
+    `return deep((node) => node.localName === 'li' && node.dataset.state === 'done' && named(node).includes('sea')).length > 0`,
+    'the video is converted',
+    150_000,
+  )
+
+  await visitor.click('a', 'Library')
+  await openItem(visitor, 'sea')
+  await visitor.until(PLAYS(0), 'the video plays')
+  await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 10`)
+  await visitor.until(PLAYS(10), 'the video plays on after a seek')
+  await visitor.click('button', 'Keep offline')
+  await visitor.until(
+    `const [button] = deep((node) => node.localName === 'button' && node.classList.contains('primary') && shown(node) && named(node) === 'Keep offline')
+    button?.click()
+    return button !== undefined`,
+    'the button that keeps it',
+  )
+  await visitor.sees('It plays without network.')
+
+  if (photo) {
+    await visitor.engine.goto(world.origin)
+    await openItem(visitor, 'photo-rotated')
+    await visitor.until(
+      `const [picture] = deep((node) => node.localName === 'img' && node.src.includes('/original'))
+      return picture?.complete && picture.naturalWidth > 0`,
+      'the photo shows',
+    )
+  }
+
+  await world.server.stop('SIGKILL')
+  await visitor.engine.goto(world.origin)
+  await openItem(visitor, 'sea')
+  await visitor.until(PLAYS(0), 'what was kept plays without the server')
+  await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 11`)
+  await visitor.until(PLAYS(11), 'what was kept seeks without the server')
+  expect(await visitor.value<string>(`return document.title`)).toContain('Kith')
+}
+
+async function confirmRecovery(visitor: Visitor): Promise<void> {
+  const words = await visitor.value<string[]>(
+    `return deep((node) => node.localName === 'li' && node.closest('[aria-label="Recovery key"]')).map((node) => node.textContent.trim())`,
+  )
+  expect(words).toHaveLength(24)
+  await visitor.click('button', 'I wrote them down')
+  await visitor.until(
+    `const words = ${JSON.stringify(words)}
+    const fields = deep((node) => /^word-/.test(node.id))
+    for (const field of fields) {
+      field.value = words[Number(field.id.replace('word-', ''))]
+      field.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }))
+    }
+    return fields.length > 0`,
+    'the fields for the words',
+  )
+  await visitor.click('button', 'Done')
+  await visitor.sees('Upload')
+}
+
+async function openItem(visitor: Visitor, title: string): Promise<void> {
+  await visitor.until(
+    `const [link] = deep((node) => node.localName === 'a' && node.pathname.startsWith('/item/') && (named(node).startsWith('${title}') || node.querySelector('img')?.alt === '${title}'))
+    link?.click()
+    return link !== undefined`,
+    `the item “${title}”`,
+  )
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from '@playwright/test'
+
+/** The walk in three engines: each is driven in its own way, the runner only counts. */
+export default defineConfig({
+  testDir: 'e2e/engines',
+  testMatch: '*.engine.ts',
+  outputDir: 'test-results/engines',
+  workers: 1,
+  forbidOnly: process.env.CI !== undefined,
+  reporter: [['list'], ['json', { outputFile: 'test-results/engines.json' }]],
+})
