@@ -1,8 +1,8 @@
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
-import { follow, type Identity, replayIdentity } from '../../shared/logs/identity.ts'
-import type { SignedEntry } from '../../shared/logs/signed.ts'
+import { follow, type Identity, identityStatement, replayIdentity } from '../../shared/logs/identity.ts'
+import { decodeUnverified, type SignedEntry } from '../../shared/logs/signed.ts'
 import type { IdentityEntryRow } from '../db/rows.ts'
 import type { Db } from '../deps.ts'
 import { toBytes } from '../format.ts'
@@ -19,6 +19,18 @@ export async function readIdentityHead(db: Db, userId: UserId): Promise<Buffer |
     .orderBy('seq', 'desc')
     .first('hash')
   return row?.hash ?? null
+}
+
+export interface NewestIdentity {
+  identityKey: Bytes
+  head: Bytes
+}
+
+/** What the newest statement says, which was verified when it was stored; `null` where the person is unknown. */
+export async function readNewestIdentity(db: Db, userId: UserId): Promise<NewestIdentity | null> {
+  const row = await db<IdentityEntryRow>('identity_entries').where({ user_id: userId }).orderBy('seq', 'desc').first()
+  if (!row) return null
+  return { identityKey: decodeUnverified(identityStatement, toBytes(row.bytes)).identityKey, head: toBytes(row.hash) }
 }
 
 /** The first statement. @throws as `replayIdentity` */

@@ -1,4 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
+import { MESSAGES_A_MINUTE } from '../../shared/wire/connections.ts'
 import { RateLimitedError } from './problems.ts'
 
 /** How many times, in how many seconds, for one key: an address unless the name says otherwise. A sign-in and a sign-up take two. */
@@ -16,6 +17,16 @@ const LIMITS = {
   'recovery-name': { points: 10, durationS: 900 },
   invite: { points: 30, durationS: 600 },
   worker: { points: 60, durationS: 600 },
+  // Of one account, from wherever it comes:
+  message: { points: MESSAGES_A_MINUTE, durationS: 60 },
+  /** New keys of conversations. */
+  rotation: { points: 60, durationS: 60 },
+  /** Requests that were refused count as well: how many are stored counts by the day. */
+  request: { points: 60, durationS: 3600 },
+  /** Somebody who tries names one after the other. */
+  search: { points: 60, durationS: 60 },
+  receipt: { points: 240, durationS: 60 },
+  typing: { points: 60, durationS: 60 },
 } as const
 export type LimitName = keyof typeof LIMITS
 

@@ -13,6 +13,10 @@ export type Notice =
   | { [Name in EventName]: { kind: 'event'; to: Audience; name: Name; payload: Payload<Name> } }[EventName]
   | { kind: 'membership'; memberId: MemberId; groupId: GroupId; isMember: boolean }
   | { kind: 'ended'; sessions: readonly string[] }
+  | { kind: 'wake'; account: UserId; why: Why; session: string | null }
+
+/** Why devices that sleep are woken: something came, or what came was seen on one of them, in `session`. */
+export type Why = 'news' | 'seen'
 
 /** The rules tell what happened, after the commit; Socket.IO and tests listen. */
 export interface Events {
@@ -21,6 +25,8 @@ export interface Events {
   membership(memberId: MemberId, groupId: GroupId, isMember: boolean): void
   /** These sessions are over: they are told so and cut off. */
   ended(sessions: readonly string[]): void
+  /** Wakes devices of a person that are not listening, by push. */
+  wake(account: UserId, why: Why, session?: string): void
   listen(listener: (notice: Notice) => void): () => void
 }
 
@@ -34,6 +40,7 @@ export function createEvents(): Events {
     publish: (to, name, payload) => tell({ kind: 'event', to, name, payload } as Notice),
     membership: (memberId, groupId, isMember) => tell({ kind: 'membership', memberId, groupId, isMember }),
     ended: (sessions) => tell({ kind: 'ended', sessions }),
+    wake: (account, why, session) => tell({ kind: 'wake', account, why, session: session ?? null }),
     listen(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

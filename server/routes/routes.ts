@@ -4,6 +4,7 @@ import { createObjects } from '../media/objects.ts'
 import { createUploads } from '../uploads/uploads.ts'
 import { registerAccounts } from './accounts.ts'
 import type { Api } from './api.ts'
+import { registerConnections } from './connections.ts'
 import { registerGroups } from './groups.ts'
 import { registerHealth } from './health.ts'
 import { registerIdentities } from './identities.ts'
@@ -11,7 +12,9 @@ import { registerInstance } from './instance.ts'
 import { registerInvites } from './invites.ts'
 import { registerJobs } from './jobs.ts'
 import { registerMedia } from './media.ts'
+import { registerMessages } from './messages.ts'
 import { registerObjects } from './objects.ts'
+import { registerPeople } from './people.ts'
 import { registerRecovery } from './recovery.ts'
 import { registerSessions } from './sessions.ts'
 import { registerUploads } from './uploads.ts'
@@ -28,6 +31,9 @@ export const ROUTES: readonly ((api: Api) => void)[] = [
   registerIdentities,
   registerInvites,
   registerWorkers,
+  registerPeople,
+  registerConnections,
+  registerMessages,
   (api) => {
     const groups = createGroups(api.deps)
     registerAccounts(api, groups)

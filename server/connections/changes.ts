@@ -1,0 +1,38 @@
+import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
+import type { ConnectionSideRow } from '../db/chat-rows.ts'
+import type { Db, Deps } from '../deps.ts'
+
+/** What one person is told: something about the connection changed, as number `changeSeq` of theirs. */
+export interface Change {
+  userId: UserId
+  connectionId: ConnectionId
+  changeSeq: number
+}
+
+/** The next number of a person's changes; every change of any of their connections takes one. */
+export async function nextConnectionChange(trx: Db, userId: UserId): Promise<number> {
+  await trx('connection_changes').insert({ user_id: userId, seq: 0 }).onConflict('user_id').ignore()
+  await trx('connection_changes').where({ user_id: userId }).increment('seq', 1)
+  const row = await trx<{ user_id: UserId; seq: number }>('connection_changes').where({ user_id: userId }).first()
+  return row?.seq ?? 0
+}
+
+/** Numbers a change for these people; publish the answer after the commit. */
+export async function changeSides(trx: Db, connectionId: ConnectionId, people: readonly UserId[]): Promise<Change[]> {
+  const changes: Change[] = []
+  // Always in the same order: two transactions must not wait for each other.
+  for (const userId of [...people].sort()) {
+    const changeSeq = await nextConnectionChange(trx, userId)
+    await trx<ConnectionSideRow>('connection_sides')
+      .where({ connection_id: connectionId, user_id: userId })
+      .update({ change_seq: changeSeq })
+    changes.push({ userId, connectionId, changeSeq })
+  }
+  return changes
+}
+
+export function publishChanges({ events }: Deps, changes: readonly Change[]): void {
+  for (const { userId, connectionId, changeSeq } of changes) {
+    events.publish({ account: userId }, 'connection', { connectionId, changeSeq })
+  }
+}

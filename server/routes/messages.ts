@@ -1,0 +1,23 @@
+import { catchUp, deleteMessage, sendMessage, writeReceipt } from '../../shared/wire/connections.ts'
+import { readCatchUp } from '../messages/catch-up.ts'
+import { createMessages } from '../messages/messages.ts'
+import { storeReceipt } from '../messages/receipts.ts'
+import type { Api } from './api.ts'
+
+/** 64 KiB of ciphertext, resp. two boxes of a receipt, as base64url in JSON. */
+const write = { auth: 'person', limit: 'write', bodyMaxBytes: 128 * 1024 } as const
+
+export function registerMessages({ handle, deps, limits }: Api): void {
+  const messages = createMessages(deps)
+  handle(catchUp, { auth: 'person', limit: 'read' }, ({ actor, body }) => readCatchUp(deps, actor, body.cursors))
+  handle(sendMessage, write, async ({ actor, params, body }) => {
+    // By account: whoever has many addresses has one budget.
+    await limits.consume('message', actor.userId)
+    return messages.send(actor, params.connectionId, body)
+  })
+  handle(deleteMessage, write, ({ actor, params }) => messages.takeBack(actor, params.connectionId, params.seq))
+  handle(writeReceipt, write, async ({ actor, params, body }) => {
+    await limits.consume('receipt', actor.userId)
+    await storeReceipt(deps, actor, params.connectionId, body)
+  })
+}
