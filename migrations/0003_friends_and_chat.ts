@@ -87,8 +87,6 @@ export async function up(knex: Knex): Promise<void> {
     table.text('session_id').primary().references('sessions.session_id').onDelete('cascade')
     table.text('user_id').notNullable().references('accounts.user_id').onDelete('cascade').index()
     table.text('endpoint').notNullable().unique()
-    table.binary('p256dh').notNullable()
-    table.binary('auth').notNullable()
     table.text('topic').notNullable()
     // Something was pushed that was not seen on another device since.
     table.integer('is_pending').notNullable()

@@ -8,11 +8,17 @@ it('has defaults for one machine', () => {
     origin: null,
     signup: 'invite',
     logLevel: 'info',
+    pushPrivateHosts: [],
   })
 })
 
 it('takes an origin with or without a slash', () => {
   expect(readConfig({ KITH_ORIGIN: 'https://kith.example.org/' }).origin).toBe('https://kith.example.org')
+})
+
+it('takes a list of hosts', () => {
+  const env = { KITH_PUSH_PRIVATE_HOSTS: '127.0.0.1:9443,[::1]:443' }
+  expect(readConfig(env).pushPrivateHosts).toEqual(['127.0.0.1:9443', '[::1]:443'])
 })
 
 it.each([
@@ -24,6 +30,8 @@ it.each([
   ['KITH_TRUST_PROXY', 'true'],
   ['KITH_LOG', 'loud'],
   ['KITH_MAX_PUT_BYTES', '-1'],
+  ['KITH_PUSH_PRIVATE_HOSTS', 'push.example.org'],
+  ['KITH_PUSH_PRIVATE_HOSTS', 'https://push.example.org:443'],
 ])('refuses %s=%s and names it', (name, value) => {
   expect(() => readConfig({ [name]: value })).toThrow(name)
 })

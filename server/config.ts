@@ -26,6 +26,8 @@ export interface Config {
   readonly workerTokenMs: number
   /** How long SIGTERM waits for requests under way. */
   readonly drainMs: number
+  /** `host:port` of push services in a private network that may be used all the same. */
+  readonly pushPrivateHosts: readonly string[]
   /** Multiplies every rate limit; tests that come from one address raise it. */
   readonly rateScale: number
 }
@@ -67,6 +69,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     sessionMaxMs: integer(env, 'KITH_SESSION_MAX_DAYS', 90, 1, 3650) * DAY_MS,
     workerTokenMs: DAY_MS,
     drainMs: integer(env, 'KITH_DRAIN_SECONDS', 10, 0, 600) * 1000,
+    pushPrivateHosts: hosts(env, 'KITH_PUSH_PRIVATE_HOSTS'),
     rateScale: integer(env, 'KITH_RATE_SCALE', 1, 1, 1_000_000),
   }
 }
@@ -101,6 +104,14 @@ function oneOf<T extends string>(env: Env, name: string, choices: readonly T[], 
   if (text === undefined || text === '') return fallback
   const found = choices.find((choice) => choice === text)
   if (found === undefined) throw new ConfigError(`${name} must be one of: ${choices.join(', ')}`)
+  return found
+}
+
+function hosts(env: Env, name: string): string[] {
+  const found = (env[name] ?? '').split(',').filter((part) => part !== '')
+  if (found.some((part) => !/^([a-z0-9.-]+|\[[0-9a-f:]+\]):\d{1,5}$/.test(part))) {
+    throw new ConfigError(`${name} must be a list such as push.example.org:8443,10.0.0.7:443`)
+  }
   return found
 }
 

@@ -8,7 +8,9 @@ import { type Config, readConfig } from './config.ts'
 import { prepareFolders } from './data-folder.ts'
 import { openDatabase } from './db/open.ts'
 import { type Deps, systemClock } from './deps.ts'
+import { startGrantRelay } from './grants/relay.ts'
 import { startHousekeeping } from './housekeeping.ts'
+import { startPush } from './push/push.ts'
 import { createEvents } from './realtime/events.ts'
 import { attachSocket } from './realtime/socket.ts'
 import { openSecrets } from './secrets.ts'
@@ -40,6 +42,8 @@ async function start(config: Config): Promise<void> {
   }
   http.on('request', createApp(deps).callback())
   const socket = attachSocket(http, deps)
+  const relay = startGrantRelay(deps)
+  const push = startPush(deps)
   const housekeeping = startHousekeeping(deps)
   const sweeper = startSweeper(deps)
   const url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${port}`
@@ -51,6 +55,8 @@ async function start(config: Config): Promise<void> {
     stopping.abort()
     socket.close()
     await drain(http, config.drainMs)
+    await relay.stop()
+    await push.stop()
     await housekeeping.stop()
     await sweeper.stop()
     await db.destroy()

@@ -11,7 +11,7 @@ it('are the same for two first starts at once, and for every start after', async
   const [a, b] = await Promise.all([openSecrets(folder), openSecrets(folder)])
   expect(a).toEqual(b)
   expect(await openSecrets(folder)).toEqual(a)
-  expect(readdirSync(folder).sort()).toEqual(['credential-key', 'opaque-setup', 'worker-token'])
+  expect(readdirSync(folder).sort()).toEqual(['credential-key', 'opaque-setup', 'vapid-keys', 'worker-token'])
 })
 
 it('know each slot of a name by another identifier', async () => {

@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as opaque from '@serenity-kit/opaque'
+import webPush from 'web-push'
 import { toBase64Url } from '../shared/format/base64url.ts'
 
 /** What must outlive every restart and never lies in the database or its backups. */
@@ -12,6 +13,8 @@ export interface Secrets {
   readonly credentialKey: Uint8Array
   /** Lets a worker on this machine register itself. */
   readonly workerToken: string
+  /** The server's key pair for Web Push (RFC 8292), base64url: a new one would end every subscription. */
+  readonly vapid: { readonly publicKey: string; readonly privateKey: string }
 }
 
 /** Reads the secrets in `folder`, making what is missing. Files are readable by their owner only. */
@@ -19,17 +22,29 @@ export async function openSecrets(folder: string): Promise<Secrets> {
   await opaque.ready
   await mkdir(folder, { recursive: true, mode: 0o700 })
   await chmod(folder, 0o700)
-  const [opaqueSetup, credentialKey, workerToken] = await Promise.all([
+  const [opaqueSetup, credentialKey, workerToken, vapidKeys] = await Promise.all([
     readOrCreate(join(folder, 'opaque-setup'), () => opaque.server.createSetup()),
     readOrCreate(join(folder, 'credential-key'), () => toBase64Url(randomBytes(32))),
     readOrCreate(join(folder, 'worker-token'), () => toBase64Url(randomBytes(32))),
+    readOrCreate(join(folder, 'vapid-keys'), createVapidKeys),
   ])
-  return { opaqueSetup, credentialKey: Buffer.from(credentialKey, 'base64url'), workerToken }
+  const [publicKey = '', privateKey = ''] = vapidKeys.split('.')
+  return {
+    opaqueSetup,
+    credentialKey: Buffer.from(credentialKey, 'base64url'),
+    workerToken,
+    vapid: { publicKey, privateKey },
+  }
 }
 
 /** docs/protocol.md §3: what OPAQUE knows a user name's slot by. */
 export function credentialIdentifier(secrets: Secrets, username: string, slot: 0 | 1): string {
   return createHmac('sha256', secrets.credentialKey).update(`${username}#${slot}`).digest('base64url')
+}
+
+function createVapidKeys(): string {
+  const { publicKey, privateKey } = webPush.generateVAPIDKeys()
+  return `${publicKey}.${privateKey}`
 }
 
 async function readOrCreate(path: string, create: () => string): Promise<string> {

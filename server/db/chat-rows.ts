@@ -61,8 +61,6 @@ export interface PushSubscriptionRow {
   session_id: string
   user_id: UserId
   endpoint: string
-  p256dh: Buffer
-  auth: Buffer
   topic: string
   is_pending: 0 | 1
   created_at: number

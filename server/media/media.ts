@@ -7,7 +7,17 @@ import type { GroupRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { requireMember } from '../groups/access.ts'
 import type { Jobs } from '../jobs/jobs.ts'
-import { announce, changeMedia, nextChange, presentAll, readRecord, requireLiveMedia, requireMedia } from './store.ts'
+import { presentGranted } from './present.ts'
+import {
+  announce,
+  changeMedia,
+  nextChange,
+  presentAll,
+  readRecord,
+  requireLiveMedia,
+  requireMedia,
+  requireReadableMedia,
+} from './store.ts'
 
 const PAGE_MAX = 200
 /** Items of one person that are still on their way. */
@@ -94,8 +104,9 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
     },
 
     async read(actor: Actor, mediaId: MediaId): Promise<MediaRecord> {
-      await requireLiveMedia(db, mediaId, actor)
-      return readRecord(db, mediaId)
+      const { granterId } = await requireReadableMedia(db, mediaId, actor)
+      const record = await readRecord(db, mediaId)
+      return granterId === null ? record : presentGranted(record, granterId)
     },
 
     /** @throws {AppError} `log/conflict`, `group/forbidden` */

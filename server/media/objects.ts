@@ -5,7 +5,7 @@ import { withBlob } from '../blobs/keyed-lock.ts'
 import type { MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Db, Deps } from '../deps.ts'
 import type { Jobs } from '../jobs/jobs.ts'
-import { requireLiveMedia } from './store.ts'
+import { requireLiveMedia, requireReadableMedia } from './store.ts'
 
 /** Left free for the database and for what is on its way already. */
 const RESERVE_BYTES = 64 * 2 ** 20
@@ -115,7 +115,7 @@ export function createObjects(deps: Deps, jobs: Jobs) {
 
     /** @throws {AppError} `media/not-found`, `object/not-found` */
     async find(actor: Actor, key: BlobKey): Promise<ObjectRow> {
-      await requireLiveMedia(db, key.mediaId, actor)
+      await requireReadableMedia(db, key.mediaId, actor)
       const row = await findRow(db, key)
       if (!row) throw new AppError('object/not-found', 'there is no such object')
       return row

@@ -1,3 +1,4 @@
+import type { UserId } from '../../shared/format/ids.ts'
 import type { JobView } from '../../shared/wire/jobs.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
 import type { JobRow, MediaRow } from '../db/rows.ts'
@@ -38,5 +39,19 @@ export function presentMedia(row: MediaRow, job: JobRow | undefined): MediaRecor
     job: job ? presentJob(job) : null,
     createdAt: row.created_at,
     changeSeq: row.change_seq,
+  }
+}
+
+/**
+ * For a friend outside the group: what is sealed for the group is left out, and who gave it stands in for its author,
+ * whom the friend need not know.
+ */
+export function presentGranted(record: MediaRecord, granterId: UserId): MediaRecord {
+  return {
+    ...record,
+    authorId: granterId,
+    wrappedContent: new Uint8Array(60),
+    wrappedCard: new Uint8Array(60),
+    card: { revision: 0, sealed: new Uint8Array(28) },
   }
 }

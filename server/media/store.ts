@@ -1,9 +1,10 @@
 import { AppError } from '../../shared/errors.ts'
-import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import type { GroupId, MediaId, UserId } from '../../shared/format/ids.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
 import type { Actor } from '../actor.ts'
 import type { JobRow, MediaRow } from '../db/rows.ts'
 import type { Db, Deps } from '../deps.ts'
+import { findGranter } from '../grants/access.ts'
 import { requireMember } from '../groups/access.ts'
 import { presentMedia } from './present.ts'
 
@@ -24,6 +25,25 @@ export async function requireLiveMedia(db: Db, mediaId: MediaId, actor: Actor): 
   const row = await requireMedia(db, mediaId, actor)
   if (row.deleted_at !== null) throw new AppError('media/not-found', 'the item was deleted')
   return row
+}
+
+/**
+ * For reading: a member of its group, or a friend whom a member granted it. `granterId` is null for members.
+ * @throws {AppError} `media/not-found`
+ */
+export async function requireReadableMedia(
+  db: Db,
+  mediaId: MediaId,
+  actor: Actor,
+): Promise<{ row: MediaRow; granterId: UserId | null }> {
+  try {
+    return { row: await requireLiveMedia(db, mediaId, actor), granterId: null }
+  } catch (error) {
+    const granterId = actor.kind === 'person' ? await findGranter(db, mediaId, actor.userId) : null
+    const row = granterId && (await db<MediaRow>('media').where({ media_id: mediaId, deleted_at: null }).first())
+    if (!row) throw error
+    return { row, granterId }
+  }
 }
 
 /** The next number of the group's changes; every change of an item takes one. */

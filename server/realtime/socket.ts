@@ -1,21 +1,26 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import { Server, type Socket } from 'socket.io'
-import { type ServerEvents, SOCKET_PATH } from '../../shared/wire/events.ts'
+import * as z from 'zod/mini'
+import { type ServerEvents, SOCKET_PATH, serverEvents } from '../../shared/wire/events.ts'
 import { readSessionCookie } from '../accounts/cookie.ts'
 import { findPerson, sweepSessions } from '../accounts/sessions.ts'
 import type { Person } from '../actor.ts'
 import type { MembershipRow, SessionRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
+import { createLimits } from '../middleware/limits.ts'
 import { isOurs } from '../middleware/origin.ts'
 import type { Audience, Notice } from './events.ts'
+import { relayTyping } from './typing.ts'
 
 type Nothing = Record<string, never>
-type Io = Server<Nothing, ServerEvents, Nothing, { person: Person }>
-type Connection = Socket<Nothing, ServerEvents, Nothing, { person: Person }>
+/** Whatever a browser sends is unknown until it is parsed. */
+type Incoming = { typing: (payload: unknown) => void }
+type Io = Server<Incoming, ServerEvents, Nothing, { person: Person }>
+type Connection = Socket<Incoming, ServerEvents, Nothing, { person: Person }>
 
 const RECHECK_MS = 5 * 60_000
 
-/** Carries the notices of `deps.events` to the browsers that may know them. Browsers send nothing here. */
+/** Carries the notices of `deps.events` to the browsers that may know them. Of what browsers send, only `typing` is read. */
 export function attachSocket(http: HttpServer, deps: Deps): { close(): void } {
   const io: Io = new Server(http, {
     path: SOCKET_PATH,
@@ -35,6 +40,14 @@ export function attachSocket(http: HttpServer, deps: Deps): { close(): void } {
       deps.logger.error({ err }, 'socket refused')
       next(new Error('internal'))
     }
+  })
+  const limits = createLimits(deps.config.rateScale)
+  io.on('connection', (socket) => {
+    socket.on('typing', (payload) => {
+      relayTyping(deps, limits, socket.data.person, payload).catch((err) =>
+        deps.logger.error({ err }, 'typing was not passed on'),
+      )
+    })
   })
   const stop = deps.events.listen((notice) => deliver(io, notice))
   const recheck = setInterval(() => {
@@ -82,7 +95,7 @@ function deliver(io: Io, notice: Notice): void {
   switch (notice.kind) {
     case 'event':
       // `Notice` pairs names and payloads; Socket.IO's overloads do not see it through the union.
-      io.to(roomOf(notice.to)).emit(notice.name, notice.payload as never)
+      io.to(roomOf(notice.to)).emit(notice.name, z.encode(serverEvents[notice.name], notice.payload as never) as never)
       break
     case 'membership': {
       const devices = io.in(`account:${notice.memberId}`)

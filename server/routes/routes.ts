@@ -5,6 +5,7 @@ import { createUploads } from '../uploads/uploads.ts'
 import { registerAccounts } from './accounts.ts'
 import type { Api } from './api.ts'
 import { registerConnections } from './connections.ts'
+import { registerGrants } from './grants.ts'
 import { registerGroups } from './groups.ts'
 import { registerHealth } from './health.ts'
 import { registerIdentities } from './identities.ts'
@@ -15,6 +16,7 @@ import { registerMedia } from './media.ts'
 import { registerMessages } from './messages.ts'
 import { registerObjects } from './objects.ts'
 import { registerPeople } from './people.ts'
+import { registerPush } from './push.ts'
 import { registerRecovery } from './recovery.ts'
 import { registerSessions } from './sessions.ts'
 import { registerUploads } from './uploads.ts'
@@ -34,6 +36,8 @@ export const ROUTES: readonly ((api: Api) => void)[] = [
   registerPeople,
   registerConnections,
   registerMessages,
+  registerGrants,
+  registerPush,
   (api) => {
     const groups = createGroups(api.deps)
     registerAccounts(api, groups)

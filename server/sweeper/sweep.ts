@@ -1,5 +1,6 @@
 import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { withBlob } from '../blobs/keyed-lock.ts'
+import type { GrantRow } from '../db/chat-rows.ts'
 import type { JobRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { UNDO_MS } from '../media/media.ts'
@@ -58,6 +59,7 @@ async function eraseDeleted({ db, blobs }: Deps, now: number): Promise<void> {
       const gone = await trx<ObjectRow>('objects').where({ media_id })
       await trx<ObjectRow>('objects').where({ media_id }).delete()
       await trx<JobRow>('jobs').where({ media_id }).delete()
+      await trx<GrantRow>('media_grants').where({ media_id }).delete()
       await trx<MediaRow>('media')
         .where({ media_id })
         .update({

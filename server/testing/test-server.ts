@@ -11,6 +11,8 @@ import { createDiskBlobStore } from '../blobs/disk.ts'
 import { type Config, readConfig } from '../config.ts'
 import { openDatabase } from '../db/open.ts'
 import type { Clock, Deps } from '../deps.ts'
+import { startGrantRelay } from '../grants/relay.ts'
+import { startPush } from '../push/push.ts'
 import { createEvents, type Notice } from '../realtime/events.ts'
 import { attachSocket } from '../realtime/socket.ts'
 import { openSecrets } from '../secrets.ts'
@@ -69,6 +71,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   }
   http.on('request', createApp(deps).callback())
   const socket = attachSocket(http, deps)
+  const relay = startGrantRelay(deps)
+  const push = startPush(deps, 0)
   return {
     url,
     deps,
@@ -80,6 +84,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       socket.close()
       http.closeAllConnections()
       await new Promise((resolve) => http.close(resolve))
+      await relay.stop()
+      await push.stop()
       await db.destroy()
       rmSync(folder, { recursive: true, force: true })
     },

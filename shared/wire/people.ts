@@ -2,7 +2,10 @@ import * as z from 'zod/mini'
 import { userId } from './primitives.ts'
 import { route } from './route.ts'
 
-/** What anybody who is signed in may learn of a person; the identity log says the rest (`readIdentity`). */
+/**
+ * What anybody who is signed in may learn of a person; the identity log says the rest (`readIdentity`).
+ * `username` is empty in a connection with somebody whose account is gone.
+ */
 export const person = z.strictObject({ userId, username: z.string() })
 export type Person = z.output<typeof person>
 

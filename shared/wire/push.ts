@@ -4,7 +4,7 @@ import { route } from './route.ts'
 
 /** VAPID, RFC 8292: the server's public key, as `pushManager.subscribe` wants it. */
 export const readPushKey = route('GET', '/api/push/key', { reply: z.strictObject({ publicKey: bytes(65) }) })
-/** RFC 8030 and 8291. Belongs to the session: signing out ends it. A later one replaces it. What is pushed is empty. */
+/** RFC 8030 and 8291. Belongs to the session: signing out ends it. A later one replaces it. What is pushed is empty. The server keeps the endpoint alone. */
 export const writePushSubscription = route('PUT', '/api/push/subscription', {
   body: z.strictObject({
     endpoint: z.string().check(z.maxLength(2048), z.regex(/^https:\/\//)),
