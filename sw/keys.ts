@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { verifyAndOpenDocument } from '../shared/crypto/document.ts'
-import { cardKeyOf, contentKeyOf, readMediaRecord, writeMedia } from '../shared/device/media-store.ts'
+import { cardKeyOf, contentKeyOf, readMediaRecord, takeMedia } from '../shared/device/media-store.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId } from '../shared/format/ids.ts'
@@ -45,6 +45,6 @@ async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {
   if (!response.ok) throw new AppError('server/unavailable', `the server answered ${response.status}`)
   const parsed = z.safeDecode(readMedia.reply, await response.json().catch(() => null))
   if (!parsed.success || parsed.data.mediaId !== mediaId) throw new AppError('server/bad-answer', 'not an item')
-  await writeMedia([parsed.data])
+  await takeMedia([parsed.data])
   return parsed.data
 }

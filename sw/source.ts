@@ -2,6 +2,7 @@ import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../shared/format/ids.ts'
 import { objectPath } from '../shared/wire/media.ts'
+import { readCapped } from '../shared/wire/read-capped.ts'
 
 /** Where ciphertext comes from: the server, later also what was kept on the device. */
 export type Source = {
@@ -24,17 +25,11 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
         await response.body?.cancel()
         throw new AppError('server/bad-answer', 'the server did not answer with the part that was asked for')
       }
-      const bytes = await bodyOf(response)
-      if (bytes.length > to - from) throw new AppError('server/bad-answer', 'the server sent more than was asked for')
-      return { bytes, totalBytes: Number(range[2]) }
+      return { bytes: await readCapped(response, to - from, 'server/bad-answer'), totalBytes: Number(range[2]) }
     },
     async readAll(maxBytes) {
       const response = await request(fetcher, url, {})
-      if (Number(response.headers.get('content-length') ?? 0) > maxBytes) {
-        await response.body?.cancel()
-        throw new AppError('request/too-large', 'an object is larger than its kind may be')
-      }
-      return bodyOf(response)
+      return readCapped(response, maxBytes)
     },
     async *stream() {
       const response = await request(fetcher, url, {})
@@ -66,14 +61,6 @@ async function request(fetcher: typeof fetch, url: string, headers: Record<strin
 async function nextOf(reader: ReadableStreamDefaultReader<Uint8Array> | undefined) {
   try {
     return await reader?.read()
-  } catch (cause) {
-    throw new AppError('server/unreachable', 'the answer broke off', { cause })
-  }
-}
-
-async function bodyOf(response: Response): Promise<Bytes> {
-  try {
-    return new Uint8Array(await response.arrayBuffer())
   } catch (cause) {
     throw new AppError('server/unreachable', 'the answer broke off', { cause })
   }

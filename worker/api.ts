@@ -5,6 +5,7 @@ import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../shared/format/ids.ts'
 import { CUSTOM_HEADER, LEASE_HEADER, objectPath } from '../shared/wire/media.ts'
 import { problem } from '../shared/wire/problem.ts'
+import { readCapped } from '../shared/wire/read-capped.ts'
 import { type BodyOf, type ParamsOf, type QueryOf, type ReplyOf, type Route, urlOf } from '../shared/wire/route.ts'
 import { finishWorkerSession, startWorkerSession } from '../shared/wire/workers.ts'
 import type { Identity } from './identity.ts'
@@ -56,11 +57,11 @@ export class Api {
       this.#fetch(objectPath(media, object), 'GET', { token, signal, range: `bytes=${from}-${to - 1}` }),
     )
     const totalBytes = Number(/^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[2])
-    const bytes: Bytes = new Uint8Array(await response.arrayBuffer())
-    if (response.status !== 206 || !Number.isSafeInteger(totalBytes) || bytes.length > to - from) {
+    if (response.status !== 206 || !Number.isSafeInteger(totalBytes)) {
+      await response.body?.cancel()
       throw new AppError('server/bad-answer', 'the server answered with another part than the one asked for')
     }
-    return { bytes, totalBytes }
+    return { bytes: await readCapped(response, to - from, 'server/bad-answer'), totalBytes }
   }
 
   async writeObject(

@@ -18,6 +18,7 @@ import type { Loopback } from './loopback.ts'
 import { failedDocument, UnprocessableError } from './media/outcome.ts'
 import { createUploads } from './media/uploads.ts'
 import { processVideo } from './media/video.ts'
+import type { Pins } from './pins.ts'
 import { createCachedSource, type Source } from './source.ts'
 
 /** A cancel is heard of with the next heartbeat: within two seconds it has to take effect. */
@@ -29,6 +30,7 @@ const MAX_OBJECT_BYTES = 28 * 2 ** 20
 export type JobPorts = {
   readonly api: Api
   readonly identity: Identity
+  readonly pins: Pins
   readonly loopback: Loopback
   readonly tools: Tools
   readonly stallMs: number
@@ -61,7 +63,7 @@ export async function runJob(ports: JobPorts, job: ClaimedJob): Promise<void> {
     revision++
   }
   try {
-    keys = await persist(ending.signal, () => openJobKeys(ports.api, ports.identity, job))
+    keys = await persist(ending.signal, () => openJobKeys(ports, job))
     await convert(ports, job, keys, announce, progress, ending.signal)
     await persist(ending.signal, () =>
       ports.api.call(completeJob, { params: { jobId: job.jobId }, body: { fence: job.fence } }),

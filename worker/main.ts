@@ -11,6 +11,7 @@ import { type Identity, openIdentity } from './identity.ts'
 import { sleep } from './job.ts'
 import { joinByInvite } from './join.ts'
 import { createLoopback } from './loopback.ts'
+import { Pins } from './pins.ts'
 
 const USAGE = `Usage: npm run worker -- [join <invite link or eight words>] [--server https://…]\n`
 
@@ -43,6 +44,7 @@ async function work(config: Config): Promise<void> {
   const ports = {
     api,
     identity,
+    pins: new Pins(config.folder),
     loopback,
     tools,
     stallMs: config.stallMs,

@@ -176,8 +176,9 @@ export class Groups {
 
   async #refresh(groupId: GroupId): Promise<void> {
     const { api, secrets } = this.context
-    const { entries } = await api.call(readGroupLog, { params: { groupId }, query: { from: 0 } })
+    // In this order: the log then holds every head that the name's author can have known.
     const { profile } = await api.call(readGroupProfile, { params: { groupId } })
+    const { entries } = await api.call(readGroupLog, { params: { groupId }, query: { from: 0 } })
     const known = await readKeptGroup(secrets.accountKey, groupId)
     if (known?.profile && (profile?.revision ?? 0) < known.profile.revision) {
       throw new AppError('card/rollback', 'the server shows an older name of the group')

@@ -8,6 +8,7 @@ import type { GroupActor } from '../../shared/crypto/group-entry.ts'
 import { sign } from '../../shared/crypto/signing.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
+import { checkAuthorship } from '../../shared/logs/group-authorship.ts'
 import { authorKey, type GroupState } from '../../shared/logs/group-state.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
 import { groupProfileBody } from '../../shared/wire/card.ts'
@@ -39,7 +40,7 @@ export async function sealGroupName(
 
 /**
  * The name, under whichever epoch it was sealed.
- * @param metaKeys newest first. @throws {AppError} `card/tampered`
+ * @param metaKeys newest first. @throws {AppError} `card/tampered`, `group/fork`
  */
 export async function openGroupName(
   state: GroupState,
@@ -55,8 +56,9 @@ export async function openGroupName(
   for (const metaKey of metaKeys) {
     try {
       const key = await groupProfileKey(metaKey, state.groupId)
-      return (await verifyAndOpenDocument(name, key, profile.sealed, { schema: groupProfileBody, verifyAuthor })).body
-        .name
+      const opened = await verifyAndOpenDocument(name, key, profile.sealed, { schema: groupProfileBody, verifyAuthor })
+      checkAuthorship(state, { ...opened, notBefore: -1 })
+      return opened.body.name
     } catch (error) {
       failure = error
     }

@@ -1,5 +1,4 @@
 import {
-  checkRevision,
   type OpenedDocument,
   sealDocument,
   verifyAndOpenDocument,
@@ -12,11 +11,13 @@ import {
   listMediaRecords,
   readCursor,
   readMediaRecord,
+  readSeen,
+  takeMedia,
   writeCursor,
-  writeMedia,
 } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { checkAuthorship } from '../../shared/logs/group-authorship.ts'
 import { type Card, card } from '../../shared/wire/card.ts'
 import {
   deleteMedia,
@@ -60,10 +61,12 @@ export async function openItem(group: Group, record: MediaRecord): Promise<Item>
 async function openCard(group: Group, record: MediaRecord): Promise<OpenedDocument<Card>> {
   const { mediaId: id } = record
   const { revision, sealed } = record.card
-  return verifyAndOpenDocument({ label: 'kith/v1/card', id, revision }, await cardKeyOf(record), sealed, {
+  const opened = await verifyAndOpenDocument({ label: 'kith/v1/card', id, revision }, await cardKeyOf(record), sealed, {
     schema: card,
     verifyAuthor: (author, ...signed) => verifyMember(group, author, ...signed),
   })
+  checkAuthorship(group.state, { ...opened, notBefore: (await readSeen(id))?.card.notBefore ?? -1 })
+  return opened
 }
 
 async function openWorkerDocument(group: Group, record: MediaRecord): Promise<WorkerDocument | null> {
@@ -71,30 +74,20 @@ async function openWorkerDocument(group: Group, record: MediaRecord): Promise<Wo
   if (!kept) return null
   const key = await workerDocumentKey(await contentKeyOf(record))
   const name = { label: 'kith/v1/worker-doc', id, revision: kept.revision } as const
-  const { body } = await verifyAndOpenDocument(name, key, kept.sealed, {
+  const opened = await verifyAndOpenDocument(name, key, kept.sealed, {
     schema: workerDocument,
     // Signed by the worker that the server names, and by no other member: a card's author makes no renditions.
     verifyAuthor: (author, ...signed) => author === kept.workerId && verifyWorker(group, author, ...signed),
   })
-  return body
-}
-
-/** Takes what the server shows of items; an older revision than one seen before is refused. */
-async function take(records: readonly MediaRecord[]): Promise<void> {
-  for (const record of records) {
-    const known = await readMediaRecord(record.mediaId)
-    if (!known || record.state === 'deleted') continue
-    checkRevision(known.card.revision, record.card.revision)
-    checkRevision(known.workerDocument?.revision ?? 0, record.workerDocument?.revision ?? 0)
-    if (known.groupId !== record.groupId) throw new AppError('card/tampered', 'an item moved to another group')
-  }
-  await writeMedia(records)
+  checkAuthorship(group.state, { ...opened, notBefore: (await readSeen(id))?.document.notBefore ?? -1 })
+  return opened.body
 }
 
 /** Items of groups: kept on the device first, then what the server says has changed. */
 export class Items {
   readonly #services: Pick<Services, 'api' | 'session'>
   readonly #opened = new Map<MediaId, { key: string; item: Item }>()
+  readonly #asked = new Set<string>()
 
   constructor(services: Pick<Services, 'api' | 'session'>) {
     this.#services = services
@@ -111,14 +104,17 @@ export class Items {
   async sync(groupId: GroupId): Promise<void> {
     const { api } = this.#services
     const params = { groupId }
-    const since = await readCursor(groupId)
-    if (since !== null) {
-      for (let from = since, more = true; more; ) {
+    // The log was read before: whoever had left by then can have changed nothing that is not in these answers.
+    const groupSeq = this.#group(groupId).state.seq
+    const cursor = await readCursor(groupId)
+    if (cursor !== null) {
+      let from = cursor.changeSeq
+      for (let more = true; more; ) {
         const page = await api.call(listMediaChanges, { params, query: { since: from } })
-        await take(page.items)
+        await takeMedia(page.items)
         from = Math.max(from, ...page.items.map(({ changeSeq }) => changeSeq))
-        await writeCursor(groupId, from)
         more = page.more && page.items.length > 0
+        await writeCursor(groupId, { changeSeq: from, groupSeq: more ? cursor.groupSeq : groupSeq })
       }
       return
     }
@@ -126,18 +122,18 @@ export class Items {
     for (let before: string | undefined; ; ) {
       const query = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
       const page = await api.call(listMedia, { params, query })
-      await take(page.items)
+      await takeMedia(page.items)
       start ??= page.changeSeq
       if (page.next === null) break
       before = page.next
     }
-    await writeCursor(groupId, start)
+    await writeCursor(groupId, { changeSeq: start, groupSeq })
   }
 
   /** One item, from the server where it can be reached. @throws {AppError} `media/not-found` */
   async read(mediaId: MediaId): Promise<{ group: Group; item: Item }> {
     try {
-      await take([await this.#services.api.call(readMedia, { params: { mediaId } })])
+      await takeMedia([await this.#services.api.call(readMedia, { params: { mediaId } })])
     } catch (error) {
       if (!isAppError(error, 'server/unreachable') && !isAppError(error, 'server/unavailable')) throw error
     }
@@ -160,23 +156,29 @@ export class Items {
       body: { ...item.card, ...change },
       sign: (label, bytes) => sign(actor().seed, label, bytes),
     })
-    await take([await this.#services.api.call(writeCard, { params: { mediaId }, body: { revision, sealed } })])
+    await takeMedia([await this.#services.api.call(writeCard, { params: { mediaId }, body: { revision, sealed } })])
   }
 
   async delete(record: MediaRecord): Promise<void> {
     await this.#services.api.call(deleteMedia, { params: { mediaId: record.mediaId } })
-    await writeMedia([{ ...record, state: 'deleted' }])
+    await takeMedia([{ ...record, state: 'deleted' }])
   }
 
   async restore(mediaId: MediaId): Promise<void> {
-    await writeMedia([await this.#services.api.call(restoreMedia, { params: { mediaId } })])
+    await takeMedia([await this.#services.api.call(restoreMedia, { params: { mediaId } })])
   }
 
   async #open(group: Group, record: MediaRecord): Promise<Item> {
-    const key = `${record.card.revision}.${record.workerDocument?.revision ?? 0}.${record.state}.${group.state.seq}`
+    const key = `${record.mediaId}.${record.card.revision}.${record.workerDocument?.revision ?? 0}.${record.state}.${group.state.seq}`
     const known = this.#opened.get(record.mediaId)
     if (known?.key === key) return { ...known.item, record }
-    const item = await openItem(group, record)
+    let item = await openItem(group, record)
+    if (isAppError(item.fault, 'group/fork') && !this.#asked.has(key)) {
+      // Its author may know more of the log than this device: asked once, before anybody is accused.
+      this.#asked.add(key)
+      await this.#services.session.requireUnlocked().groups.refreshOne(group.groupId)
+      item = await openItem(this.#group(group.groupId), record)
+    }
     this.#opened.set(record.mediaId, { key, item })
     return item
   }

@@ -2,7 +2,7 @@ import type * as z from 'zod/mini'
 import type { VaultIndexBody, VaultKeys } from '../../shared/crypto/vault.ts'
 import { openDevice } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
 import type { Crypto } from '../workers/crypto.ts'
@@ -43,6 +43,12 @@ export class Vault {
   async #openServed(): Promise<void> {
     const { index, items } = await this.#api.call(readVault)
     if (!index) throw new AppError('vault/rollback', 'the server shows no vault')
+    const db = await openDevice()
+    const isOwn = (await db.get('account', 'current'))?.userId === this.#keys.userId
+    const kept = isOwn ? await db.get('vault', INDEX) : undefined
+    // One version is one vault: the server took two writes for it, and shows each device another.
+    if (kept?.version === index.version && !equalBytes(kept.sealed, index.sealed))
+      throw new AppError('vault/rollback', 'the server shows another vault of the same version')
     await this.#open({ index, items })
     await this.#keep({ index, items })
   }

@@ -83,6 +83,23 @@ describe('a claim', () => {
     expect(await claim()).toMatchObject({ mediaId })
   })
 
+  it('with a gate is forgotten when its worker falls silent: nobody waits for memory any more', async () => {
+    await uploadItem(anna, groupId)
+    const body = { waitMs: 0, gate: { reason: 'memory', estimateMs: null } } as const
+    const state = async () => (await anna.call(listJobs, { params: { groupId } })).jobs[0]?.state
+    const jobs = createJobs(server.deps)
+    await worker.call(claimJob, { body })
+    for (let i = 0; i < 5; i++) {
+      server.clock.advance(50_000)
+      await worker.call(claimJob, { body })
+      expect(await state()).toBe('waiting_resource')
+    }
+    server.clock.advance(120_000)
+    await jobs.expire()
+    expect(await state()).toBe('queued')
+    expect(server.notices.at(-1)).toMatchObject({ name: 'job', payload: { state: 'queued', waitReason: null } })
+  })
+
   it('that was hung up on while it got a job gives the job back, and it does not count', async () => {
     const { mediaId } = await uploadItem(anna, groupId)
     const gone = new AbortController()

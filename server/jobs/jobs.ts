@@ -16,6 +16,9 @@ const POLL_MAX_MS = 30_000
 const LOOK_EVERY_MS = 5000
 
 /** The queue: who works on what, by lease and fence. */
+/** What a worker said of waiting for room counts for so long. */
+const GATE_MS = 120_000
+
 export function createJobs(deps: Deps) {
   const { db, clock, config, events } = deps
   const bell = new EventTarget()
@@ -77,6 +80,10 @@ export function createJobs(deps: Deps) {
       const late = await trx<JobRow>('jobs').where({ state: 'running' }).where('lease_until', '<=', clock.now())
       const changed: JobRow[] = []
       for (const job of late) changed.push(await store(trx, job, rules.failAttempt(job, 'job/stalled', false)))
+      const gated = await trx<JobRow>('jobs')
+        .where({ state: 'waiting_resource' })
+        .where('updated_at', '<=', clock.now() - GATE_MS)
+      for (const job of gated) changed.push(await store(trx, job, rules.ungate(job)))
       return changed
     })
     for (const row of rows) tell(row)
@@ -115,7 +122,9 @@ export function createJobs(deps: Deps) {
       const job = await claimable(trx, actor)
       if (!job) return null
       const isSame = job.state === 'waiting_resource' && job.wait_reason === closed.reason
-      if (isSame && job.eta_ms === closed.estimateMs) return null
+      // Noted now and then all the same: a worker that has gone says nothing any more.
+      const isNoted = clock.now() - job.updated_at < GATE_MS / 4
+      if (isSame && job.eta_ms === closed.estimateMs && isNoted) return null
       const next = { ...job, state: 'waiting_resource' as const, wait_reason: closed.reason, eta_ms: closed.estimateMs }
       return store(trx, job, next)
     })

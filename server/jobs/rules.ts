@@ -44,6 +44,11 @@ const UNLEASED = {
   lease_until: null,
 } as const
 
+/** Nobody waits for room any more: the worker that did is silent. */
+export function ungate(job: Job): Job {
+  return { ...job, state: 'queued', wait_reason: null, eta_ms: null }
+}
+
 export function isClaimable({ state }: Job): boolean {
   return state === 'queued' || state === 'waiting_resource'
 }

@@ -18,8 +18,9 @@ export function registerInvites({ handle, deps }: Api): void {
     const invite = await requireOpenInvite(deps, db, body, { label: INVITE_OPEN_LABEL })
     return {
       sealed: toBytes(invite.sealed),
-      entries: await readEntries(db, body.groupId),
+      // First: the log then holds every head that the name's author can have known.
       profile: await readProfile(db, body.groupId),
+      entries: await readEntries(db, body.groupId),
     }
   })
   handle(findInvite, BY_ANYBODY, async ({ body }) => {

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { toBase64Url } from '../format/base64url.ts'
 import { type Bytes, concat, fromUtf8, u32, utf8 } from '../format/bytes.ts'
 import { idBytes, type MemberId } from '../format/ids.ts'
+import { pad, unpad } from '../format/pad.ts'
 import { verifySignature } from '../logs/signed.ts'
 import { flip } from '../testing/objects.ts'
 import { type Card, card, groupProfileBody } from '../wire/card.ts'
@@ -37,8 +39,12 @@ const open = (sealed: Bytes, at = name, under = key) =>
 async function forge(sealed: Bytes, change: (envelope: Record<string, string>) => object): Promise<Bytes> {
   const aes = await importAesKey(key)
   const aad = concat(utf8(name.label), idBytes(name.id), u32(name.revision))
-  const envelope = JSON.parse(fromUtf8(await openAes(aes, sealed, aad)))
-  return sealAes(aes, utf8(JSON.stringify(change(envelope))), aad)
+  const envelope = JSON.parse(fromUtf8(unpad(await openAes(aes, sealed, aad))))
+  return sealAes(
+    aes,
+    pad(utf8(JSON.stringify(change(envelope))), (length) => length),
+    aad,
+  )
 }
 
 describe('a document', () => {
@@ -47,9 +53,9 @@ describe('a document', () => {
 
   it('is signed as docs/protocol.md §7 says: over the very bytes of the body', async () => {
     const aad = concat(utf8('kith/v1/card'), idBytes(name.id), u32(2))
-    const text = fromUtf8(await openAes(await importAesKey(key), await seal(), aad))
+    const text = fromUtf8(unpad(await openAes(await importAesKey(key), await seal(), aad)))
     const envelope = JSON.parse(text)
-    const signed = concat(idBytes(name.id), u32(2), await sha256(utf8(envelope.body)))
+    const signed = concat(idBytes(name.id), u32(2), idBytes(author), groupHead, await sha256(utf8(envelope.body)))
     const sig = new Uint8Array(Buffer.from(envelope.sig, 'base64url'))
     expect(verifySignature('kith/v1/card', signed, sig, publicKeyOf(seed))).toBe(true)
     expect(Object.keys(envelope)).toEqual(['author', 'groupHead', 'body', 'sig'])
@@ -65,10 +71,23 @@ describe('a document', () => {
     ['that is empty', () => open(new Uint8Array(0))],
     ['signed by somebody else', async () => open(await seal(newKey()))],
     ['whose author is exchanged', async (s) => open(await forge(s, (e) => ({ ...e, author: newUserId() })))],
+    [
+      'whose head of the log another member exchanged',
+      async (s) => open(await forge(s, (e) => ({ ...e, groupHead: toBase64Url(randomBytes(32)) }))),
+    ],
     ['whose body another member changed', async (s) => open(await forge(s, (e) => ({ ...e, body: `${e.body} ` })))],
     ['with something added', async (s) => open(await forge(s, (e) => ({ ...e, more: 1 })))],
     ['without a signature', async (s) => open(await forge(s, ({ sig: _, ...e }) => e))],
   ])('%s is refused', async (_, attempt) => expect(attempt(await seal())).rejects.toMatchObject(tampered))
+
+  it('has a size that tells nothing of a title', async () => {
+    const sizeOf = async (title: string) => {
+      const content = { author, groupHead, schema: card, body: { ...body, title } }
+      return (await sealDocument(name, key, { ...content, sign: (...signed) => sign(seed, ...signed) })).length
+    }
+    expect(await sizeOf('a')).toBe(await sizeOf('a'.repeat(60)))
+    expect((await sizeOf('a')) % 256).toBe(12 + 16)
+  })
 
   it('is refused when its author wrote what the schema does not have', async () => {
     const sealed = await sealDocument(name, key, {

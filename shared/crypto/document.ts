@@ -2,10 +2,14 @@ import * as z from 'zod/mini'
 import { AppError } from '../errors.ts'
 import { type Bytes, concat, fromUtf8, u32, utf8 } from '../format/bytes.ts'
 import { type GroupId, type Id, idBytes, type MemberId } from '../format/ids.ts'
+import { pad, unpad } from '../format/pad.ts'
+import { padme } from '../format/padme.ts'
 import { bytes, hash, memberId } from '../wire/primitives.ts'
 import { importAesKey, openAes, sealAes } from './aes-gcm.ts'
 import { sha256 } from './hash.ts'
 import { hkdf } from './hkdf.ts'
+
+const STEP_BYTES = 256
 
 /** Sealed, signed documents of one form (docs/protocol.md §7), by their label. */
 export type DocumentLabel = 'kith/v1/card' | 'kith/v1/worker-doc' | 'kith/v1/group-profile' | 'kith/v1/comment'
@@ -35,10 +39,10 @@ export async function sealDocument<Body extends z.ZodMiniType>(
   content: { author: MemberId; groupHead: Bytes; schema: Body; body: z.output<Body>; sign: Sign },
 ): Promise<Bytes> {
   const body = JSON.stringify(z.encode(content.schema, content.body))
-  const sig = content.sign(name.label, await signedBytes(name, body))
   const { author, groupHead } = content
+  const sig = content.sign(name.label, await signedBytes(name, author, groupHead, body))
   const text = JSON.stringify(z.encode(envelope, { author, groupHead, body, sig }))
-  return sealAes(await importAesKey(key), utf8(text), aadOf(name))
+  return sealAes(await importAesKey(key), pad(utf8(text), documentBytes), aadOf(name))
 }
 
 /**
@@ -52,9 +56,9 @@ export async function verifyAndOpenDocument<Body extends z.ZodMiniType>(
   { schema, verifyAuthor }: { schema: Body; verifyAuthor: VerifyAuthor },
 ): Promise<OpenedDocument<z.output<Body>>> {
   try {
-    const text = fromUtf8(await openAes(await importAesKey(key), sealed, aadOf(name)))
+    const text = fromUtf8(unpad(await openAes(await importAesKey(key), sealed, aadOf(name))))
     const { author, groupHead, body, sig } = z.decode(envelope, JSON.parse(text))
-    if (!verifyAuthor(author, name.label, await signedBytes(name, body), sig))
+    if (!verifyAuthor(author, name.label, await signedBytes(name, author, groupHead, body), sig))
       throw new Error('not signed by its author')
     return { author, groupHead, body: z.decode(schema, JSON.parse(body)) }
   } catch (cause) {
@@ -74,9 +78,19 @@ export const workerDocumentKey = (contentKey: Bytes): Promise<Bytes> => hkdf(con
 export const groupProfileKey = (metaKey: Bytes, group: GroupId): Promise<Bytes> =>
   hkdf(metaKey, idBytes(group), 'kith/v1/group-profile', 32)
 
-/** `id ‖ u32 revision ‖ H(body)`; `Sign` puts the label and its separator in front. */
-async function signedBytes({ id, revision }: DocumentName, body: string): Promise<Bytes> {
-  return concat(idBytes(id), u32(revision), await sha256(utf8(body)))
+/** `id ‖ u32 revision ‖ author ‖ groupHead ‖ H(body)`; `Sign` puts the label and its separator in front. */
+async function signedBytes(
+  { id, revision }: DocumentName,
+  author: MemberId,
+  groupHead: Bytes,
+  body: string,
+): Promise<Bytes> {
+  return concat(idBytes(id), u32(revision), idBytes(author), groupHead, await sha256(utf8(body)))
+}
+
+/** Steps of 256 bytes, above 1 KiB Padmé's: the size of a card tells next to nothing of its title. */
+function documentBytes(length: number): number {
+  return Math.ceil(Math.max(length, padme(length)) / STEP_BYTES) * STEP_BYTES
 }
 
 function aadOf({ label, id, revision }: DocumentName): Bytes {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { utf8 } from '../format/bytes.ts'
+import { inviteProofBytes } from '../logs/group-entering.ts'
 import { INVITE_OPEN_LABEL } from '../logs/group-entries.ts'
-import { inviteProofBytes } from '../logs/group-replay.ts'
 import { verifySignature } from '../logs/signed.ts'
 import {
   inviteFragment,

@@ -12,8 +12,8 @@ import {
   parseInviteId,
   type UserId,
 } from '../format/ids.ts'
+import { inviteJoinBytes, inviteProofBytes } from '../logs/group-entering.ts'
 import { INVITE_JOIN_LABEL, INVITE_OPEN_LABEL, INVITE_SIGNUP_LABEL } from '../logs/group-entries.ts'
-import { inviteJoinBytes, inviteProofBytes } from '../logs/group-replay.ts'
 import { bytes, hash, natural } from '../wire/primitives.ts'
 import { importAesKey, openAes, sealAes } from './aes-gcm.ts'
 import { hkdf } from './hkdf.ts'

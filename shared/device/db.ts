@@ -34,7 +34,9 @@ export interface DeviceSchema extends DBSchema {
   groups: { key: GroupId; value: Bytes }
   media: { key: MediaId; value: MediaRecord; indexes: { byGroup: [GroupId, number, MediaId] } }
   /** How far the changes of a group are known. */
-  cursors: { key: GroupId; value: number }
+  cursors: { key: GroupId; value: MediaCursor }
+  /** Highest revisions that were ever seen: they outlive what is deleted. */
+  seen: { key: MediaId; value: SeenItem }
   uploads: { key: MediaId; value: UploadRow }
   /** Plaintext hashes of the chunks of each spooled piece, sealed; the pieces themselves where there is no file system. */
   pieces: { key: [MediaId, number]; value: { sealedHashes: Bytes } }
@@ -97,6 +99,12 @@ export type OutboxRow = {
   readonly ttlMs: number | null
 }
 
+/** Changes up to `changeSeq` are known, and were fetched when the group's log was known up to `groupSeq`. */
+export type MediaCursor = { readonly changeSeq: number; readonly groupSeq: number }
+/** `notBefore`: everything there was had been seen when the group's log stood at this seq, and this was not among it. */
+export type SeenRevision = { readonly revision: number; readonly notBefore: number }
+export type SeenItem = { readonly groupId: GroupId; readonly card: SeenRevision; readonly document: SeenRevision }
+
 /** An upload on this device: what it is lies sealed in `sealed`, where it stands beside it. */
 export type UploadRow = {
   readonly mediaId: MediaId
@@ -113,7 +121,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 3
+const VERSION = 5
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -124,6 +132,7 @@ export function openDevice(): Promise<DeviceDb> {
     upgrade(db, from) {
       if (from < 2) createChat(db)
       if (from < 3) createKept(db)
+      if (from < 5) db.createObjectStore('seen')
       if (from >= 1) return
       for (const store of [
         'keys',

@@ -9,7 +9,16 @@ import type { MediaRecord } from '../wire/media.ts'
 import { eraseDevice, openDevice } from './db.ts'
 import { createKey, readKey, removeKey } from './device-key.ts'
 import { readGroupKeys, requireEpochKeys, writeGroupKeys } from './group-keys.ts'
-import { cardKeyOf, contentKeyOf, listMediaRecords, readCursor, writeCursor, writeMedia } from './media-store.ts'
+import {
+  cardKeyOf,
+  contentKeyOf,
+  listMediaRecords,
+  readCursor,
+  readMediaRecord,
+  readSeen,
+  takeMedia,
+  writeCursor,
+} from './media-store.ts'
 import { openOnDevice, readSealed, sealOnDevice, writeSealed } from './sealed-store.ts'
 
 beforeEach(() => eraseDevice())
@@ -97,17 +106,66 @@ describe('group keys and items', () => {
   it('lists a group newest first and forgets what was deleted', async () => {
     const group = newGroupId()
     const records = [1, 3, 2].map((createdAt) => recordOf(group, newMediaId(), createdAt))
-    await writeMedia([...records, recordOf(newGroupId(), newMediaId(), 9)])
+    await takeMedia([...records, recordOf(newGroupId(), newMediaId(), 9)])
     expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([3, 2, 1])
-    await writeMedia([{ ...(records[1] as MediaRecord), state: 'deleted' }])
+    await takeMedia([{ ...(records[1] as MediaRecord), state: 'deleted' }])
     expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([2, 1])
   })
 
   it('remembers how far the changes of a group are known', async () => {
     const group = newGroupId()
     expect(await readCursor(group)).toBeNull()
-    await writeCursor(group, 7)
-    expect(await readCursor(group)).toBe(7)
+    await writeCursor(group, { changeSeq: 7, groupSeq: 3 })
+    expect(await readCursor(group)).toEqual({ changeSeq: 7, groupSeq: 3 })
+  })
+
+  describe('a server that goes back', () => {
+    const group = newGroupId()
+    const media = newMediaId()
+    const shown = (card: number, document = 0, change: Partial<MediaRecord> = {}): MediaRecord => ({
+      ...recordOf(group, media, 1),
+      card: { revision: card, sealed: randomBytes(64) },
+      workerDocument: document === 0 ? null : { revision: document, sealed: randomBytes(64), workerId: newUserId() },
+      ...change,
+    })
+
+    it('shows an older card, or an older document', async () => {
+      await takeMedia([shown(3, 2)])
+      expect(await codeOf(() => takeMedia([shown(2, 2)]))).toBe('card/rollback')
+      expect(await codeOf(() => takeMedia([shown(3, 1)]))).toBe('card/rollback')
+      await takeMedia([shown(3, 2), shown(4, 2)])
+    })
+
+    it('shows an older card by way of a deletion', async () => {
+      await takeMedia([shown(3)])
+      await takeMedia([shown(3, 0, { state: 'deleted' })])
+      expect(await readMediaRecord(media)).toBeNull()
+      expect(await codeOf(() => takeMedia([shown(2)]))).toBe('card/rollback')
+      expect(await codeOf(() => takeMedia([shown(2, 0, { state: 'deleted' })]))).toBe('card/rollback')
+      await takeMedia([shown(3)])
+    })
+
+    it('moves an item to another group', async () => {
+      await takeMedia([shown(1)])
+      expect(await codeOf(() => takeMedia([shown(2, 0, { groupId: newGroupId() })]))).toBe('card/tampered')
+    })
+
+    it('keeps nothing of an answer with one lie in it', async () => {
+      const honest = recordOf(group, newMediaId(), 5)
+      await takeMedia([shown(3)])
+      expect(await codeOf(() => takeMedia([honest, shown(2)]))).toBe('card/rollback')
+      expect(await readMediaRecord(honest.mediaId)).toBeNull()
+    })
+
+    it('cannot say that a revision was there before everything had been seen', async () => {
+      await takeMedia([shown(1)])
+      await writeCursor(group, { changeSeq: 1, groupSeq: 8 })
+      await takeMedia([shown(1, 1)])
+      expect(await readSeen(media)).toMatchObject({
+        card: { revision: 1, notBefore: -1 },
+        document: { revision: 1, notBefore: 8 },
+      })
+    })
   })
 })
 

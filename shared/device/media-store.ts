@@ -1,19 +1,58 @@
+import type { IDBPTransaction } from 'idb'
+import { checkRevision } from '../crypto/document.ts'
 import { unwrapCardKey, unwrapContentKey } from '../crypto/wraps.ts'
+import { AppError } from '../errors.ts'
 import type { Bytes } from '../format/bytes.ts'
 import type { GroupId, MediaId } from '../format/ids.ts'
 import type { MediaRecord } from '../wire/media.ts'
-import { openDevice } from './db.ts'
+import { type DeviceSchema, type MediaCursor, openDevice, type SeenItem, type SeenRevision } from './db.ts'
 import { requireEpochKeys } from './group-keys.ts'
 
-/** Keeps what the server told of items, ciphertext and all; deleted ones are forgotten. */
-export async function writeMedia(records: readonly MediaRecord[]): Promise<void> {
-  const transaction = (await openDevice()).transaction('media', 'readwrite')
-  await Promise.all([
-    ...records.map((record) =>
-      record.state === 'deleted' ? transaction.store.delete(record.mediaId) : transaction.store.put(record),
-    ),
-    transaction.done,
-  ])
+/**
+ * Takes what the server shows of items, ciphertext and all. Revisions never fall, also not by way of a deletion: what was
+ * seen of an item outlives it.
+ * @throws {AppError} `card/rollback`; `card/tampered` when an item moved to another group. Nothing is kept then.
+ */
+export async function takeMedia(records: readonly MediaRecord[]): Promise<void> {
+  const transaction = (await openDevice()).transaction(['media', 'seen', 'cursors'], 'readwrite')
+  // Told by what is thrown here.
+  transaction.done.catch(() => undefined)
+  try {
+    for (const record of records) await takeOne(transaction, record)
+  } catch (error) {
+    transaction.abort()
+    throw error
+  }
+  await transaction.done
+}
+
+type Taking = IDBPTransaction<DeviceSchema, ('media' | 'seen' | 'cursors')[], 'readwrite'>
+
+async function takeOne(transaction: Taking, record: MediaRecord): Promise<void> {
+  const { mediaId, groupId, card, workerDocument } = record
+  const seen = await transaction.objectStore('seen').get(mediaId)
+  if (seen && seen.groupId !== groupId) throw new AppError('card/tampered', 'an item moved to another group')
+  const notBefore = (await transaction.objectStore('cursors').get(groupId))?.groupSeq ?? -1
+  const next = (before: SeenRevision | undefined, revision: number): SeenRevision => {
+    checkRevision(before?.revision ?? 0, revision)
+    return before?.revision === revision ? before : { revision, notBefore }
+  }
+  await transaction.objectStore('seen').put(
+    {
+      groupId,
+      card: next(seen?.card, card.revision),
+      document: next(seen?.document, workerDocument?.revision ?? 0),
+    },
+    mediaId,
+  )
+  const media = transaction.objectStore('media')
+  if (record.state === 'deleted') await media.delete(mediaId)
+  else await media.put(record)
+}
+
+/** What was seen of an item's documents, also of one that was deleted. */
+export async function readSeen(media: MediaId): Promise<SeenItem | null> {
+  return (await (await openDevice()).get('seen', media)) ?? null
 }
 
 export async function readMediaRecord(media: MediaId): Promise<MediaRecord | null> {
@@ -26,12 +65,12 @@ export async function listMediaRecords(group: GroupId): Promise<MediaRecord[]> {
   return (await (await openDevice()).getAllFromIndex('media', 'byGroup', range)).reverse()
 }
 
-export async function readCursor(group: GroupId): Promise<number | null> {
+export async function readCursor(group: GroupId): Promise<MediaCursor | null> {
   return (await (await openDevice()).get('cursors', group)) ?? null
 }
 
-export async function writeCursor(group: GroupId, changeSeq: number): Promise<void> {
-  await (await openDevice()).put('cursors', changeSeq, group)
+export async function writeCursor(group: GroupId, cursor: MediaCursor): Promise<void> {
+  await (await openDevice()).put('cursors', cursor, group)
 }
 
 /** @throws {AppError} `vault/locked`, `key/unavailable` */

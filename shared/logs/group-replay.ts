@@ -1,26 +1,12 @@
 import { AppError } from '../errors.ts'
 import { toBase64Url } from '../format/base64url.ts'
-import { type Bytes, concat, equalBytes } from '../format/bytes.ts'
-import { type GroupId, type Id, idBytes, type MemberId, type UserId, type WorkerId } from '../format/ids.ts'
-import {
-  GROUP_LABEL,
-  type GroupEntry,
-  type GroupEntryOf,
-  groupEntry,
-  INVITE_JOIN_LABEL,
-  type Role,
-} from './group-entries.ts'
-import { authorKey, checkBoxes, type GroupState, type GroupWorker, type Invite, type Member } from './group-state.ts'
+import { type Bytes, equalBytes } from '../format/bytes.ts'
+import type { GroupId, UserId } from '../format/ids.ts'
+import { type Changes, forbidden, joined, memberFrom, requireRole, workerEnrolled } from './group-entering.ts'
+import { GROUP_LABEL, type GroupEntry, type GroupEntryOf, groupEntry } from './group-entries.ts'
+import { checkBoxes, type Former, type GroupState, type Invite, type Member } from './group-state.ts'
 import { verifyStatement } from './identity.ts'
-import {
-  checkChain,
-  checkSignature,
-  decodeUnverified,
-  hashEntry,
-  type SignedEntry,
-  verifySignature,
-  ZERO_HASH,
-} from './signed.ts'
+import { checkChain, checkSignature, decodeUnverified, hashEntry, type SignedEntry, ZERO_HASH } from './signed.ts'
 import { verifyWorkerStatement } from './worker-statement.ts'
 
 /** What was seen of a group's log before. */
@@ -64,7 +50,7 @@ function applyEntry(groupId: GroupId, before: GroupState | undefined, signed: Si
   checkChain(entry, before ? before.seq + 1 : 0, before?.head ?? ZERO_HASH)
   const changes = before ? effectOf(before, entry) : created(entry)
   const head = hashEntry(signed)
-  const heads = new Set(before?.heads).add(toBase64Url(head))
+  const heads = new Map(before?.heads).set(toBase64Url(head), entry.seq)
   const latestTs = Math.max(before?.latestTs ?? 0, entry.ts)
   return { ...(before ?? emptyState(groupId)), ...changes, seq: entry.seq, head, heads, latestTs }
 }
@@ -74,7 +60,7 @@ function emptyState(groupId: GroupId): GroupState {
     groupId,
     seq: -1,
     head: ZERO_HASH,
-    heads: new Set(),
+    heads: new Map(),
     latestTs: 0,
     members: new Map(),
     workers: new Map(),
@@ -100,8 +86,6 @@ function actorKey(before: GroupState | undefined, entry: GroupEntry): Bytes {
   if (!actor) throw new AppError('group/forbidden', 'the actor is not a member')
   return actor.identityKey
 }
-
-type Changes = Partial<Omit<GroupState, 'groupId' | 'seq' | 'head' | 'heads' | 'latestTs'>>
 
 function created(entry: GroupEntry): Changes {
   if (entry.type !== 'create') throw forbidden('the first entry creates the group')
@@ -139,44 +123,6 @@ function invited(state: GroupState, entry: GroupEntryOf<'invite'>): Changes {
   return { invites: new Map(state.invites).set(inviteId, invite) }
 }
 
-function joined(state: GroupState, entry: GroupEntryOf<'join'>): Changes {
-  const { inviteId, inviteSig, identity, worker } = entry.payload
-  const invite = state.invites.get(inviteId)
-  if (!invite) throw new AppError('invite/invalid', 'there is no such invite')
-  // The log's own time counts too: whoever comes late cannot date their entry back past those before it.
-  if (Math.max(entry.ts, state.latestTs) >= invite.expiresAt)
-    throw new AppError('invite/expired', 'the invite has expired')
-  if (invite.uses >= invite.maxUses) throw new AppError('invite/used-up', 'the invite has been used')
-  if ((worker !== null) !== (invite.role === 'worker'))
-    throw new AppError('invite/invalid', 'the invite is not for this')
-  const invites = new Map(state.invites).set(inviteId, { ...invite, uses: invite.uses + 1 })
-  const proves = (key: Bytes) =>
-    verifySignature(
-      INVITE_JOIN_LABEL,
-      inviteJoinBytes(state.groupId, inviteId, entry.actor, key),
-      inviteSig,
-      invite.invitePub,
-    )
-  if (worker) {
-    const [workerId, enrolled] = workerFrom(worker, entry.seq, new Map())
-    if (workerId !== entry.actor || state.workers.has(workerId)) throw forbidden('joins once, for itself')
-    checkSameKey(state, workerId, enrolled.identityKey)
-    if (!proves(enrolled.identityKey)) throw new AppError('invite/invalid', 'the invite’s key did not sign this')
-    return { invites, workers: new Map(state.workers).set(workerId, enrolled) }
-  }
-  const [userId, member] = memberFrom(identity as SignedEntry, entry, invite.role === 'admin' ? 'admin' : 'member')
-  if (state.members.has(userId)) throw forbidden('is a member already')
-  checkSameKey(state, userId, member.identityKey)
-  if (!proves(member.identityKey)) throw new AppError('invite/invalid', 'the invite’s key did not sign this')
-  return { invites, members: new Map(state.members).set(userId, member) }
-}
-
-/** An id stands for one key for ever: else somebody could come back as another, and answer for what that one wrote. */
-function checkSameKey(state: GroupState, id: MemberId, identityKey: Bytes): void {
-  const known = authorKey(state, id)
-  if (known && !equalBytes(known, identityKey)) throw new AppError('identity/changed', 'the id was somebody else’s')
-}
-
 function removed(state: GroupState, entry: GroupEntryOf<'remove'>): Changes {
   const target = state.members.get(entry.payload.memberId)
   if (!target) throw forbidden('is not a member')
@@ -196,7 +142,13 @@ function left(state: GroupState, entry: GroupEntryOf<'leave'>): Changes {
 function withoutMember(state: GroupState, member: Member): Changes {
   const members = new Map(state.members)
   members.delete(member.userId)
-  return { members, formerMembers: new Map(state.formerMembers).set(member.userId, member), needsRotation: true }
+  const former = withPeriod(state.formerMembers.get(member.userId), member, member.joinedSeq, state.seq + 1)
+  return { members, formerMembers: new Map(state.formerMembers).set(member.userId, former), needsRotation: true }
+}
+
+/** @param to seq of the entry that ended it. */
+function withPeriod<T>(before: Former | undefined, who: T, from: number, to: number): T & Former {
+  return { ...who, periods: [...(before?.periods ?? []), { from, to }] }
 }
 
 function roleChanged(state: GroupState, entry: GroupEntryOf<'role'>): Changes {
@@ -218,51 +170,12 @@ function rotated(state: GroupState, entry: GroupEntryOf<'rotate'>): Changes {
   return { epoch, rotations: new Map(state.rotations).set(epoch, rotation), invites, needsRotation: false }
 }
 
-function workerEnrolled(state: GroupState, entry: GroupEntryOf<'enrol-worker'>): Changes {
-  requireRole(state, entry, ['owner', 'admin'])
-  const boxes = new Map(entry.payload.boxes.map(({ epoch, hash }) => [epoch, hash]))
-  if (!boxes.has(state.epoch)) throw new AppError('group/missing-box', 'the worker was not given the key')
-  const [workerId, worker] = workerFrom(entry.payload.worker, entry.seq, boxes)
-  if (state.workers.has(workerId)) throw forbidden('is enrolled already')
-  checkSameKey(state, workerId, worker.identityKey)
-  return { workers: new Map(state.workers).set(workerId, worker) }
-}
-
 function workerRemoved(state: GroupState, entry: GroupEntryOf<'remove-worker'>): Changes {
   requireRole(state, entry, ['owner', 'admin'])
   const worker = state.workers.get(entry.payload.workerId)
   if (!worker) throw forbidden('is not enrolled')
   const workers = new Map(state.workers)
   workers.delete(worker.workerId)
-  return { workers, formerWorkers: new Map(state.formerWorkers).set(worker.workerId, worker), needsRotation: true }
-}
-
-function requireRole(state: GroupState, entry: GroupEntry, roles: readonly Role[]): void {
-  const role = state.members.get(entry.actor as UserId)?.role
-  if (!role || !roles.includes(role)) throw forbidden(`needs to be ${roles.join(' or ')}`)
-}
-
-function memberFrom(identity: SignedEntry, entry: GroupEntry, role: Role): [UserId, Member] {
-  const { userId, username, identityKey, agreementKey, head } = verifyStatement(identity)
-  if (userId !== entry.actor) throw forbidden('speaks for somebody else')
-  return [userId, { userId, username, role, identityKey, agreementKey, identityHead: head, joinedSeq: entry.seq }]
-}
-
-function workerFrom(statement: SignedEntry, seq: number, boxes: ReadonlyMap<number, Bytes>): [WorkerId, GroupWorker] {
-  const { workerId, identityKey, agreementKey, head } = verifyWorkerStatement(statement)
-  return [workerId, { workerId, identityKey, agreementKey, statementHash: head, enrolledSeq: seq, boxes }]
-}
-
-/** What an invite's key signs for the one who joins by it. */
-export function inviteJoinBytes(group: GroupId, invite: Id, member: Id, identityKey: Bytes): Bytes {
-  return concat(idBytes(group), idBytes(invite), idBytes(member), identityKey)
-}
-
-/** What an invite's key signs to open it (with `member`: to sign up by it). */
-export function inviteProofBytes(group: GroupId, invite: Id, member?: Id): Bytes {
-  return concat(idBytes(group), idBytes(invite), ...(member === undefined ? [] : [idBytes(member)]))
-}
-
-function forbidden(why: string): AppError {
-  return new AppError('group/forbidden', why)
+  const former = withPeriod(state.formerWorkers.get(worker.workerId), worker, worker.enrolledSeq, state.seq + 1)
+  return { workers, formerWorkers: new Map(state.formerWorkers).set(worker.workerId, former), needsRotation: true }
 }

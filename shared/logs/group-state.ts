@@ -1,5 +1,4 @@
 import { AppError } from '../errors.ts'
-import { toBase64Url } from '../format/base64url.ts'
 import type { Bytes } from '../format/bytes.ts'
 import type { GroupId, InviteId, MemberId, UserId, WorkerId } from '../format/ids.ts'
 import type { GroupEntryOf, InviteRole, Role } from './group-entries.ts'
@@ -23,6 +22,8 @@ export type GroupWorker = {
   /** Hashes of the boxes made when it was enrolled, by epoch. */
   readonly boxes: ReadonlyMap<number, Bytes>
 }
+/** When somebody was in: from the entry that let them in, up to the one that ended it. */
+export type Former = { readonly periods: readonly { readonly from: number; readonly to: number }[] }
 export type Invite = {
   readonly inviteId: InviteId
   readonly invitePub: Bytes
@@ -45,15 +46,15 @@ export type GroupState = {
   readonly groupId: GroupId
   readonly seq: number
   readonly head: Bytes
-  /** Every head the log has had, as base64url: a head that somebody names and that is not here shows a fork. */
-  readonly heads: ReadonlySet<string>
+  /** Every head the log has had, as base64url, and its seq: one that somebody names and that is not here shows a fork. */
+  readonly heads: ReadonlyMap<string, number>
   /** The newest time that any entry claims; milliseconds. */
   readonly latestTs: number
   readonly members: ReadonlyMap<UserId, Member>
   readonly workers: ReadonlyMap<WorkerId, GroupWorker>
-  /** Everybody who ever was one: to verify what they wrote. */
-  readonly formerMembers: ReadonlyMap<UserId, Member>
-  readonly formerWorkers: ReadonlyMap<WorkerId, GroupWorker>
+  /** Everybody who ever left: to verify what they wrote. */
+  readonly formerMembers: ReadonlyMap<UserId, Member & Former>
+  readonly formerWorkers: ReadonlyMap<WorkerId, GroupWorker & Former>
   readonly invites: ReadonlyMap<InviteId, Invite>
   /** By epoch, from 1 on. */
   readonly rotations: ReadonlyMap<number, Rotation>
@@ -73,11 +74,6 @@ export function authorKey(state: GroupState, author: MemberId): Bytes | undefine
   const member = state.members.get(author as UserId) ?? state.formerMembers.get(author as UserId)
   const worker = state.workers.get(author as WorkerId) ?? state.formerWorkers.get(author as WorkerId)
   return (member ?? worker)?.identityKey
-}
-
-/** @throws {AppError} `group/fork` when a head that a member saw is not in this log. */
-export function checkKnownHead(state: GroupState, head: Bytes): void {
-  if (!state.heads.has(toBase64Url(head))) throw new AppError('group/fork', 'a member has seen another history')
 }
 
 /** @throws {AppError} `group/needs-rotation` while somebody who left could still read. */

@@ -1,5 +1,5 @@
 import { boxKeysFrom } from '../crypto/box.ts'
-import { makeRotation } from '../crypto/group-box.ts'
+import { makeRotation, sealGroupBox } from '../crypto/group-box.ts'
 import { type GroupActor, signGroupEntries } from '../crypto/group-entry.ts'
 import { invitePublicKey, newInviteSecret, signJoin } from '../crypto/invite.ts'
 import { newGroupId, newInviteId, newKey, newUserId, newWorkerId } from '../crypto/random.ts'
@@ -109,6 +109,14 @@ export class TestGroup {
         worker: null,
       },
     })
+  }
+
+  async enrol(by: Person, worker: WorkerPerson, mediaKey = newKey()): Promise<this> {
+    const { epoch } = this.state
+    const recipient = { memberId: worker.workerId, agreementKey: worker.box.publicKey }
+    const { hash } = await sealGroupBox(this.groupId, epoch, recipient, mediaKey)
+    const payload = { worker: worker.statement, boxes: [{ epoch, hash }] }
+    return this.act(by.actor, { type: 'enrol-worker', payload })
   }
 }
 
