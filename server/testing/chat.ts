@@ -25,6 +25,7 @@ import { startIdentityLog } from '../accounts/identity-log.ts'
 import { randomId, seedPerson } from './seed.ts'
 import { box, sign } from './signing.ts'
 import type { TestClient } from './test-client.ts'
+import type { TestPerson } from './test-person.ts'
 import type { TestServer } from './test-server.ts'
 
 /** Whoever may talk: an identity and a session. */
@@ -63,6 +64,13 @@ export async function seedTalker(server: TestServer, name: string): Promise<Talk
   await server.deps.db.transaction((trx) => startIdentityLog(trx, userId, entry))
   const deviceId = parseDeviceId(randomId())
   return { server, userId, client, deviceId, secretKey, identityKey, head: hashEntry(entry) }
+}
+
+/** Somebody who signed up by the front door. */
+export function talkerOf(person: TestPerson): Talker {
+  const { server, userId, client, deviceId, secretKey, identity } = person
+  const identityKey = new Uint8Array(ed25519.getPublicKey(secretKey))
+  return { server, userId, client, deviceId, secretKey, identityKey, head: hashEntry(identity) }
 }
 
 /** Signs any JSON; bytes in it become base64url. */
