@@ -1,6 +1,12 @@
 import type { Socket } from 'socket.io-client'
 import * as z from 'zod/mini'
-import { type ServerEvents, SOCKET_PATH, serverEvents } from '../../shared/wire/events.ts'
+import {
+  type ClientEvents,
+  clientEvents,
+  type ServerEvents,
+  SOCKET_PATH,
+  serverEvents,
+} from '../../shared/wire/events.ts'
 import { Signal } from './signal.ts'
 
 type Name = keyof ServerEvents
@@ -43,6 +49,11 @@ export class Events {
         if (parsed.success) for (const listener of this.#listeners.get(name) ?? []) listener(parsed.data as never)
       })
     }
+  }
+
+  /** Said in passing: lost where there is no connection. */
+  send<N extends keyof ClientEvents>(name: N, payload: Parameters<ClientEvents[N]>[0]): void {
+    if (this.#socket?.connected) this.#socket.emit(name, z.encode(clientEvents[name], payload))
   }
 
   /** @returns the end of it. */

@@ -25,12 +25,13 @@ export type SendingKeys = { readonly epoch: number; readonly messageSecret: Byte
 /** Up to where each device's messages count in an epoch that is over (docs/protocol.md §5, `closes`). */
 export type Closes = ReadonlyMap<`${UserId}.${DeviceId}`, number>
 
-/** Everything of this device up to this counter is gone on purpose; the hash of the last holds the chain together. */
+/** Messages of one device that are gone on purpose, both ends included; the hash of the last holds the chain together. */
 export type Floor = {
   readonly senderId: UserId
   readonly deviceId: DeviceId
+  readonly from: number
   readonly counter: number
-  readonly hash: Bytes
+  readonly hash: Bytes | null
 }
 
 /** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
@@ -49,6 +50,8 @@ export interface Connections {
   get(connection: ConnectionId): Connection | null
   /** Asks the server what changed, verifies it, hands messages to the inbox. One at a time; safe to call often. */
   catchUp(): Promise<void>
+  /** One conversation anew from where its inbox is, whether or not the server says that it changed. */
+  fetch(connection: ConnectionId): Promise<void>
   setInbox(inbox: Inbox): void
   /**
    * Keys to send with, rotated first where that is due.
@@ -56,6 +59,8 @@ export interface Connections {
    * @throws {AppError} `connection/refused`, `identity/changed`, `server/unreachable`, …
    */
   sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys>
+  /** `null`: not friends yet. */
+  newestEpoch(connection: ConnectionId): number | null
   /** `null`: that epoch is not known, or its messages are gone for good. */
   messageSecret(connection: ConnectionId, epoch: number): Bytes | null
   /** `null`: the epoch is still open. */
@@ -64,7 +69,7 @@ export interface Connections {
   floorsOf(connection: ConnectionId): readonly Floor[]
   /**
    * Forgets the secrets of these epochs, on every device: what the server kept of them is unreadable from now on.
-   * `floors` are raised in the same step, never lowered.
+   * `floors` are added in the same step: of two with the same beginning the longer one stays.
    */
   forgetEpochs(connection: ConnectionId, epochs: readonly number[], floors: readonly Floor[]): Promise<void>
 }

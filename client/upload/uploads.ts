@@ -5,7 +5,7 @@ import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { sign } from '../../shared/crypto/signing.ts'
 import { wrapCardKey, wrapContentKey } from '../../shared/crypto/wraps.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
-import { type ErrorCode, isAppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
@@ -53,24 +53,47 @@ export class Uploads {
   async add(groupId: GroupId, files: readonly File[]): Promise<void> {
     for (const file of files) {
       const mediaId = newMediaId()
-      const { secret, thumb } = await this.#prepare(groupId, mediaId, file)
-      const row: UploadRow = {
-        mediaId,
-        groupId,
-        createdAt: Date.now(),
-        sealed: await sealUpload(mediaId, secret),
-        step: 'register',
-        spooledPieces: 0,
-        sentBytes: 0,
-        uploadUrl: null,
-        problem: null,
-      }
-      const db = await openDevice()
-      if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
-      await db.put('uploads', row, mediaId)
-      this.#show(row, secret)
-      this.#command({ type: 'file', mediaId, file })
+      await this.#start(groupId, mediaId, file, await this.#prepare(groupId, mediaId, file, {}))
     }
+  }
+
+  /** A file for a conversation: it lies in the personal group, and its keys travel in a message. */
+  async prepareInChat(file: File): Promise<{
+    prepared: { mediaId: MediaId; contentKey: Bytes; card: Card }
+    start: () => Promise<void>
+  }> {
+    const { groups } = this.#session.requireUnlocked()
+    const personal = [...groups.all.value.values()].find(({ kind }) => kind === 'personal')
+    if (!personal) throw new AppError('group/not-found', 'no personal group on this device')
+    const { groupId } = personal
+    const mediaId = newMediaId()
+    const made = await this.#prepare(groupId, mediaId, file, { inChat: true })
+    const prepared = { mediaId, contentKey: made.secret.contentKey, card: made.card }
+    return { prepared, start: () => this.#start(groupId, mediaId, file, made) }
+  }
+
+  async #start(
+    groupId: GroupId,
+    mediaId: MediaId,
+    file: File,
+    { secret, thumb }: { secret: UploadSecret; thumb: Bytes | null },
+  ): Promise<void> {
+    const row: UploadRow = {
+      mediaId,
+      groupId,
+      createdAt: Date.now(),
+      sealed: await sealUpload(mediaId, secret),
+      step: 'register',
+      spooledPieces: 0,
+      sentBytes: 0,
+      uploadUrl: null,
+      problem: null,
+    }
+    const db = await openDevice()
+    if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
+    await db.put('uploads', row, mediaId)
+    this.#show(row, secret)
+    this.#command({ type: 'file', mediaId, file })
   }
 
   /** The file of an upload that was only partly sealed, picked again. */
@@ -104,7 +127,8 @@ export class Uploads {
     groupId: GroupId,
     mediaId: MediaId,
     file: File,
-  ): Promise<{ secret: UploadSecret; thumb: Bytes | null }> {
+    more: Pick<Card, 'inChat'>,
+  ): Promise<{ secret: UploadSecret; thumb: Bytes | null; card: Card }> {
     const { groups } = this.#session.requireUnlocked()
     const preview = await previewOf(file)
     const keys = { contentKey: newKey(), cardKey: newKey() }
@@ -120,6 +144,7 @@ export class Uploads {
       ...(preview.width === null || preview.height === null ? {} : { width: preview.width, height: preview.height }),
       ...(preview.durationMs === null ? {} : { durationMs: preview.durationMs }),
       ...(preview.thumbhash === null ? {} : { thumbhash: preview.thumbhash }),
+      ...more,
     }
     const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
       author: actor.id,
@@ -132,7 +157,7 @@ export class Uploads {
     const media: NewMedia = { mediaId, groupId, ...wrapped, card: { revision: 1, sealed } }
     const thumb = preview.thumb && (await this.#sealThumb(mediaId, keys, preview.thumb))
     const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media }
-    return { secret, thumb }
+    return { secret, thumb, card: body }
   }
 
   async #wrap(groupId: GroupId, mediaId: MediaId, keys: Pick<UploadSecret, 'contentKey' | 'cardKey'>) {

@@ -14,6 +14,8 @@ export const settingsItem = z.strictObject({
   serverKey: z.string(),
   /** Kept until the person has confirmed that it is written down. */
   unconfirmedRecovery: z.nullable(bytes(32)),
+  /** Whether friends are told what was read; missing: they are. */
+  tellsRead: z.optional(z.boolean()),
 })
 export type SettingsItem = z.output<typeof settingsItem>
 

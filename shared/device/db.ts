@@ -1,4 +1,4 @@
-import { type DBSchema, type IDBPDatabase, openDB } from 'idb'
+import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB, type StoreNames } from 'idb'
 import type { ErrorCode } from '../errors.ts'
 import type { Bytes } from '../format/bytes.ts'
 import type { ConnectionId, DeviceId, GroupId, MediaId, ObjectId, UserId } from '../format/ids.ts'
@@ -47,7 +47,17 @@ export interface DeviceSchema extends DBSchema {
   /** What is known of each conversation: cursors, windows, marks, draft; sealed under a key of the account key. */
   conversations: { key: ConnectionId; value: Bytes }
   /** Verified messages, sealed likewise, in the order of the conversation: lamport, then sender and device. */
-  messages: { key: [ConnectionId, number, string]; value: MessageRow; indexes: { byExpiry: number } }
+  messages: {
+    key: [ConnectionId, number, string]
+    value: MessageRow
+    indexes: { byExpiry: number; byPlace: [ConnectionId, string] }
+  }
+  /** Reactions and edits, beside the message that they are about: `[connection, its place, their own place]`. */
+  effects: {
+    key: [ConnectionId, string, string]
+    value: EffectRow
+    indexes: { byExpiry: number; byPlace: [ConnectionId, string] }
+  }
   /** Messages on their way, in the order they were written. */
   outbox: { key: [ConnectionId, number]; value: OutboxRow }
   /** Items that stay on this device; their ciphertext lies in Cache Storage (`kept-pieces.ts`). */
@@ -88,6 +98,9 @@ export type MessageRow = {
   readonly sealed: Bytes
 }
 
+/** What changes another message. */
+export type EffectRow = MessageRow & { readonly target: string }
+
 /** What is to be sent; once sealed for the friend, those bytes are sent again and again until the server has them. */
 export type OutboxRow = {
   readonly connectionId: ConnectionId
@@ -121,18 +134,30 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 5
+const VERSION = 6
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
 
 /** Opens the database once for each realm; opened anew after the browser closed it. */
 export function openDevice(): Promise<DeviceDb> {
-  opening ??= openDB<DeviceSchema>(NAME, VERSION, {
-    upgrade(db, from) {
+  opening ??= openDatabase(NAME, () => {
+    opening = undefined
+  }).catch((error: unknown) => {
+    opening = undefined
+    throw error
+  })
+  return opening
+}
+
+/** @param onClosed the browser took it away. */
+export function openDatabase(name: string, onClosed: () => void): Promise<DeviceDb> {
+  return openDB<DeviceSchema>(name, VERSION, {
+    upgrade(db, from, _to, transaction) {
       if (from < 2) createChat(db)
       if (from < 3) createKept(db)
       if (from < 5) db.createObjectStore('seen')
+      if (from < 6) createEffects(db, transaction)
       if (from >= 1) return
       for (const store of [
         'keys',
@@ -153,16 +178,10 @@ export function openDevice(): Promise<DeviceDb> {
     // A newer version in another tab must not wait for this one.
     blocking(_current, _blocked, event) {
       ;(event.target as IDBDatabase).close()
-      opening = undefined
+      onClosed()
     },
-    terminated() {
-      opening = undefined
-    },
-  }).catch((error: unknown) => {
-    opening = undefined
-    throw error
+    terminated: onClosed,
   })
-  return opening
 }
 
 function createChat(db: DeviceDb): void {
@@ -178,6 +197,16 @@ function createChat(db: DeviceDb): void {
 function createKept(db: DeviceDb): void {
   db.createObjectStore('kept', { keyPath: 'mediaId' })
   db.createObjectStore('keepRules')
+}
+
+function createEffects(
+  db: DeviceDb,
+  transaction: IDBPTransaction<DeviceSchema, ArrayLike<StoreNames<DeviceSchema>>, 'versionchange'>,
+): void {
+  transaction.objectStore('messages').createIndex('byPlace', ['connectionId', 'place'])
+  const effects = db.createObjectStore('effects', { keyPath: ['connectionId', 'target', 'place'] })
+  effects.createIndex('byExpiry', 'expiresAt')
+  effects.createIndex('byPlace', ['connectionId', 'place'])
 }
 
 /** Forgets everything on this device. */

@@ -18,6 +18,8 @@ export const card = z.strictObject({
   thumbhash: z.optional(z.string().check(z.maxLength(64), z.regex(/^[\w-]+$/))),
   /** Whether there is a `thumb` object. */
   hasThumb: z.boolean(),
+  /** Sent in a conversation: not shown among the items of the library. */
+  inChat: z.optional(z.boolean()),
 })
 export type Card = z.output<typeof card>
 

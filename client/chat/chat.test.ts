@@ -1,0 +1,396 @@
+import 'fake-indexeddb/auto'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
+import type { Message, Thread } from './types.ts'
+
+const DAY_MS = 86_400_000
+const devices: ModelDevice[] = []
+afterEach(() => {
+  for (const device of devices.splice(0)) device.crash()
+})
+
+async function world() {
+  const server = new ModelServer()
+  const id = newConnectionId()
+  const [anna, ben] = [modelPerson('anna'), modelPerson('ben')]
+  const start = async (person: ModelPerson, friend: ModelPerson) => {
+    const device = new ModelDevice(server, id, person, friend)
+    devices.push(device)
+    await device.start()
+    await device.chat.catchUp()
+    return device
+  }
+  return { server, id, anna, ben, start, a: await start(anna, ben), b: await start(ben, anna) }
+}
+
+const texts = (messages: readonly Message[]) =>
+  messages.map(({ content }) => (content.type === 'text' ? content.text : content.type))
+
+async function shown(device: ModelDevice, id: ConnectionId): Promise<readonly Message[]> {
+  await device.chat.settled()
+  const thread = await device.chat.open(id)
+  const messages = await thread.read(0, thread.total.value)
+  thread.close()
+  return messages
+}
+
+async function say(device: ModelDevice, id: ConnectionId, act: (thread: Thread) => Promise<void>): Promise<void> {
+  const thread = await device.chat.open(id)
+  await act(thread)
+  thread.close()
+  await device.chat.settled()
+}
+
+async function last(device: ModelDevice, id: ConnectionId): Promise<Message> {
+  const message = (await shown(device, id)).at(-1)
+  if (!message) throw new Error('nothing is shown')
+  return message
+}
+
+const refIn = (message: Message) => {
+  if (!message.ref) throw new Error('not sealed yet')
+  return message.ref
+}
+
+describe('talking', () => {
+  it('shows what was sent on every device, in one order', async () => {
+    const { id, a, b, anna, ben, start } = await world()
+    await say(a, id, (thread) => thread.sendText('one'))
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('two'))
+    await a.chat.catchUp()
+    const a2 = await start(anna, ben)
+    for (const device of [a, b, a2]) expect(texts(await shown(device, id))).toEqual(['one', 'two'])
+    expect((await shown(a, id)).map(({ isMine }) => isMine)).toEqual([true, false])
+    expect((await shown(a2, id)).map(({ isMine }) => isMine)).toEqual([true, false])
+  })
+
+  it('applies replies, edits and reactions, and only their newest', async () => {
+    const { id, a, b } = await world()
+    await say(a, id, (thread) => thread.sendText('frist'))
+    await b.chat.catchUp()
+    const ref = refIn(await last(b, id))
+    await say(b, id, (thread) => thread.react(ref, '👍'))
+    await say(b, id, (thread) => thread.react(ref, '🎉'))
+    await say(b, id, (thread) => thread.sendText('yes', { reply: ref }))
+    await say(a, id, (thread) => thread.edit(ref, 'first'))
+    await a.chat.catchUp()
+    await b.chat.catchUp()
+    for (const device of [a, b]) {
+      const [message, reply] = await shown(device, id)
+      expect(message).toMatchObject({ content: { type: 'text', text: 'first' }, isEdited: true })
+      expect(message?.reactions).toEqual([{ emoji: '🎉', isMine: device === b }])
+      expect(reply?.reply).toEqual(ref)
+    }
+    await say(b, id, (thread) => thread.react(ref, null))
+    await a.chat.catchUp()
+    expect((await shown(a, id))[0]?.reactions).toEqual([])
+  })
+
+  it('lets nobody edit or delete what somebody else said', async () => {
+    const { id, a, b } = await world()
+    await say(a, id, (thread) => thread.sendText('mine'))
+    await b.chat.catchUp()
+    const ref = refIn(await last(b, id))
+    const thread = await b.chat.open(id)
+    await expect(thread.edit(ref, 'yours')).rejects.toMatchObject({ code: 'connection/forbidden' })
+    // A friend whose program was changed sends it all the same.
+    await b.chat.outbox.add(id, 'edit', { target: ref, text: 'yours' })
+    await b.chat.outbox.add(id, 'delete', { target: ref, hash: new Uint8Array(32) })
+    await b.chat.settled()
+    await a.chat.catchUp()
+    expect(texts(await shown(a, id))).toEqual(['mine'])
+  })
+
+  it('takes a message back for both, and leaves nothing of it on the devices or at the server', async () => {
+    const { id, a, b, server, ben, anna, start } = await world()
+    await say(a, id, (thread) => thread.sendText('canary-deleted'))
+    await b.chat.catchUp()
+    const ref = refIn(await last(a, id))
+    await say(b, id, (thread) => thread.react(ref, '👍'))
+    await a.chat.catchUp()
+    await say(a, id, (thread) => thread.deleteForBoth(ref))
+    await b.chat.catchUp()
+    expect(server.rows[0]?.sealed).toBeNull()
+    for (const device of [a, b]) expect(texts(await shown(device, id))).toEqual(['deleted'])
+    // A device that comes later knows that it is gone on purpose: nothing is missing.
+    const b2 = await start(ben, anna)
+    server.now += 60_000
+    await b2.chat.catchUp()
+    await shown(b2, id)
+    expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('counts what is not read, and agrees about it with one’s other devices', async () => {
+    const { id, a, b, ben, anna, start } = await world()
+    for (const text of ['one', 'two', 'three']) await say(a, id, (thread) => thread.sendText(text))
+    await b.chat.catchUp()
+    await b.chat.settled()
+    expect(b.chat.unread.value).toBe(3)
+    const thread = await b.chat.open(id)
+    expect(await thread.firstUnread()).toBe(0)
+    await thread.markRead(1)
+    await b.chat.settled()
+    expect(b.chat.unread.value).toBe(1)
+    expect(await thread.firstUnread()).toBe(2)
+    await b.chat.receipts.tell(id)
+    const b2 = await start(ben, anna)
+    await b2.chat.settled()
+    expect(b2.chat.unread.value).toBe(1)
+    await a.chat.catchUp()
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['read', 'read', 'delivered'])
+    expect(a.chat.conversations.value[0]?.lastConfirmedAt).not.toBeNull()
+  })
+
+  it('keeps drafts sealed', async () => {
+    const { id, a } = await world()
+    await say(a, id, (thread) => thread.saveDraft('canary-draft'))
+    expect(a.chat.conversations.value[0]?.draft).toBe('canary-draft')
+    await a.restart()
+    expect(a.chat.conversations.value[0]?.draft).toBe('canary-draft')
+    const lying = JSON.stringify([...(await a.snapshot()).values()].map(({ values }) => values.map(String)))
+    expect(lying).not.toContain('canary')
+  })
+
+  it('finds text on the device', async () => {
+    const { id, a } = await world()
+    for (const text of ['Apple pie', 'pears', 'more apples']) await say(a, id, (thread) => thread.sendText(text))
+    const thread = await a.chat.open(id)
+    expect(await thread.search('APPLE')).toEqual([2, 0])
+    expect(texts((await a.chat.search('pear')).map(({ message }) => message))).toEqual(['pears'])
+  })
+
+  it('deletes for me on this device alone', async () => {
+    const { id, a, b } = await world()
+    await say(a, id, (thread) => thread.sendText('gone here'))
+    await b.chat.catchUp()
+    const { key } = await last(b, id)
+    await say(b, id, async (thread) => {
+      await thread.read(0, 1)
+      await thread.deleteForMe(key)
+    })
+    await b.chat.catchUp()
+    expect(await shown(b, id)).toEqual([])
+    expect(texts(await shown(a, id))).toEqual(['gone here'])
+  })
+})
+
+describe('without network', () => {
+  it('keeps what was written, and sends it once, in order', async () => {
+    const { id, a, b, server } = await world()
+    a.line.isUp = false
+    for (const text of ['one', 'two', 'three']) await say(a, id, (thread) => thread.sendText(text))
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['waiting', 'waiting', 'waiting'])
+    await a.restart()
+    expect(texts(await shown(a, id))).toEqual(['one', 'two', 'three'])
+    a.line.isUp = true
+    await a.chat.catchUp()
+    await a.chat.settled()
+    expect(server.rows).toHaveLength(3)
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['one', 'two', 'three'])
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['sent', 'sent', 'sent'])
+  })
+
+  it('sends the same bytes again after an answer was lost', async () => {
+    const { id, a, b, server } = await world()
+    let cuts = 1
+    a.line.cut = (when, call) => when === 'after' && call.endsWith('/messages') && cuts-- > 0
+    await say(a, id, (thread) => thread.sendText('once'))
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['waiting'])
+    a.chat.outbox.kick(id)
+    await a.chat.settled()
+    expect(server.rows).toHaveLength(1)
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['once'])
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['sent'])
+  })
+
+  it('takes its own message from the server when it died before the answer', async () => {
+    const { id, a, server } = await world()
+    a.line.cut = (when, call) => when === 'after' && call.endsWith('/messages')
+    await say(a, id, (thread) => thread.sendText('once'))
+    a.line.cut = () => false
+    const { key } = await last(a, id)
+    await a.chat.catchUp()
+    await a.chat.settled()
+    expect(await last(a, id)).toMatchObject({ key, state: 'sent' })
+    expect(server.rows).toHaveLength(1)
+  })
+
+  it('seals anew what the friend’s rotation made stale', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('before'))
+    a.line.cut = (when, call) => when === 'before' && call.endsWith('/messages')
+    await say(a, id, (thread) => thread.sendText('late one'))
+    await say(a, id, (thread) => thread.sendText('late two'))
+    b.connections.isRotationDue = true
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('rotated'))
+    a.line.cut = () => false
+    a.chat.outbox.kick(id)
+    await a.chat.settled()
+    expect(server.rows.map(({ counter }) => counter)).toEqual([1, 1, 2, 3])
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id)).sort()).toEqual(['before', 'late one', 'late two', 'rotated'])
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('waits for the person where it is refused, and leaves no hole behind', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('fine'))
+    server.refuses = true
+    await say(a, id, (thread) => thread.sendText('refused'))
+    const failed = await last(a, id)
+    expect(failed).toMatchObject({ state: 'failed', problem: { code: 'connection/refused' } })
+    server.refuses = false
+    await say(a, id, (thread) => thread.takeBack(failed.key))
+    await say(a, id, (thread) => thread.sendText('after'))
+    await b.chat.catchUp()
+    server.now += 60_000
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['fine', 'after'])
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('never seals a second message for a counter after an old copy of the device came back', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('one'))
+    const copy = await a.snapshot()
+    await say(a, id, (thread) => thread.sendText('two'))
+    await a.restore(copy)
+    await a.chat.catchUp()
+    await say(a, id, (thread) => thread.sendText('three'))
+    expect(new Set(server.rows.map(({ deviceId, counter }) => `${deviceId}.${counter}`)).size).toBe(3)
+    await b.chat.catchUp()
+    for (const device of [a, b]) expect(texts(await shown(device, id))).toEqual(['one', 'two', 'three'])
+  })
+})
+
+describe('a malicious server', () => {
+  it('drops a message in the middle: it is missing after 30 s, and there again once it comes', async () => {
+    const { id, a, b, server } = await world()
+    for (const text of ['one', 'two', 'three']) await say(a, id, (thread) => thread.sendText(text))
+    const rows = server.rows.slice()
+    server.rows.splice(1, 1)
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['one', 'three'])
+    expect(b.chat.conversations.value[0]?.missing).toBe(0)
+    server.now += 31_000
+    await b.chat.catchUp()
+    await shown(b, id)
+    expect(b.chat.conversations.value[0]?.missing).toBe(1)
+    server.rows.splice(0, 3, ...rows)
+    await b.restart()
+  })
+
+  it('replays a message: shown once', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('once'))
+    const [row] = server.rows
+    if (row) server.rows.push({ ...row, seq: 2 })
+    await b.chat.catchUp()
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['once'])
+  })
+
+  it('reorders messages: the order stays', async () => {
+    const { id, a, b, server } = await world()
+    for (const text of ['one', 'two', 'three']) await say(a, id, (thread) => thread.sendText(text))
+    server.rows.reverse()
+    for (const [index, row] of server.rows.entries()) server.rows[index] = { ...row, seq: index + 1 }
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['one', 'two', 'three'])
+    expect(b.chat.conversations.value[0]?.fault).toBeNull()
+  })
+
+  it.each([
+    ['changes a byte', 'message/tampered'],
+    ['names another device beside it', 'message/misplaced'],
+    ['brings one that came after the end of its epoch', 'message/after-close'],
+  ])('%s: %s, and nothing of it is shown', async (attack, code) => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('good'))
+    const [row] = server.rows
+    if (!row?.sealed) throw new Error('nothing was sent')
+    if (attack === 'changes a byte') {
+      const sealed = row.sealed.slice()
+      sealed[70] = (sealed[70] ?? 0) ^ 1
+      server.rows[0] = { ...row, sealed }
+    }
+    if (attack === 'names another device beside it') server.rows[0] = { ...row, counter: 7 }
+    if (attack === 'brings one that came after the end of its epoch') {
+      server.rows.length = 0
+      server.rotate(0, 0)
+      server.rows.push(row)
+    }
+    await b.chat.catchUp()
+    expect(await shown(b, id)).toEqual([])
+    expect(b.chat.conversations.value[0]?.fault?.code ?? b.chat.conversations.value).toBe(code)
+  })
+
+  it('hides one’s own message from the friend: it waits for the person again', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('hidden'))
+    // Acknowledged, and shown to nobody: the friend's rotation closes the epoch without it.
+    const [row] = server.rows.splice(0)
+    server.rotate(0, 0)
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('hello'))
+    await a.chat.catchUp()
+    const failed = (await shown(a, id)).find(({ state }) => state === 'failed')
+    expect(failed).toMatchObject({ content: { text: 'hidden' }, problem: { code: 'message/after-close' } })
+    expect(row).toBeDefined()
+    await say(a, id, (thread) => thread.retry(failed?.key ?? ''))
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id)).sort()).toEqual(['hello', 'hidden'])
+  })
+
+  it('rolls a receipt back: refused', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('one'))
+    await b.chat.catchUp()
+    await b.chat.receipts.tell(id)
+    const old = [...server.receipts]
+    await say(a, id, (thread) => thread.sendText('two'))
+    await b.chat.catchUp()
+    await b.chat.receipts.tell(id)
+    await a.chat.catchUp()
+    for (const [key, receipt] of old) server.receipts.set(key, receipt)
+    await a.chat.catchUp()
+    expect((await shown(a, id)).map(({ state }) => state)).toEqual(['delivered', 'delivered'])
+    expect(a.chat.conversations.value[0]?.fault?.code).toBe('receipt/rollback')
+  })
+})
+
+describe('disappearing', () => {
+  it('removes what is over from both devices, and the keys of an epoch with nothing left', async () => {
+    const { id, a, b, server, ben, anna, start } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await say(a, id, (thread) => thread.sendText('for a day'))
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('me too'))
+    await a.chat.catchUp()
+    expect((await last(a, id)).expiresAt).toBe(server.now + DAY_MS)
+    a.connections.isRotationDue = true
+    await say(a, id, (thread) => thread.sendText('next epoch'))
+    await b.chat.catchUp()
+    server.now += DAY_MS + 1
+    server.rows.splice(
+      0,
+      server.rows.length,
+      ...server.rows.map((row) => (row.expiresAt ? { ...row, sealed: null } : row)),
+    )
+    for (const device of [a, b]) await device.restart()
+    for (const device of [a, b]) expect(await shown(device, id)).toEqual([])
+    // A new device takes nothing of it for lost.
+    const b2 = await start(ben, anna)
+    b2.connections.floors = b.connections.floors
+    await b2.chat.catchUp()
+    server.now += 60_000
+    await b2.chat.catchUp()
+    await shown(b2, id)
+    expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+})

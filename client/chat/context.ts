@@ -1,0 +1,34 @@
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId, MediaId, UserId } from '../../shared/format/ids.ts'
+import type { Api } from '../app/api.ts'
+import type { Connections } from '../friends/types.ts'
+import type { ChatCrypto } from './ports.ts'
+import type { ChatStore, Position } from './store.ts'
+
+/** What moved in a conversation; null: look at everything anew. */
+export type Moved = { readonly added: readonly Position[]; readonly removed: readonly Position[] } | null
+
+/** What the parts of the chat engine work with while unlocked. */
+export type ChatContext = {
+  readonly api: Pick<Api, 'call'>
+  readonly crypto: ChatCrypto
+  readonly connections: Connections
+  readonly store: ChatStore
+  readonly me: {
+    readonly userId: UserId
+    readonly accountKey: Bytes
+    readonly identitySeed: Bytes
+    readonly identityKey: Bytes
+  }
+  readonly now: () => number
+  /** One at a time over all tabs: what reads a conversation's state and then writes it must not meet itself. */
+  readonly lock: <T>(name: string, task: () => Promise<T>) => Promise<T>
+  /** No other tab works on the same device. */
+  readonly isAlone: boolean
+  /** Seals an item's key so that the Service Worker can open it. */
+  readonly sealGranted: (media: MediaId, contentKey: Bytes) => Promise<Bytes>
+  /** Tells screens and other tabs. */
+  readonly changed: (id: ConnectionId, moved: Moved) => void
+}
+
+export const stateLock = (id: ConnectionId) => `kith/chat/${id}`

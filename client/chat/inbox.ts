@@ -1,0 +1,233 @@
+import { isAppError } from '../../shared/errors.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId, DeviceId, UserId } from '../../shared/format/ids.ts'
+import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
+import type { Connection, Inbox } from '../friends/types.ts'
+import { type ChatContext, stateLock } from './context.ts'
+import type { OpenedMessage, OpenResult } from './ports.ts'
+import { recount, takeReceipts } from './receipts.ts'
+import { bodyOf } from './rows.ts'
+import type { ConversationState } from './state.ts'
+import type { Waiting } from './store.ts'
+import { applyFloors, Draft, raiseByCloses } from './take.ts'
+import { fill, missingOf, type Window, windowOf } from './windows.ts'
+
+/** A hole is asked for again this long; then the conversation says so (docs/protocol.md §5). */
+export const GAP_MS = 30_000
+/** Opened in one call of the Web Worker: long enough to be worth the way, short enough not to hold it up. */
+const BATCH = 64
+
+/** More devices than two people ever had: from there on a server makes them up. */
+const DEVICES = 512
+
+type Served = { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number }
+
+/** Verifies what came, and keeps it: all of one answer at once. */
+export class ChatInbox implements Inbox {
+  readonly #context: ChatContext
+  /** Called when something is missing, so that it is asked for again. */
+  onGap: (id: ConnectionId) => void = () => undefined
+
+  constructor(context: ChatContext) {
+    this.#context = context
+  }
+
+  async since(id: ConnectionId): Promise<number> {
+    const { gap, cursor } = await this.#context.store.readState(id)
+    return gap && this.#context.now() - gap.since < GAP_MS ? gap.from : cursor
+  }
+
+  async take(id: ConnectionId, served: Served): Promise<void> {
+    const { connections, lock, store, me, changed } = this.#context
+    const connection = connections.get(id)
+    if (!connection) return
+    const moved = await lock(stateLock(id), async () => {
+      const state = await store.readState(id)
+      const draft = new Draft(id, me.userId, store, state)
+      const before = { cursor: state.cursor, fault: state.fault, missing: missingIn(state) }
+      state.fault = null
+      const { read } = state
+      await this.#takeMessages(connection, draft, served.messages)
+      applyFloors(state, connections.floorsOf(id))
+      await this.#applyCloses(id, draft)
+      await takeReceipts(this.#context, connection, state, served.receipts)
+      if (state.read !== read) await recount(this.#context, id, state, draft.moved)
+      this.#noteGap(state, before)
+      // It stays on the screen until something came that was as it should be.
+      if (state.gap || served.messages.length === 0) state.fault ??= before.fault
+      await store.commit(id, { ...draft.changes, granted: await this.#sealGranted(draft) })
+      return { moved: draft.moved, hasGap: state.gap !== null }
+    })
+    if (moved.hasGap) this.onGap(id)
+    changed(id, moved.moved)
+  }
+
+  async #takeMessages(connection: Connection, draft: Draft, messages: readonly StoredMessage[]): Promise<void> {
+    const { state } = draft
+    const { connectionId: id } = connection
+    const outbox = await this.#context.store.outbox(id)
+    for (let from = 0; from < messages.length; from += BATCH) {
+      const batch = messages.slice(from, from + BATCH)
+      const results = await this.#open(connection, batch)
+      for (const [index, stored] of batch.entries()) {
+        const result = results[index]
+        try {
+          if (result === null) this.#takeTombstone(connection, state, stored)
+          else if (result) await this.#takeOne(connection, draft, outbox, stored, result)
+        } catch (error) {
+          if (!isAppError(error)) throw error
+          state.fault = error.code
+        }
+        state.cursor = Math.max(state.cursor, stored.seq)
+      }
+    }
+  }
+
+  async #takeOne(
+    connection: Connection,
+    draft: Draft,
+    outbox: readonly Waiting[],
+    stored: StoredMessage,
+    result: OpenResult,
+  ): Promise<void> {
+    const { state } = draft
+    const { me } = this.#context
+    if ('code' in result) {
+      this.#noteExists(connection, state, stored)
+      // Disappeared on purpose: only its ciphertext is still there.
+      const isGone = result.code === 'message/key-gone' && this.#isGone(connection, stored)
+      if (!isGone) state.fault = result.code
+      return
+    }
+    const { message } = result
+    // The signed header counts, never what the server writes beside it.
+    if (
+      message.senderId !== stored.senderId ||
+      message.deviceId !== stored.deviceId ||
+      message.counter !== stored.counter
+    ) {
+      state.fault = 'message/misplaced'
+      return
+    }
+    const closes = this.#context.connections.closesOf(connection.connectionId, message.epoch)
+    if (closes && message.counter > (closes.get(`${message.senderId}.${message.deviceId}`) ?? 0)) {
+      state.fault = 'message/after-close'
+      return
+    }
+    const mine = this.#waitingOf(draft, outbox, message)
+    const arrival = { seq: stored.seq, createdAt: stored.createdAt, ...(mine ? { key: mine.content.key } : {}) }
+    await draft.take(message, arrival)
+    if (mine) draft.removeWaiting(mine.row.order)
+    const isSelf = message.senderId === me.userId && message.deviceId === state.self.deviceId
+    if (isSelf && message.counter > state.self.counter) {
+      draft.becomeAnother(outbox.filter((one) => one !== mine))
+    }
+    if (message.type === 'media') {
+      const { media } = bodyOf('media', message.body)
+      draft.granted.set(media.mediaId, media.contentKey)
+    }
+  }
+
+  /**
+   * The server has no ciphertext of it any more. Where messages disappear, as the two of them have said, and the time of
+   * this one is over, that is as it should be; else it is missing until a deletion or a floor explains it.
+   */
+  #takeTombstone(connection: Connection, state: ConversationState, stored: StoredMessage): void {
+    const window = this.#noteExists(connection, state, stored)
+    const isOver = stored.expiresAt !== null && stored.expiresAt <= this.#context.now()
+    if (window && isOver && state.ttl.lamport > 0) fill(window, stored.counter, stored.counter, null)
+  }
+
+  #isGone({ connectionId }: Connection, { senderId, deviceId, counter }: StoredMessage): boolean {
+    return this.#context.connections
+      .floorsOf(connectionId)
+      .some(
+        (one) =>
+          one.senderId === senderId && one.deviceId === deviceId && one.from <= counter && counter <= one.counter,
+      )
+  }
+
+  /** A row that does not open, or carries nothing any more, still says that there was something. */
+  #noteExists({ peer }: Connection, state: ConversationState, stored: StoredMessage): Window | null {
+    const { senderId, deviceId, counter } = stored
+    if (senderId !== peer.userId && senderId !== this.#context.me.userId) return null
+    if (state.windows.length >= DEVICES) return null
+    const window = windowOf(state.windows, senderId, deviceId)
+    window.high = Math.max(window.high, Math.min(counter, window.high + BATCH))
+    return window
+  }
+
+  /** One's own message that the server had already, though its answer never came. */
+  #waitingOf({ state }: Draft, outbox: readonly Waiting[], message: OpenedMessage): Waiting | undefined {
+    if (message.senderId !== this.#context.me.userId || message.deviceId !== state.self.deviceId) return undefined
+    return outbox.find(({ content }) => content.hash !== null && equalBytes(content.hash, message.hash))
+  }
+
+  /** `null` where the server has no ciphertext any more. */
+  async #open(connection: Connection, batch: readonly StoredMessage[]): Promise<(OpenResult | null)[]> {
+    const { connections, crypto, me } = this.#context
+    const { connectionId, peer } = connection
+    const keys = new Map<UserId, Bytes>([
+      [peer.userId, peer.identityKey],
+      [me.userId, me.identityKey],
+    ])
+    const toOpen = batch.flatMap((stored, index) => {
+      const identityKey = keys.get(stored.senderId)
+      const epoch = stored.sealed ? epochOf(stored.sealed) : 0
+      if (!stored.sealed || !identityKey) return []
+      const messageSecret = connections.messageSecret(connectionId, epoch)
+      return [{ index, one: { sealed: stored.sealed, connectionId, messageSecret, identityKey } }]
+    })
+    const opened = await crypto.openMessages(toOpen.map(({ one }) => one))
+    const results: (OpenResult | null)[] = batch.map(({ sealed }) => (sealed ? { code: 'message/misplaced' } : null))
+    for (const [at, { index }] of toOpen.entries()) results[index] = opened[at] ?? { code: 'message/tampered' }
+    return results
+  }
+
+  /**
+   * A rotation says how many messages its epoch had: fewer here are missing; one's own that the server acknowledged and
+   * left out were never shown to the friend, and wait for the person again.
+   */
+  async #applyCloses(id: ConnectionId, draft: Draft): Promise<void> {
+    const { connections, me } = this.#context
+    const { state } = draft
+    for (let epoch = state.closed; ; epoch++) {
+      const closes = connections.closesOf(id, epoch)
+      if (!closes) break
+      raiseByCloses(
+        state,
+        [...closes].map(([device, counter]) => {
+          const [senderId, deviceId] = device.split('.') as [UserId, DeviceId]
+          return [senderId, deviceId, counter]
+        }),
+      )
+      await draft.leaveOut(epoch, closes.get(`${me.userId}.${state.self.deviceId}`) ?? 0)
+      state.closed = epoch + 1
+    }
+  }
+
+  #noteGap(state: ConversationState, before: { cursor: number; missing: number }): void {
+    const missing = missingIn(state)
+    const now = this.#context.now()
+    if (missing === 0) state.gap = null
+    else if (!state.gap || (missing > before.missing && now - state.gap.since >= GAP_MS)) {
+      state.gap = { since: now, from: before.cursor }
+    }
+  }
+
+  async #sealGranted({ granted }: Draft): Promise<Map<import('../../shared/format/ids.ts').MediaId, Bytes>> {
+    const sealed = [...granted].map(
+      async ([media, key]) => [media, await this.#context.sealGranted(media, key)] as const,
+    )
+    return new Map(await Promise.all(sealed))
+  }
+}
+
+/** Holes that may still be filled. */
+function missingIn({ windows }: ConversationState): number {
+  return windows.reduce((sum, window) => sum + missingOf(window) - window.lost, 0)
+}
+
+function epochOf(sealed: Bytes): number {
+  return sealed.length < 23 ? 0 : new DataView(sealed.buffer, sealed.byteOffset).getUint32(19)
+}

@@ -1,0 +1,386 @@
+import type { OutboxRow } from '../../shared/device/db.ts'
+import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
+import { deleteMessage, type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
+import type { MessageBody, MessageType } from '../../shared/wire/message-body.ts'
+import { isPassing } from '../app/passing.ts'
+import { type ChatContext, stateLock } from './context.ts'
+import type { SealedMessage } from './ports.ts'
+import { bodyOf, encodeBody, type OutboxContent, placeOf } from './rows.ts'
+import type { Waiting } from './store.ts'
+import { Draft } from './take.ts'
+
+const EMPTY: Bytes = new Uint8Array(0)
+/** Sealed ahead of what the server has: these can go out by Background Sync while no page is open. */
+const AHEAD = 32
+const BACKOFF_MS = [1000, 2000, 5000, 15_000, 30_000, 60_000] as const
+/** The same message may be refused for a passing reason this often in one go. */
+const TRIES = 5
+
+/** What the runner takes from the rest of the engine. */
+export type OutboxPorts = {
+  /** Whether this conversation was caught up with since the program started: only then is it known which counter is free. */
+  isCaughtUp(id: ConnectionId): boolean
+  /** An item that a message names: `ready` once its upload is complete and the friend may fetch it. */
+  prepareMedia(id: ConnectionId, waiting: Waiting): Promise<'ready' | 'waiting'>
+  /** The message that carried an item is taken back. */
+  withdrawMedia(id: ConnectionId, media: MediaId): Promise<void>
+  /** Something is sealed and not sent: the Service Worker may send it too. */
+  requestSync(): void
+}
+
+/** Sends what people wrote: in order, exactly once, by one tab at a time. */
+export class Outbox {
+  readonly #context: ChatContext
+  readonly #ports: OutboxPorts
+  readonly #running = new Map<ConnectionId, Promise<void>>()
+  readonly #again = new Set<ConnectionId>()
+  readonly #failures = new Map<ConnectionId, number>()
+  readonly #timers = new Map<ConnectionId, ReturnType<typeof setTimeout>>()
+  /** Of this tab: what is on its way just now. */
+  readonly sending = new Set<string>()
+  #isStopped = false
+
+  constructor(context: ChatContext, ports: OutboxPorts) {
+    this.#context = context
+    this.#ports = ports
+  }
+
+  /** Writes a message down, and sends it when that can be; held: on the next `kick`. @returns its key. */
+  async add<T extends MessageType>(
+    id: ConnectionId,
+    type: T,
+    body: MessageBody<T>,
+    options: { awaits?: OutboxContent['awaits']; isHeld?: boolean } = {},
+  ): Promise<string> {
+    const { lock, store, now, changed } = this.#context
+    const key = crypto.randomUUID()
+    await lock(stateLock(id), async () => {
+      const state = await store.readState(id)
+      // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
+      const ttlMs = (type === 'settings' ? (body as MessageBody<'settings'>).disappearAfterMs : null) ?? state.ttl.ms
+      const json = encodeBody(type, { ...body, sentAt: now(), ttlMs } as MessageBody<T>)
+      const waiting = await store.outbox(id)
+      const order = Math.max(0, ...waiting.map(({ row }) => row.order)) + 1
+      const row: OutboxRow = { connectionId: id, order, sealed: EMPTY, message: null, ttlMs }
+      const content: OutboxContent = {
+        key,
+        type,
+        body: json,
+        createdAt: now(),
+        failed: null,
+        awaits: options.awaits ?? null,
+        lamport: 0,
+        hash: null,
+        prev: null,
+      }
+      await store.commit(id, { outbox: [{ row, content }] })
+    })
+    changed(id, null)
+    if (!options.isHeld) this.kick(id)
+    return key
+  }
+
+  /** Looks at one conversation, soon. Safe to call often. */
+  kick(id: ConnectionId): void {
+    if (this.#isStopped) return
+    clearTimeout(this.#timers.get(id))
+    this.#timers.delete(id)
+    if (this.#running.has(id)) {
+      this.#again.add(id)
+      return
+    }
+    const done = this.#run(id)
+      .then(
+        () => void this.#failures.delete(id),
+        (error: unknown) => this.#later(id, error),
+      )
+      .finally(() => {
+        this.#running.delete(id)
+        if (this.#again.delete(id)) this.kick(id)
+      })
+    this.#running.set(id, done)
+  }
+
+  /** Everything that waits: the network is back, the page is looked at again. */
+  async kickAll(): Promise<void> {
+    for (const id of await this.#context.store.waiting()) this.kick(id)
+  }
+
+  /** Resolves once nothing is under way; what waits for the network still waits. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values())
+  }
+
+  stop(): void {
+    this.#isStopped = true
+    for (const timer of this.#timers.values()) clearTimeout(timer)
+    this.#timers.clear()
+  }
+
+  /** A message that was refused is tried again. */
+  async retry(id: ConnectionId, key: string): Promise<void> {
+    await this.#whileIdle(id, (draft, all) => {
+      const waiting = all.find(({ content }) => content.key === key)
+      if (waiting) draft.putWaiting({ ...waiting, content: { ...waiting.content, failed: null } })
+    })
+    this.kick(id)
+  }
+
+  /** A message that was not sent is forgotten. What the server has by now stays: it is deleted for both instead. */
+  async takeBack(id: ConnectionId, key: string): Promise<void> {
+    await this.#whileIdle(id, (draft, all) => {
+      const waiting = all.find(({ content }) => content.key === key)
+      if (!waiting) return
+      // Its counter is spent: what follows goes out as another device, so that nobody waits for this one.
+      if (waiting.row.message) draft.becomeAnother(all)
+      draft.removeWaiting(waiting.row.order)
+    })
+    this.kick(id)
+  }
+
+  /** Not while it is being sent: afterwards it is known how that went. */
+  #whileIdle(id: ConnectionId, change: (draft: Draft, all: Waiting[]) => void): Promise<void> {
+    return this.#context.lock(sendLock(id), () => this.#amend(id, change))
+  }
+
+  async #run(id: ConnectionId): Promise<void> {
+    await this.#context.lock(sendLock(id), async () => {
+      for (let tries = 0; ; ) {
+        const ready = await this.#ready(id)
+        const first = ready[0]
+        if (!first || this.#isStopped) return
+        try {
+          await this.#step(id, first, ready)
+          tries = 0
+        } catch (error) {
+          if (!isAppError(error) || isTransient(error) || ++tries > TRIES) throw error
+          if (!(await this.#recover(id, error))) await this.#fail(id, first, error.code)
+        }
+      }
+    })
+  }
+
+  async #ready(id: ConnectionId): Promise<Waiting[]> {
+    const ready: Waiting[] = []
+    for (const waiting of await this.#context.store.outbox(id)) {
+      if (waiting.content.failed !== null) continue
+      const awaits = waiting.content.awaits !== null && waiting.row.message === null
+      // A long film must not hold up what is written after it.
+      if (awaits && (await this.#prepare(id, waiting)) === 'waiting') continue
+      ready.push(waiting)
+    }
+    return ready.slice(0, AHEAD)
+  }
+
+  async #step(id: ConnectionId, first: Waiting, ready: readonly Waiting[]): Promise<void> {
+    const connection = this.#context.connections.get(id)
+    if (connection?.state !== 'friends') throw new AppError('connection/refused', 'not friends any more')
+    if (connection.fault) throw connection.fault
+    const unsealed = ready.filter(({ row }) => row.message === null)
+    if (unsealed.length > 0)
+      await this.#seal(
+        id,
+        unsealed.map(({ row }) => row.order),
+      )
+    else await this.#send(id, first)
+  }
+
+  async #prepare(id: ConnectionId, waiting: Waiting): Promise<'ready' | 'waiting'> {
+    try {
+      return await this.#ports.prepareMedia(id, waiting)
+    } catch (error) {
+      if (!isAppError(error) || isTransient(error)) throw error
+      await this.#fail(id, waiting, error.code)
+      return 'waiting'
+    }
+  }
+
+  /** Counters and bytes are written down together, before anything is sent. */
+  async #seal(id: ConnectionId, orders: readonly number[]): Promise<void> {
+    const { connections, crypto, lock, me, store, changed } = this.#context
+    if (!this.#ports.isCaughtUp(id)) {
+      await connections.catchUp()
+      if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
+    }
+    const { cursor } = await store.readState(id)
+    const keys = await connections.sendingKeys(id, cursor)
+    await lock(stateLock(id), async () => {
+      const state = await store.readState(id)
+      const waiting = (await store.outbox(id)).filter(({ row }) => orders.includes(row.order) && row.message === null)
+      const { self } = state
+      const toSeal = waiting.map(({ content }, index) => ({
+        ...keys,
+        identitySeed: me.identitySeed,
+        connectionId: id,
+        senderId: me.userId,
+        deviceId: self.deviceId,
+        counter: self.counter + 1 + index,
+        lamport: state.lamport + 1 + index,
+        prev: self.hash,
+        ack: state.ack.hash,
+        type: content.type,
+        body: content.body,
+      }))
+      const sealed = await crypto.sealMessages(toSeal)
+      const outbox = waiting.map((one, index): Waiting => {
+        const { bytes, hash } = sealed[index] as SealedMessage
+        const { counter, lamport } = toSeal[index] as (typeof toSeal)[number]
+        return {
+          row: { ...one.row, message: { epoch: keys.epoch, counter, bytes } },
+          content: { ...one.content, hash, lamport, prev: index === 0 ? self.hash : (sealed[index - 1]?.hash ?? null) },
+        }
+      })
+      const last = outbox.at(-1)
+      if (!last?.content.hash || !last.row.message) return
+      const next = { ...state, lamport: last.content.lamport }
+      next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
+      await store.commit(id, { state: next, outbox })
+    })
+    this.#ports.requestSync()
+    changed(id, null)
+  }
+
+  async #send(id: ConnectionId, waiting: Waiting): Promise<void> {
+    const { api, changed } = this.#context
+    const { row, content } = waiting
+    if (!row.message) return
+    this.sending.add(content.key)
+    changed(id, null)
+    try {
+      const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
+      const answer = await api.call(sendMessage, { params: { connectionId: id }, body })
+      if (content.type === 'delete') await this.#erase(id, content)
+      await this.#acknowledge(id, waiting, answer)
+    } finally {
+      this.sending.delete(content.key)
+    }
+  }
+
+  /** The deletion is said; now the ciphertext goes too. Done again after a crash: the row leaves the outbox afterwards. */
+  async #erase(id: ConnectionId, content: OutboxContent): Promise<void> {
+    const { target } = bodyOf('delete', content.body)
+    const kept = await this.#context.store.find(id, placeOf(target))
+    if (!kept) return
+    const params = { connectionId: id, seq: kept.saved.seq }
+    await this.#context.api.call(deleteMessage, { params }).catch((error: unknown) => {
+      if (!isAppError(error, 'request/not-found')) throw error
+    })
+    const { type, body, isDeleted } = kept.saved
+    if (type === 'media' && !isDeleted) await this.#ports.withdrawMedia(id, bodyOf(type, body).media.mediaId)
+  }
+
+  /** The server has it: it leaves the outbox and enters the conversation in one step. */
+  async #acknowledge(id: ConnectionId, sent: Waiting, answer: { seq: number; createdAt: number }): Promise<void> {
+    const { lock, me, store, changed } = this.#context
+    const moved = await lock(stateLock(id), async () => {
+      const state = await store.readState(id)
+      const waiting = (await store.outbox(id)).find(({ row }) => row.order === sent.row.order)
+      const { message } = sent.row
+      const { hash, type, body, lamport, key } = sent.content
+      // It came by the other way meanwhile, or this tab slept while another went on.
+      if (!waiting?.content.hash || !hash || !message || !equalBytes(waiting.content.hash, hash)) return null
+      const draft = new Draft(id, me.userId, store, state)
+      const header = {
+        type,
+        epoch: message.epoch,
+        senderId: me.userId,
+        deviceId: state.self.deviceId,
+        counter: message.counter,
+        lamport,
+        prev: sent.content.prev ?? EMPTY,
+        ack: EMPTY,
+        hash,
+        body,
+      }
+      await draft.take(header, { ...answer, key })
+      draft.removeWaiting(sent.row.order)
+      await store.commit(id, draft.changes)
+      return draft.moved
+    })
+    if (moved) changed(id, moved)
+  }
+
+  /** Waits for the person. Who is refused in one message is refused in all of them. */
+  async #fail(id: ConnectionId, { row }: Waiting, code: ErrorCode): Promise<void> {
+    await this.#amend(id, (draft, all) => {
+      const failing = code === 'connection/refused' ? all : all.filter((one) => one.row.order === row.order)
+      // The counters of what was sealed are spent: the next message goes out as another device, without a hole.
+      const next = failing.some((one) => one.row.message) ? draft.becomeAnother(all) : all
+      const orders = new Set(failing.map((one) => one.row.order))
+      for (const one of next) {
+        if (orders.has(one.row.order)) draft.putWaiting({ ...one, content: { ...one.content, failed: code } })
+      }
+    })
+  }
+
+  /** @returns whether trying again at once makes sense. */
+  async #recover(id: ConnectionId, error: AppError): Promise<boolean> {
+    if (error.code === 'connection/behind') {
+      await this.#context.connections.catchUp()
+      return true
+    }
+    if (error.code === 'connection/stale-epoch') {
+      await this.#context.connections.catchUp()
+      return this.#unseal(id)
+    }
+    if (error.code === 'message/conflict') {
+      await this.#amend(id, (draft, all) => void draft.becomeAnother(all))
+      return true
+    }
+    return false
+  }
+
+  /**
+   * The friend rotated before these messages arrived: the server has none of them. Their counters are used again, under
+   * the new epoch's keys, so that no hole stays; only where that cannot be they go out as another device.
+   * @returns whether there is a newer epoch.
+   */
+  async #unseal(id: ConnectionId): Promise<boolean> {
+    const newest = this.#context.connections.newestEpoch(id) ?? 0
+    let hasNewer = false
+    await this.#amend(id, (draft, all) => {
+      const sealed = all.flatMap(({ row: { message }, content: { prev } }) => (message ? [{ message, prev }] : []))
+      const first = sealed.reduce((a, b) => (b.message.counter < a.message.counter ? b : a), sealed[0] ?? NO_MESSAGE)
+      hasNewer = sealed.some(({ message }) => message.epoch < newest)
+      if (!hasNewer) return
+      const { self } = draft.state
+      draft.becomeAnother(all)
+      const isWhole = sealed.every(({ message }) => message.epoch < newest)
+      if (isWhole && first.prev) {
+        draft.state.self = { deviceId: self.deviceId, counter: first.message.counter - 1, hash: first.prev }
+      }
+    })
+    return hasNewer
+  }
+
+  async #amend(id: ConnectionId, change: (draft: Draft, all: Waiting[]) => void): Promise<void> {
+    const { lock, me, store, changed } = this.#context
+    await lock(stateLock(id), async () => {
+      const draft = new Draft(id, me.userId, store, await store.readState(id))
+      change(draft, await store.outbox(id))
+      await store.commit(id, draft.changes)
+    })
+    changed(id, null)
+  }
+
+  #later(id: ConnectionId, error: unknown): void {
+    const failures = this.#failures.get(id) ?? 0
+    this.#failures.set(id, failures + 1)
+    const waitMs = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)] ?? 60_000
+    // Not all conversations, and not all devices, at the same moment.
+    if (!this.#isStopped)
+      this.#timers.set(
+        id,
+        setTimeout(() => this.kick(id), waitMs * (0.75 + Math.random() / 2)),
+      )
+    if (!isAppError(error)) throw error
+  }
+}
+
+const NO_MESSAGE = { message: { epoch: 0, counter: 0 }, prev: null }
+const sendLock = (id: ConnectionId) => `kith/outbox/${id}`
+const isTransient = (error: AppError) => isPassing(error) || TRANSIENT.has(error.code)
+/** Races that the next attempt wins, or loses again. */
+const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['vault/conflict', 'log/conflict', 'internal', 'server/bad-answer'])

@@ -1,0 +1,106 @@
+import * as z from 'zod/mini'
+import { newDeviceId } from '../../shared/crypto/random.ts'
+import { ERROR_CODES } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import { ZERO_HASH } from '../../shared/logs/signed.ts'
+import { messageTtl } from '../../shared/wire/connections.ts'
+import { deviceId, hash, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
+import { window } from './windows.ts'
+
+const mark = z.strictObject({ senderId: userId, deviceId, counter: natural })
+export type Mark = z.output<typeof mark>
+
+/** What this device knows of one conversation, besides its messages. */
+export const conversationState = z.strictObject({
+  v: z.literal(1),
+  /** Newest number of the server up to which everything was taken. */
+  cursor: natural,
+  /**
+   * Whom this device seals as: an id of its own for each conversation, taken anew whenever the server knows more of it
+   * than this device does, so that no counter is ever sealed twice.
+   */
+  self: z.strictObject({ deviceId, counter: natural, hash }),
+  /** Highest that was seen. */
+  lamport: natural,
+  /** Newest message of the friend that was seen. */
+  ack: z.strictObject({ lamport: natural, hash }),
+  windows: z.array(window),
+  /** Newest message of one's own devices and of the friend's that are known to be read. */
+  read: z.array(mark),
+  /** What the friend's devices say of one's own messages. */
+  told: z.strictObject({ delivered: z.array(mark), read: z.array(mark) }),
+  /** Newest receipt of each other device: an older one is refused. */
+  receipts: z.array(z.strictObject({ userId, deviceId, revision: natural })),
+  /** Of this device: what it said last. */
+  receipt: z.strictObject({ revision: natural, said: z.string() }),
+  ttl: z.strictObject({ ms: messageTtl, lamport: natural, place: z.string() }),
+  unread: natural,
+  /** Where the first of them may stand; everything before is read. */
+  unreadFrom: natural,
+  draft: z.string().check(z.maxLength(20_000)),
+  /** Messages that are kept, for each epoch: at none its secret can go. */
+  live: z.array(z.strictObject({ epoch: natural, count: natural })),
+  /** Epochs before this one are closed, and what they say is applied. */
+  closed: natural,
+  confirmedAt: z.nullable(timeMs),
+  /** The last thing that was wrong with what the server showed. */
+  fault: z.nullable(z.enum(ERROR_CODES)),
+  /** Since when something is missing, and from which number on it is asked for again. */
+  gap: z.nullable(z.strictObject({ since: timeMs, from: natural })),
+})
+export type ConversationState = z.output<typeof conversationState>
+
+export function emptyState(): ConversationState {
+  return {
+    v: 1,
+    cursor: 0,
+    self: freshSelf(),
+    lamport: 0,
+    ack: { lamport: 0, hash: ZERO_HASH },
+    windows: [],
+    read: [],
+    told: { delivered: [], read: [] },
+    receipts: [],
+    receipt: { revision: 0, said: '' },
+    ttl: { ms: null, lamport: 0, place: '' },
+    unread: 0,
+    unreadFrom: 0,
+    draft: '',
+    live: [],
+    closed: 0,
+    confirmedAt: null,
+    fault: null,
+    gap: null,
+  }
+}
+
+export function freshSelf(): { deviceId: ConversationState['self']['deviceId']; counter: number; hash: Bytes } {
+  return { deviceId: newDeviceId(), counter: 0, hash: ZERO_HASH }
+}
+
+export function markOf(marks: readonly Mark[], { senderId, deviceId }: Omit<Mark, 'counter'>): number {
+  return marks.find((one) => one.senderId === senderId && one.deviceId === deviceId)?.counter ?? 0
+}
+
+/** The higher of each. @returns the same list where nothing is higher. */
+export function raiseMarks(marks: Mark[], more: readonly Mark[]): Mark[] {
+  const higher = more.filter((one) => one.counter > markOf(marks, one))
+  if (higher.length === 0) return marks
+  const rest = marks.filter((one) => !higher.some((two) => isSame(one, two)))
+  return [...rest, ...higher]
+}
+
+/** Counts messages that are kept of an epoch. */
+export function countLive(state: ConversationState, epoch: number, change: number): void {
+  const entry = state.live.find((one) => one.epoch === epoch)
+  if (entry) entry.count = Math.max(0, entry.count + change)
+  else if (change > 0) state.live.push({ epoch, count: change })
+}
+
+const isSame = (a: Omit<Mark, 'counter'>, b: Omit<Mark, 'counter'>) =>
+  a.senderId === b.senderId && a.deviceId === b.deviceId
+
+/** Lamport first, then place: the same on every device, whatever the server says. */
+export function comesBefore(a: readonly [number, string], b: readonly [number, string]): boolean {
+  return a[0] < b[0] || (a[0] === b[0] && a[1] < b[1])
+}

@@ -1,0 +1,107 @@
+import * as z from 'zod/mini'
+import { AppError } from '../../shared/errors.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { DeviceId, UserId } from '../../shared/format/ids.ts'
+import { ZERO_HASH } from '../../shared/logs/signed.ts'
+import { deviceId, hash, natural, userId } from '../../shared/wire/primitives.ts'
+
+/** How far behind the newest a message may come (docs/protocol.md §5). */
+const WINDOW = 1024
+
+/** What came of one device, over all epochs. */
+export const window = z.strictObject({
+  senderId: userId,
+  deviceId,
+  /** Highest counter that is known to exist. */
+  high: natural,
+  /** Up to here nothing more is waited for; the hash is null where the message itself never came. */
+  low: z.strictObject({ counter: natural, hash: z.nullable(hash) }),
+  /** What came above `low`. */
+  seen: z.array(z.strictObject({ counter: natural, hash: z.nullable(hash), prev: z.nullable(hash) })),
+  /** How many below `low` were given up. */
+  lost: natural,
+})
+export type Window = z.output<typeof window>
+
+type Step = { readonly counter: number; readonly hash: Bytes; readonly prev: Bytes | null }
+
+export function windowOf(windows: Window[], senderId: UserId, deviceId: DeviceId): Window {
+  const found = windows.find((one) => one.senderId === senderId && one.deviceId === deviceId)
+  if (found) return found
+  const low = { counter: 0, hash: ZERO_HASH }
+  const fresh: Window = { senderId, deviceId, high: 0, low, seen: [], lost: 0 }
+  windows.push(fresh)
+  return fresh
+}
+
+/**
+ * Takes the next message of a device, in any order. Changes nothing where it throws.
+ * @param known hash of the message that the device keeps for this counter, if any.
+ * @returns `again`: it was there already, or is gone on purpose.
+ * @throws {AppError} `message/conflict`: two messages for one counter, or a chain that does not hold.
+ */
+export function advance(window: Window, { counter, hash, prev }: Step, known: Bytes | null): 'new' | 'again' {
+  const kept = known ?? hashAt(window, counter)
+  if (kept && !equalBytes(kept, hash)) throw new AppError('message/conflict', 'two messages for one counter')
+  if (kept || isHere(window, counter)) return 'again'
+  const before = hashAt(window, counter - 1)
+  const after = window.seen.find((one) => one.counter === counter + 1)?.prev
+  if ((before && prev && !equalBytes(before, prev)) || (after && !equalBytes(after, hash))) {
+    throw new AppError('message/conflict', 'a message does not follow the one before it')
+  }
+  put(window, { counter, hash, prev })
+  return 'new'
+}
+
+/** Counters from `from` to `to` are gone on purpose; the hash is that of the last, where it is known. */
+export function fill(window: Window, from: number, to: number, hash: Bytes | null): void {
+  const { low } = window
+  if (to <= low.counter) return
+  if (from <= low.counter + 1) {
+    window.low = { counter: to, hash: hash ?? hashAt(window, to) }
+    window.seen = window.seen.filter((one) => one.counter > to)
+    window.high = Math.max(window.high, to)
+    settle(window)
+    return
+  }
+  // Behind a hole: what lies before it may still come.
+  if (to - from >= WINDOW / 4) return
+  for (let counter = from; counter <= to; counter++) {
+    if (!isHere(window, counter)) put(window, { counter, hash: counter === to ? hash : null, prev: null })
+  }
+}
+
+/** How many messages must exist and did not come. */
+export function missingOf({ high, low, seen, lost }: Window): number {
+  return high - low.counter - seen.length + lost
+}
+
+export function isHere(window: Window, counter: number): boolean {
+  return counter <= window.low.counter || window.seen.some((one) => one.counter === counter)
+}
+
+function put(window: Window, step: Window['seen'][number]): void {
+  window.seen.push(step)
+  window.seen.sort((a, b) => a.counter - b.counter)
+  window.high = Math.max(window.high, step.counter)
+  settle(window)
+}
+
+function settle(window: Window): void {
+  const { seen } = window
+  for (;;) {
+    const first = seen[0]
+    if (!first) return
+    const isNext = first.counter === window.low.counter + 1
+    // A hole that nobody fills must not hold up everything that comes after it.
+    if (!isNext && seen.length <= WINDOW) return
+    window.lost += first.counter - window.low.counter - 1
+    window.low = { counter: first.counter, hash: first.hash }
+    seen.shift()
+  }
+}
+
+function hashAt({ low, seen }: Window, counter: number): Bytes | null {
+  if (counter === low.counter) return low.hash
+  return seen.find((one) => one.counter === counter)?.hash ?? null
+}

@@ -1,0 +1,362 @@
+import { newDeviceId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import { type DeviceDb, openDatabase } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { AppError } from '../../shared/errors.ts'
+import { fromBase64Url, toBase64Url } from '../../shared/format/base64url.ts'
+import { type Bytes, concat, equalBytes, fromUtf8, u32, utf8 } from '../../shared/format/bytes.ts'
+import { type ConnectionId, type DeviceId, parseConnectionId, type UserId } from '../../shared/format/ids.ts'
+import { hashOf, ZERO_HASH } from '../../shared/logs/signed.ts'
+import {
+  deleteMessage,
+  type MessageTtl,
+  type StoredMessage,
+  type StoredReceipt,
+  sendMessage,
+  writeReceipt,
+} from '../../shared/wire/connections.ts'
+import type { Route } from '../../shared/wire/route.ts'
+import type { Api } from '../app/api.ts'
+import { Signal } from '../app/signal.ts'
+import { ChatEngine } from '../chat/chat.ts'
+import type { ChatCrypto } from '../chat/ports.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from '../friends/types.ts'
+import { Turns } from '../groups/turns.ts'
+import type { Secrets } from '../vault/secrets.ts'
+
+type Row = StoredMessage & { readonly hash: Bytes }
+
+/** A server as it should be: what a test wants otherwise, it changes. */
+export class ModelServer {
+  readonly rows: Row[] = []
+  readonly receipts = new Map<
+    string,
+    { userId: UserId; deviceId: DeviceId; revision: number; peer: Bytes; own: Bytes }
+  >()
+  /** Message secrets by epoch: the log of this model. */
+  readonly epochs: Bytes[] = [newKey()]
+  readonly closes: Closes[] = []
+  now = 1_000_000
+  refuses = false
+
+  rotate(ifEpoch: number, ifLastSeq: number): void {
+    if (ifEpoch !== this.epochs.length - 1) throw new AppError('log/conflict')
+    if (ifLastSeq !== this.rows.length) throw new AppError('connection/behind')
+    const closes = new Map<`${UserId}.${DeviceId}`, number>()
+    for (const row of this.rows) {
+      if (row.sealed && epochOf(row.sealed) === ifEpoch) closes.set(`${row.senderId}.${row.deviceId}`, row.counter)
+    }
+    this.closes.push(closes)
+    this.epochs.push(newKey())
+  }
+
+  send(sender: UserId, sealed: Bytes, ttlMs: MessageTtl): { seq: number; createdAt: number } {
+    const header = readHeader(sealed)
+    const hash = hashOf(sealed)
+    const known = this.rows.find((row) => row.deviceId === header.deviceId && row.counter === header.counter)
+    if (known) {
+      if (equalBytes(known.hash, hash)) return { seq: known.seq, createdAt: known.createdAt }
+      throw new AppError('message/conflict')
+    }
+    if (this.refuses) throw new AppError('connection/refused')
+    if (header.epoch !== this.epochs.length - 1) throw new AppError('connection/stale-epoch')
+    const seq = this.rows.length + 1
+    const expiresAt = ttlMs === null ? null : this.now + ttlMs
+    const { deviceId, counter } = header
+    this.rows.push({ seq, senderId: sender, deviceId, counter, sealed, hash, createdAt: this.now, expiresAt })
+    return { seq, createdAt: this.now }
+  }
+
+  since(from: number): StoredMessage[] {
+    return this.rows.filter(({ seq }) => seq > from).map(({ hash: _, ...row }) => row)
+  }
+}
+
+/** Somebody in the model, on any number of devices. */
+export type ModelPerson = { readonly secrets: Secrets; readonly identityKey: Bytes; readonly name: string }
+
+export function modelPerson(name: string): ModelPerson {
+  const identitySeed = newKey()
+  const agreement = { publicKey: randomBytes(8), secretKey: randomBytes(8) } as unknown as Secrets['agreement']
+  const secrets = { userId: newUserId(), accountKey: newKey(), identitySeed, agreement }
+  return { secrets, identityKey: publicKeyOf(identitySeed), name }
+}
+
+/** What may go wrong on the way between a device and the server. */
+export type Line = {
+  isUp: boolean
+  /** Asked before and after each call: says whether the line is cut there. */
+  cut: (when: 'before' | 'after', call: string) => boolean
+}
+
+let opened = 0
+
+/** One device of a person: its own database, and an engine that can be stopped and started again. */
+export class ModelDevice {
+  readonly line: Line = { isUp: true, cut: () => false }
+  readonly connections: ModelConnections
+  readonly dbName: string
+  chat!: ChatEngine
+  readonly #person: ModelPerson
+  readonly #server: ModelServer
+  readonly #turns = new Turns<string>()
+  #db: DeviceDb | undefined
+  #life = 0
+
+  constructor(server: ModelServer, connectionId: ConnectionId, person: ModelPerson, friend: ModelPerson) {
+    this.#person = person
+    this.#server = server
+    this.dbName = `device-${++opened}`
+    this.connections = new ModelConnections(server, this.line, connectionId, friend)
+  }
+
+  async start(): Promise<void> {
+    await createKey('device')
+    this.#db = await openDatabase(this.dbName, () => undefined)
+    const life = ++this.#life
+    const db = this.#db
+    this.chat = await ChatEngine.open({
+      api: this.#api(() => life === this.#life),
+      crypto: modelCrypto,
+      connections: this.connections,
+      vault: { read: () => null },
+      secrets: this.#person.secrets,
+      // A program that has died writes nothing any more.
+      openDb: async () => {
+        if (life !== this.#life) await new Promise<never>(() => undefined)
+        return db
+      },
+      lock: (name, task) => this.#turns.run(`${life}/${name}`, task),
+      now: () => this.#server.now,
+    })
+  }
+
+  /** Ends the program wherever it is; what it had written stays. */
+  crash(): void {
+    this.#life++
+    this.chat.stop()
+    this.#db?.close()
+  }
+
+  async restart(): Promise<void> {
+    this.crash()
+    await this.start()
+  }
+
+  /** Everything that lies on the device. */
+  async snapshot(): Promise<Map<string, { keys: IDBValidKey[]; values: unknown[] }>> {
+    const db = this.#db as DeviceDb
+    const stores = new Map<string, { keys: IDBValidKey[]; values: unknown[] }>()
+    for (const name of ['conversations', 'messages', 'effects', 'outbox'] as const) {
+      stores.set(name, { keys: await db.getAllKeys(name), values: await db.getAll(name) })
+    }
+    return stores
+  }
+
+  /** An old copy of the profile comes back. */
+  async restore(copy: Map<string, { keys: IDBValidKey[]; values: unknown[] }>): Promise<void> {
+    this.crash()
+    const db = await openDatabase(this.dbName, () => undefined)
+    for (const [name, { keys, values }] of copy) {
+      const store = db.transaction(name as 'outbox', 'readwrite').store
+      await store.clear()
+      for (const [index, value] of values.entries()) {
+        if (store.keyPath) await store.put(value as never)
+        else await store.put(value as never, keys[index] as never)
+      }
+    }
+    db.close()
+    await this.start()
+  }
+
+  #api(isAlive: () => boolean): Pick<Api, 'call'> {
+    const { line } = this
+    const server = this.#server
+    const me = this.#person.secrets.userId
+    const answer = (route: Route, { params, body }: { params?: unknown; body?: unknown }): unknown => {
+      if (route === (sendMessage as Route)) {
+        const { sealed, ttlMs } = body as { sealed: Bytes; ttlMs: MessageTtl }
+        return server.send(me, sealed, ttlMs)
+      }
+      if (route === (deleteMessage as Route)) {
+        const index = server.rows.findIndex(({ seq }) => seq === (params as { seq: number }).seq)
+        const row = server.rows[index]
+        if (row) server.rows[index] = { ...row, sealed: null }
+        return undefined
+      }
+      if (route === (writeReceipt as Route)) {
+        const receipt = body as { deviceId: DeviceId; revision: number; peer: Bytes; own: Bytes }
+        const key = `${me}.${receipt.deviceId}`
+        if ((server.receipts.get(key)?.revision ?? 0) >= receipt.revision) throw new AppError('receipt/rollback')
+        server.receipts.set(key, { userId: me, ...receipt })
+        return undefined
+      }
+      throw new AppError('internal', `the model has no ${route.path}`)
+    }
+    const call = async (route: Route, options: { params?: unknown; body?: unknown } = {}): Promise<unknown> => {
+      await pass()
+      if (!isAlive()) return new Promise<never>(() => undefined)
+      if (!line.isUp || line.cut('before', route.path)) throw new AppError('server/unreachable')
+      const reply = answer(route, options)
+      await pass()
+      if (!isAlive()) return new Promise<never>(() => undefined)
+      if (!line.isUp || line.cut('after', route.path)) throw new AppError('server/unreachable')
+      return reply
+    }
+    return { call } as Pick<Api, 'call'>
+  }
+}
+
+/** Connections of a device, without their cryptography. */
+export class ModelConnections implements Connections {
+  readonly list: Signal<readonly Connection[]>
+  /** Rotates before the next message. */
+  isRotationDue = false
+  floors: Floor[] = []
+  readonly forgotten = new Set<number>()
+  readonly #server: ModelServer
+  readonly #line: Line
+  readonly #friend: UserId
+  #known = 1
+  #inbox: Inbox | undefined
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(server: ModelServer, line: Line, connectionId: ConnectionId, friend: ModelPerson) {
+    this.#server = server
+    this.#line = line
+    this.#friend = friend.secrets.userId
+    const peer = { userId: this.#friend, username: friend.name, identityKey: friend.identityKey }
+    const rest = { isVerified: false, note: null, createdAt: 0, expiresAt: 0, fault: null }
+    this.list = new Signal<readonly Connection[]>([{ connectionId, peer, state: 'friends', ...rest }])
+  }
+
+  get(id: ConnectionId): Connection | null {
+    return this.list.value.find(({ connectionId }) => connectionId === id) ?? null
+  }
+
+  setInbox(inbox: Inbox): void {
+    this.#inbox = inbox
+  }
+
+  catchUp(): Promise<void> {
+    const done = this.#turn.then(() => this.#catchUp())
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  fetch(): Promise<void> {
+    return this.catchUp()
+  }
+
+  async sendingKeys(id: ConnectionId, lastSeq: number): Promise<SendingKeys> {
+    if (this.isRotationDue) {
+      await pass()
+      if (!this.#line.isUp) throw new AppError('server/unreachable')
+      this.#server.rotate(this.#known - 1, lastSeq)
+      this.isRotationDue = false
+      this.#known++
+    }
+    const epoch = this.newestEpoch(id) ?? 0
+    const messageSecret = this.messageSecret(id, epoch)
+    if (!messageSecret) throw new AppError('connection/not-found')
+    return { epoch, messageSecret }
+  }
+
+  newestEpoch(_: ConnectionId): number | null {
+    return this.#known - 1
+  }
+
+  messageSecret(_: ConnectionId, epoch: number): Bytes | null {
+    if (epoch >= this.#known || this.forgotten.has(epoch)) return null
+    return this.#server.epochs[epoch] ?? null
+  }
+
+  closesOf(_: ConnectionId, epoch: number): Closes | null {
+    return epoch < this.#known - 1 ? (this.#server.closes[epoch] ?? null) : null
+  }
+
+  floorsOf(): readonly Floor[] {
+    return this.floors
+  }
+
+  async forgetEpochs(_: ConnectionId, epochs: readonly number[], floors: readonly Floor[]): Promise<void> {
+    for (const epoch of epochs) this.forgotten.add(epoch)
+    const isSame = (one: Floor, two: Floor) => one.deviceId === two.deviceId && one.from === two.from
+    this.floors = [...this.floors.filter((one) => !floors.some((two) => isSame(one, two))), ...floors]
+  }
+
+  async #catchUp(): Promise<void> {
+    await pass()
+    if (!this.#line.isUp || this.#line.cut('before', 'catch-up')) throw new AppError('server/unreachable')
+    const [connection] = this.list.value
+    const inbox = this.#inbox
+    if (!connection || !inbox) return
+    const { connectionId: id } = connection
+    const messages = this.#server.since(await inbox.since(id))
+    this.#known = this.#server.epochs.length
+    const receipts = [...this.#server.receipts.values()].map(
+      ({ userId, deviceId, revision, peer, own }): StoredReceipt => {
+        return { userId, deviceId, revision, sealed: userId === this.#friend ? peer : own }
+      },
+    )
+    await inbox.take(id, { messages, receipts, lastSeq: this.#server.rows.length })
+  }
+}
+
+export const newConnectionId = (): ConnectionId => parseConnectionId(newDeviceId())
+
+/** Lets everything else that is ready run. */
+export const pass = () => new Promise<void>((resolve) => setTimeout(resolve))
+
+/** As messages are built, with a checksum for a seal: what is tested with it is order, loss and crashes. */
+export const modelCrypto: ChatCrypto = {
+  async sealMessages(messages) {
+    let last: { deviceId: string; hash: Bytes } | undefined
+    return messages.map((message) => {
+      const prev = last?.deviceId === message.deviceId ? last.hash : message.prev
+      const { messageSecret, identitySeed: _, ...said } = { ...message, prev }
+      const plain = utf8(JSON.stringify({ ...said, prev: toBase64Url(prev), ack: toBase64Url(said.ack) }))
+      const bytes = concat(new Uint8Array(19), u32(message.epoch), randomBytes(8), hashOf(messageSecret, plain), plain)
+      last = { deviceId: message.deviceId, hash: hashOf(bytes) }
+      return { bytes, hash: last.hash }
+    })
+  },
+  async openMessages(messages) {
+    return messages.map(({ sealed, messageSecret, connectionId }) => {
+      if (!messageSecret) return { code: 'message/key-gone' }
+      const plain = sealed.subarray(63)
+      if (!equalBytes(hashOf(messageSecret, plain), sealed.subarray(31, 63))) return { code: 'message/tampered' }
+      const said = readHeader(sealed)
+      if (said.connectionId !== connectionId) return { code: 'message/misplaced' }
+      return { message: { ...said, hash: hashOf(sealed) } }
+    })
+  },
+  async sealPeerReceipt(_, { epoch }, body) {
+    return concat(u32(epoch), utf8(JSON.stringify(body)))
+  },
+  async openPeerReceipt(_, __, sealed) {
+    return JSON.parse(fromUtf8(sealed.subarray(4)))
+  },
+  async sealOwnReceipt(_, __, body) {
+    return utf8(JSON.stringify(body))
+  },
+  async openOwnReceipt(_, __, sealed) {
+    return JSON.parse(fromUtf8(sealed))
+  },
+  async sealTyping(_, __, ___, now) {
+    return utf8(String(now))
+  },
+  async openTyping(_, __, ___, sealed) {
+    return Number(fromUtf8(sealed))
+  },
+}
+
+function epochOf(sealed: Bytes): number {
+  return new DataView(sealed.buffer, sealed.byteOffset).getUint32(19)
+}
+
+function readHeader(sealed: Bytes) {
+  const said = JSON.parse(fromUtf8(sealed.subarray(63)))
+  const bytes = (text: string): Bytes => (text ? fromBase64Url(text) : ZERO_HASH)
+  return { ...said, prev: bytes(said.prev), ack: bytes(said.ack) }
+}

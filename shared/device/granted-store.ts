@@ -1,0 +1,40 @@
+import { importAesKey, openAes, sealAes } from '../crypto/aes-gcm.ts'
+import { hkdf } from '../crypto/hkdf.ts'
+import { AppError } from '../errors.ts'
+import { type Bytes, utf8 } from '../format/bytes.ts'
+import type { MediaId } from '../format/ids.ts'
+import { openDevice } from './db.ts'
+import { readSealed, writeSealed } from './sealed-store.ts'
+
+const KEY_NAME = 'granted-key'
+
+/**
+ * Keys of items that came in messages. They outlive a lock: what seals them comes from the account key, and lies under
+ * the device key only while unlocked, where the Service Worker finds it.
+ */
+export async function keepGrantedKey(accountKey: Bytes): Promise<void> {
+  await writeSealed(KEY_NAME, await hkdf(accountKey, '', 'kith/v1/device-granted', 32))
+}
+
+/** What the store `granted` keeps of an item. @throws {AppError} `vault/locked` */
+export async function sealGranted(media: MediaId, contentKey: Bytes): Promise<Bytes> {
+  return sealAes(await grantedKey(), contentKey, utf8(media))
+}
+
+/** `null`: no message brought it. @throws {AppError} `vault/locked`, `key/unavailable` */
+export async function grantedKeyOf(media: MediaId): Promise<Bytes | null> {
+  const sealed = await (await openDevice()).get('granted', media)
+  if (!sealed) return null
+  const key = await grantedKey()
+  try {
+    return await openAes(key, sealed, utf8(media))
+  } catch (cause) {
+    throw new AppError('key/unavailable', 'the key of this item was kept by somebody else', { cause })
+  }
+}
+
+async function grantedKey(): Promise<CryptoKey> {
+  const raw = await readSealed(KEY_NAME)
+  if (!raw) throw new AppError('vault/locked', 'this device is locked')
+  return importAesKey(raw)
+}
