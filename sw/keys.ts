@@ -1,7 +1,8 @@
 import * as z from 'zod/mini'
 import { verifyAndOpenDocument } from '../shared/crypto/document.ts'
+import { readGranted } from '../shared/device/granted-store.ts'
 import { cardKeyOf, contentKeyOf, readMediaRecord, takeMedia } from '../shared/device/media-store.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId } from '../shared/format/ids.ts'
 import { card } from '../shared/wire/card.ts'
@@ -14,7 +15,19 @@ import { urlOf } from '../shared/wire/route.ts'
  * @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable`, `server/bad-answer`
  */
 export async function contentKey(media: MediaId): Promise<Bytes> {
-  return contentKeyOf((await readMediaRecord(media)) ?? (await fetchRecord(media)))
+  const record = await readMediaRecord(media)
+  if (!record) {
+    const granted = await readGranted(media)
+    if (granted) return granted.contentKey
+  }
+  try {
+    return await contentKeyOf(record ?? (await fetchRecord(media)))
+  } catch (error) {
+    // In no group of ours: then a friend may have passed it on.
+    const granted = isAppError(error, 'key/unavailable') ? await readGranted(media) : null
+    if (!granted) throw error
+    return granted.contentKey
+  }
 }
 
 /**
@@ -23,14 +36,18 @@ export async function contentKey(media: MediaId): Promise<Bytes> {
  */
 export async function fileName(media: MediaId): Promise<string | null> {
   const record = await readMediaRecord(media)
-  if (!record) return null
+  if (!record) return grantedName(media)
   const name = { label: 'kith/v1/card', id: media, revision: record.card.revision } as const
   const anyMember = { schema: card, verifyAuthor: () => true }
   try {
     return (await verifyAndOpenDocument(name, await cardKeyOf(record), record.card.sealed, anyMember)).body.fileName
   } catch {
-    return null
+    return grantedName(media)
   }
+}
+
+async function grantedName(media: MediaId): Promise<string | null> {
+  return (await readGranted(media).catch(() => null))?.fileName ?? null
 }
 
 async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {

@@ -1,3 +1,4 @@
+import type { Granted } from '../../shared/device/granted-store.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, MediaId, UserId } from '../../shared/format/ids.ts'
 import type { Api } from '../app/api.ts'
@@ -26,7 +27,7 @@ export type ChatContext = {
   /** No other tab works on the same device. */
   readonly isAlone: boolean
   /** Seals an item's key so that the Service Worker can open it. */
-  readonly sealGranted: (media: MediaId, contentKey: Bytes) => Promise<Bytes>
+  readonly sealGranted: (media: MediaId, of: Granted) => Promise<Bytes>
   /** Tells screens and other tabs. */
   readonly changed: (id: ConnectionId, moved: Moved) => void
 }

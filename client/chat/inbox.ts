@@ -1,6 +1,6 @@
 import { isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId, DeviceId, UserId } from '../../shared/format/ids.ts'
+import type { ConnectionId, DeviceId, MediaId, UserId } from '../../shared/format/ids.ts'
 import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
 import type { Connection, Inbox } from '../friends/types.ts'
 import { type ChatContext, stateLock } from './context.ts'
@@ -124,7 +124,7 @@ export class ChatInbox implements Inbox {
     }
     if (message.type === 'media') {
       const { media } = bodyOf('media', message.body)
-      draft.granted.set(media.mediaId, media.contentKey)
+      draft.granted.set(media.mediaId, { contentKey: media.contentKey, fileName: media.name })
     }
   }
 
@@ -215,7 +215,7 @@ export class ChatInbox implements Inbox {
     }
   }
 
-  async #sealGranted({ granted }: Draft): Promise<Map<import('../../shared/format/ids.ts').MediaId, Bytes>> {
+  async #sealGranted({ granted }: Draft): Promise<Map<MediaId, Bytes>> {
     const sealed = [...granted].map(
       async ([media, key]) => [media, await this.#context.sealGranted(media, key)] as const,
     )

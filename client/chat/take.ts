@@ -1,3 +1,4 @@
+import type { Granted } from '../../shared/device/granted-store.ts'
 import { isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, MediaId, UserId } from '../../shared/format/ids.ts'
@@ -36,7 +37,7 @@ export class Draft {
   readonly #outbox = new Map<number, Waiting>()
   readonly #sent: number[] = []
   /** Items whose keys came: sealed by the caller. */
-  readonly granted = new Map<MediaId, Bytes>()
+  readonly granted = new Map<MediaId, Granted>()
 
   constructor(id: ConnectionId, me: UserId, store: ChatStore, state: ConversationState) {
     this.#id = id
