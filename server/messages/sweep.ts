@@ -7,10 +7,12 @@ import type { Deps } from '../deps.ts'
 export async function sweepChat(deps: Deps): Promise<void> {
   const { db, clock } = deps
   const now = clock.now()
-  await db<MessageRow>('connection_messages')
+  const erased = await db<MessageRow>('connection_messages')
     .where('expires_at', '<=', now)
     .whereNotNull('sealed')
     .update({ sealed: null })
+  // Deleted pages are overwritten (`secure_delete`); the write-ahead log still holds them until it is emptied.
+  if (erased > 0) await db.raw('PRAGMA wal_checkpoint(TRUNCATE)')
   const due = await db<ConnectionRow>('connections')
     .whereIn('state', ['pending', 'denied'])
     .where('expires_at', '<=', now)

@@ -13,6 +13,9 @@ export const MESSAGES_A_MINUTE = 60
 /** A request that nobody answers ends after 30 days. */
 export const REQUEST_TTL_MS = 30 * 86_400_000
 
+/** A note, sealed to the agreement key of whoever is asked: X-Wing ciphertext, at least one byte, tag. */
+const note = z.nullable(bytes(1120 + 1 + 16, 8192))
+
 /**
  * How the server shows a connection to one of its two people: `asking` (I asked), `asked` (I was asked), `friends`,
  * `blocked` (by me), `ended` (removed, withdrawn, denied by me, expired). Whoever was denied or blocked sees no difference.
@@ -27,7 +30,7 @@ export const connectionView = z.strictObject({
   /** Number of the newest message; 0: none. */
   lastSeq: natural,
   /** For whoever was asked: the note, sealed to their agreement key; the request names its hash. */
-  note: z.nullable(bytes(1168, 8192)),
+  note,
   createdAt: timeMs,
   /** Grows with every change of any connection of this account: where to go on from. */
   changeSeq: natural,
@@ -66,12 +69,13 @@ export const listConnections = route('GET', '/api/connections', {
  * with `connection/refused` where the other one blocked or is not there.
  */
 export const requestConnection = route('POST', '/api/connections', {
-  body: z.strictObject({ connectionId, peerId: userId, entry: signedEntry, note: z.nullable(bytes(1168, 8192)) }),
+  body: z.strictObject({ connectionId, peerId: userId, entry: signedEntry, note }),
   reply: connectionView,
 })
 /**
  * `accept` by whoever was asked, then `rotate` by either. Refused with `log/conflict` unless `ifHead` is the stored
  * head, and with `connection/behind` unless `ifLastSeq` is the newest message: what a rotation closes is then exact.
+ * The same bytes again answer as the first time. At most 16 KiB.
  */
 export const appendConnectionLog = route('POST', '/api/connections/:connectionId/log', {
   params: one,
@@ -80,7 +84,7 @@ export const appendConnectionLog = route('POST', '/api/connections/:connectionId
 })
 /** By whoever was asked; never told to whoever asked, who sees "pending" until the request expires. */
 export const denyConnection = route('POST', '/api/connections/:connectionId/deny', { params: one })
-/** Withdraws a request, resp. removes a friend. */
+/** Withdraws a request, resp. removes a friend; by whoever was asked and has not answered it is a denial. */
 export const endConnection = route('DELETE', '/api/connections/:connectionId', { params: one })
 
 const cursor = z.strictObject({
@@ -92,7 +96,8 @@ const cursor = z.strictObject({
 })
 /**
  * What came after the cursors, in one answer for many conversations; `more`: ask again for that one from its last seq.
- * At most 256 messages for each and 1,024 in all.
+ * At most 256 messages for each, 1,024 and 8 MiB in all. While there are more log entries than fit (256), no messages
+ * come: ask again from the last entry. Conversations that are not the caller's are left out.
  */
 export const catchUp = route('POST', '/api/connections/catch-up', {
   body: z.strictObject({ cursors: z.array(cursor).check(z.minLength(1), z.maxLength(64)) }),
