@@ -327,6 +327,12 @@ describe('a block', () => {
     await rotate(anna, connectionId)
   })
 
+  it('is not told to whoever still waits for an answer and asks again', async () => {
+    await ask(anna, ben)
+    await ben.client.call(block, { params: { userId: anna.userId } })
+    await expect(ask(anna, ben)).rejects.toEqual(code('connection/exists'))
+  })
+
   it('keeps a request from being accepted', async () => {
     const view = await ask(anna, ben)
     await anna.client.call(block, { params: { userId: ben.userId } })

@@ -40,12 +40,13 @@ async function ask(deps: Deps, trx: Db, actor: Person, body: Request): Promise<C
     if (known.asker_id === actor.userId && (await isFirstEntry(trx, connectionId, entry))) return []
     throw new AppError('connection/exists', 'this id is taken')
   }
+  // Before all refusals: whoever waits for an answer must not learn of a block by asking again.
+  const changes = await makeWay(trx, actor, body, now)
   const [me, peer] = [await readNewestIdentity(trx, actor.userId), await readNewestIdentity(trx, peerId)]
   const account = await trx<AccountRow>('accounts').where({ user_id: peerId }).whereNotNull('recovery_key').first()
   const isBlocked = await isBlockedPair(trx, actor.userId, peerId)
   if (!me || !peer || !account || isBlocked || peerId === actor.userId) throw refuse()
   const expiresAt = checkRequest(entry, { connectionId, from: actor.userId, to: peerId, me, peer, note, now })
-  const changes = await makeWay(trx, actor, body, now)
   await requireFewToday(deps, trx, actor)
   await trx<ConnectionRow>('connections').insert({
     connection_id: connectionId,

@@ -19,6 +19,8 @@ const LIMITS = {
   worker: { points: 60, durationS: 600 },
   // Of one account, from wherever it comes:
   message: { points: MESSAGES_A_MINUTE, durationS: 60 },
+  /** More than text of a whole day at full speed; the largest messages all day long would fill the disk. */
+  'message-bytes': { points: 64 * 2 ** 20, durationS: 86_400 },
   /** New keys of conversations. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */
@@ -32,7 +34,7 @@ export type LimitName = keyof typeof LIMITS
 
 export interface Limits {
   /** @throws {RateLimitedError} */
-  consume(name: LimitName, key: string): Promise<void>
+  consume(name: LimitName, key: string, points?: number): Promise<void>
 }
 
 export function createLimits(scale: number): Limits {
@@ -43,9 +45,9 @@ export function createLimits(scale: number): Limits {
     ]),
   )
   return {
-    async consume(name, key) {
+    async consume(name, key, points = 1) {
       try {
-        await limiters.get(name)?.consume(key)
+        await limiters.get(name)?.consume(key, points)
       } catch (refusal) {
         if (refusal instanceof RateLimiterRes) throw new RateLimitedError(refusal.msBeforeNext)
         throw refusal

@@ -19,11 +19,10 @@ export function startPush(deps: Deps, gapMs = GAP_MS): { stop(): Promise<void> }
   const busy = new Map<string, { again: boolean }>()
   const subject = config.origin.startsWith('https:') ? config.origin : 'mailto:push@kith.invalid'
 
+  // Never the error itself: it may name the endpoint, which is a secret between a browser and its push service.
+  const warn = (error: unknown) => logger.warn({ cause: (error as { code?: string }).code ?? 'unknown' }, 'push failed')
   const run = (work: Promise<void>) => {
-    const safe = work
-      // Never the error itself: it may name the endpoint, which is a secret between a browser and its push service.
-      .catch((error) => logger.warn({ cause: (error as { code?: string }).code ?? 'unknown' }, 'push failed'))
-      .finally(() => running.delete(safe))
+    const safe = work.catch(warn).finally(() => running.delete(safe))
     running.add(safe)
   }
 
@@ -57,7 +56,7 @@ export function startPush(deps: Deps, gapMs = GAP_MS): { stop(): Promise<void> }
     for (;;) {
       const row = await db<PushSubscriptionRow>('push_subscriptions').where({ session_id: session }).first()
       if (!row || ending.signal.aborted) return
-      await post(row)
+      await post(row).catch(warn)
       await pause(gapMs, ending.signal)
       const state = busy.get(session)
       if (!state?.again) return

@@ -13,6 +13,7 @@ export function registerMessages({ handle, deps, limits }: Api): void {
   handle(sendMessage, write, async ({ actor, params, body }) => {
     // By account: whoever has many addresses has one budget.
     await limits.consume('message', actor.userId)
+    await limits.consume('message-bytes', actor.userId, body.sealed.length)
     return messages.send(actor, params.connectionId, body)
   })
   handle(deleteMessage, write, ({ actor, params }) => messages.takeBack(actor, params.connectionId, params.seq))
