@@ -89,7 +89,7 @@ export const ZONES: Zone[] = [
   },
   {
     name: 'tools',
-    paths: ['bin/', 'e2e/', 'bench/', 'vite.config.ts', 'vitest.config.ts', 'playwright.config.ts'],
+    paths: ['bin/', 'e2e/', 'bench/', 'vite.config.ts', 'vitest.config.ts', 'playwright.config.ts', 'playwright.engines.config.ts'],
     mayImport: ['format', 'crypto', 'logs', 'wire', 'device', 'client', 'sw', 'server', 'worker', 'migrations'],
     packages: 'any',
     reason: '',
@@ -176,7 +176,7 @@ export const HOMES: Home[] = [
       'worker/config.ts',
       'vite.config.ts',
       'vitest.config.ts',
-      'playwright.config.ts',
+      'playwright.config.ts', 'playwright.engines.config.ts',
       ...TOOLS,
     ],
     reason: 'only entry files and config.ts touch the environment: everything else is given what it needs',
@@ -188,7 +188,7 @@ export const HOMES: Home[] = [
   },
   {
     what: ['node:*'],
-    only: ['server/', 'worker/', 'migrations/', 'vite.config.ts', 'vitest.config.ts', 'playwright.config.ts', ...TOOLS],
+    only: ['server/', 'worker/', 'migrations/', 'vite.config.ts', 'vitest.config.ts', 'playwright.config.ts', 'playwright.engines.config.ts', ...TOOLS],
     reason: 'page, Service Worker and contract have no Node beneath them',
   },
 ]
