@@ -1,6 +1,23 @@
 import { boxKeysFrom } from '../../shared/crypto/box.ts'
+import {
+  makeAccept,
+  makeRequest,
+  makeRotate,
+  nextSchedule,
+  openNote,
+  startSchedule,
+} from '../../shared/crypto/connection-keys.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { openMessages, sealMessages } from '../../shared/crypto/message.ts'
 import { passphraseSecret, stretchPassword } from '../../shared/crypto/password.ts'
+import {
+  openOwnReceipt,
+  openPeerReceipt,
+  openTyping,
+  sealOwnReceipt,
+  sealPeerReceipt,
+  sealTyping,
+} from '../../shared/crypto/receipt.ts'
 import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { openAccountKey, sealAccountKey, unlockKeys } from '../../shared/crypto/unlock.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
@@ -12,18 +29,32 @@ const offer = {
   boxKeysFrom,
   finishOpaqueRegistration,
   finishOpaqueSignIn,
+  makeAccept,
+  makeRequest,
+  makeRotate,
   makeRotation,
+  nextSchedule,
   openAccountKey,
   openGroupBox,
+  openMessages,
+  openNote,
+  openOwnReceipt,
+  openPeerReceipt,
   openSecret,
+  openTyping,
   openVault,
   passphraseSecret,
   sealAccountKey,
   sealGroupBox,
+  sealMessages,
+  sealOwnReceipt,
+  sealPeerReceipt,
   sealSecret,
+  sealTyping,
   sealVaultWrite,
   startOpaqueRegistration,
   startOpaqueSignIn,
+  startSchedule,
   stretchPassword,
   unlockKeys,
 }

@@ -13,3 +13,8 @@ export function x25519Shared(secretKey: Bytes, publicKey: Bytes): Bytes {
     throw new AppError('key/unavailable', 'not a key that can be agreed with', { cause })
   }
 }
+
+/** X25519 public key, RFC 7748 §5. */
+export function x25519PublicKey(secretKey: Bytes): Bytes {
+  return new Uint8Array(x25519.getPublicKey(secretKey))
+}
