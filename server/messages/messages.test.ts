@@ -4,11 +4,13 @@ import {
   catchUp,
   deleteMessage,
   endConnection,
+  MESSAGE_MAX_BYTES,
   MESSAGES_A_MINUTE,
   writeReceipt,
 } from '../../shared/wire/connections.ts'
 import { block } from '../../shared/wire/people.ts'
 import { destroyAccount } from '../accounts/destroy.ts'
+import { createLimits } from '../middleware/limits.ts'
 import { ask, befriend, rotate, sealedBy, seedTalker, send, type Talker, viewOf } from '../testing/chat.ts'
 import { randomId } from '../testing/seed.ts'
 import { box } from '../testing/signing.ts'
@@ -178,6 +180,13 @@ it('takes 60 messages a minute from one person, however many addresses and sessi
   } finally {
     await strict.close()
   }
+})
+
+it('takes 64 MiB a day from one person, whose largest messages would else fill the disk', async () => {
+  const limits = createLimits(1)
+  for (let i = 0; i < 1024; i++) await limits.consume('message-bytes', anna.userId, MESSAGE_MAX_BYTES)
+  await expect(limits.consume('message-bytes', anna.userId, 463)).rejects.toEqual(code('auth/rate-limited'))
+  await limits.consume('message-bytes', ben.userId, 463)
 })
 
 describe('taking back', () => {

@@ -125,6 +125,8 @@ it('lets no message wait for a push service, and makes one push of many', async 
   await say(anna, connectionId)
   await service.reached(1)
   for (let i = 0; i < 20; i++) await say(anna, connectionId)
+  // The database answers in turn: after these, all wakes so far have asked what they ask.
+  for (let i = 0; i < 3; i++) await endpoints()
   expect(service.pushed).toHaveLength(1)
   service.answer = () => 201
   release(201)
