@@ -154,7 +154,7 @@ describe('a request', () => {
     [
       'signed for another person',
       () => ({ to: { userId: eve.userId, identityKey: ben.identityKey } }),
-      'log/bad-entry',
+      'connection/forbidden',
     ],
     [
       'to an identity that was swapped',
@@ -164,7 +164,7 @@ describe('a request', () => {
     [
       'in the name of another',
       () => ({ from: { userId: eve.userId, identityKey: eve.identityKey, identityHead: eve.head } }),
-      'log/bad-entry',
+      'log/bad-signature',
     ],
     [
       'under an older identity',
@@ -260,10 +260,20 @@ describe('the log', () => {
   })
 
   it.each([
-    ['a ghost rotation by the friend in my name', () => ({ author: anna.userId }), 'connection/forbidden'],
+    ['a ghost rotation by the friend in my name', () => ({ author: anna.userId }), 'log/bad-signature'],
     ['a rotation that skips an epoch', () => ({ epoch: 2 }), 'log/wrong-prev'],
     ['a rotation of an older epoch', () => ({ epoch: 0 }), 'log/wrong-prev'],
     ['a rotation on another head', () => ({ prev: box(32) }), 'log/wrong-prev'],
+    [
+      'a rotation that closes a device twice',
+      () => ({ closes: Array(2).fill({ senderId: ben.userId, deviceId: ben.deviceId, counter: 1 }) }),
+      'log/bad-entry',
+    ],
+    [
+      'a rotation that closes a stranger’s device',
+      () => ({ closes: [{ senderId: eve.userId, deviceId: eve.deviceId, counter: 1 }] }),
+      'connection/forbidden',
+    ],
     ['a rotation without a reason', () => ({ reason: 'because' }), 'log/bad-entry'],
   ] as [string, () => object, string][])('refuses %s', async (_, changes, expected) => {
     const { connectionId } = await befriend(anna, ben)
@@ -271,6 +281,14 @@ describe('the log', () => {
     const entry = rotateOf(ben, 1, view.head, changes() as Record<string, unknown>)
     await expect(append(ben, view, entry)).rejects.toEqual(code(expected))
     expect(await viewOf(ben, connectionId)).toMatchObject({ length: 2 })
+  })
+
+  it('takes what somebody signed from nobody else', async () => {
+    const { connectionId } = await befriend(anna, ben)
+    const view = await viewOf(ben, connectionId)
+    await expect(append(ben, view, rotateOf(anna, 1, view.head))).rejects.toEqual(code('connection/forbidden'))
+    const body = { ...requestOf(ben, eve), note: null }
+    await expect(anna.client.call(requestConnection, { body })).rejects.toEqual(code('connection/forbidden'))
   })
 
   it.each([

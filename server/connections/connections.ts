@@ -9,9 +9,18 @@ import type { Person } from '../actor.ts'
 import type { ConnectionEntryRow, ConnectionRow, GrantRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
 import { type Change, changeSides, publishChanges } from './changes.ts'
-import { checkAccept, checkRotate } from './entries.ts'
+import { checkNext, stateOf } from './entries.ts'
 import { isOver, presentConnection } from './present.ts'
-import { areFriends, refuse, requireSide, type Side, sideOf, sides, storeConnectionEntry } from './store.ts'
+import {
+  areFriends,
+  readConnectionEntries,
+  refuse,
+  requireSide,
+  type Side,
+  sideOf,
+  sides,
+  storeConnectionEntry,
+} from './store.ts'
 
 const PAGE_MAX = 200
 /** A rotation with what it closes; far above what two people's devices need. */
@@ -34,17 +43,13 @@ export function createConnections(deps: Deps) {
     return changes
   }
 
-  /** @throws as `checkAccept` and `checkRotate` */
+  /** @throws as `checkNext` */
   async function follow(trx: Db, side: Side, { entry }: Append): Promise<Partial<ConnectionRow>> {
     const me = await readNewestIdentity(trx, side.me)
-    if (!me) throw new AppError('identity/changed', 'there is no identity')
-    const next = { length: side.length + 1, head: Buffer.from(hashEntry(entry)) }
-    if (side.state === 'pending') {
-      checkAccept(entry, side.me, me, side.head)
-      return { ...next, state: 'friends', epoch: 0, note: null }
-    }
-    checkRotate(entry, side.me, me, side)
-    return { ...next, epoch: side.epoch + 1 }
+    const [request] = await readConnectionEntries(trx, side.connection_id, { max: 1 })
+    if (!me || !request) throw new AppError('identity/changed', 'there is no identity')
+    const { length, head, epoch } = checkNext(stateOf(side, request), entry, side.me, me)
+    return { length, head: Buffer.from(head), epoch, state: 'friends', note: null }
   }
 
   return {
@@ -65,7 +70,7 @@ export function createConnections(deps: Deps) {
     /**
      * `accept` or `rotate`; the same bytes again change nothing.
      * @throws {AppError} `connection/not-found`, `connection/refused`, `connection/expired`, `log/conflict`,
-     * `connection/behind`; as `checkAccept` and `checkRotate`
+     * `connection/behind`; as `checkNext`
      */
     async append(actor: Person, connectionId: ConnectionId, body: Append): Promise<ConnectionView> {
       if (body.entry.bytes.length > ENTRY_MAX_BYTES) throw new AppError('request/too-large', 'the entry is too large')
@@ -77,7 +82,7 @@ export function createConnections(deps: Deps) {
         if (!equalBytes(side.head, body.ifHead)) throw new AppError('log/conflict', 'the log has grown meanwhile')
         if (side.last_seq !== body.ifLastSeq) throw new AppError('connection/behind', 'there are newer messages')
         const row = await follow(trx, side, body)
-        isAccept = row.state === 'friends'
+        isAccept = side.state === 'pending'
         peer = side.peer_id
         await storeConnectionEntry(trx, connectionId, side.length, body.entry)
         await trx<ConnectionRow>('connections').where({ connection_id: connectionId }).update(row)

@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import { equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { hashEntry } from '../../shared/logs/signed.ts'
 import { type ConnectionView, REQUESTS_A_DAY, type requestConnection } from '../../shared/wire/connections.ts'
@@ -12,7 +13,7 @@ import { RateLimitedError } from '../middleware/problems.ts'
 import { isBlockedPair } from '../people/blocks.ts'
 import { type Change, nextConnectionChange, publishChanges } from './changes.ts'
 import { endConnection } from './connections.ts'
-import { checkRequest, isSameEntry } from './entries.ts'
+import { checkRequest } from './entries.ts'
 import { isOver, presentConnection } from './present.ts'
 import { refuse, requireSide, storeConnectionEntry } from './store.ts'
 
@@ -46,7 +47,7 @@ async function ask(deps: Deps, trx: Db, actor: Person, body: Request): Promise<C
   const account = await trx<AccountRow>('accounts').where({ user_id: peerId }).whereNotNull('recovery_key').first()
   const isBlocked = await isBlockedPair(trx, actor.userId, peerId)
   if (!me || !peer || !account || isBlocked || peerId === actor.userId) throw refuse()
-  const expiresAt = checkRequest(entry, { connectionId, from: actor.userId, to: peerId, me, peer, note, now })
+  const { head, expiresAt } = checkRequest(entry, { connectionId, from: actor.userId, to: peerId, me, peer, note, now })
   await requireFewToday(deps, trx, actor)
   await trx<ConnectionRow>('connections').insert({
     connection_id: connectionId,
@@ -55,7 +56,7 @@ async function ask(deps: Deps, trx: Db, actor: Person, body: Request): Promise<C
     pair: pairOf(body, actor),
     state: 'pending',
     length: 1,
-    head: Buffer.from(hashEntry(entry)),
+    head: Buffer.from(head),
     epoch: 0,
     last_seq: 0,
     note: note && Buffer.from(note),
@@ -108,5 +109,5 @@ async function requireFewToday({ clock, config }: Deps, trx: Db, { userId }: Per
 
 async function isFirstEntry(trx: Db, connectionId: ConnectionId, entry: Request['entry']): Promise<boolean> {
   const row = await trx<ConnectionEntryRow>('connection_entries').where({ connection_id: connectionId, seq: 0 }).first()
-  return row !== undefined && isSameEntry(entry, row.hash)
+  return row !== undefined && equalBytes(hashEntry(entry), row.hash)
 }

@@ -41,6 +41,8 @@ const ask1 = async ({ client }: Talker, { since = 0, logFrom = 0 } = {}) => {
 }
 const counters = async (person: Talker) => (await ask1(person)).messages.map(({ counter }) => counter)
 
+const altered = (at: number, value: number) => sealedBy(anna, id).fill(value, at, at + 1)
+
 /** As no page of ours would send it. */
 async function sendRaw({ client }: Talker, sealed: Uint8Array, length = sealed.length): Promise<unknown> {
   const body = Buffer.alloc(length)
@@ -110,8 +112,8 @@ describe('a message', () => {
   it.each([
     ['in the name of the friend', () => sealedBy(anna, id, { senderId: ben.userId }), 'message/misplaced'],
     ['for another conversation', () => sealedBy(anna, randomId() as ConnectionId), 'message/misplaced'],
-    ['of another version', () => sealedBy(anna, id, { version: 2 }), 'format/invalid'],
-    ['of another suite', () => sealedBy(anna, id, { suite: 1 }), 'format/invalid'],
+    ['of another version', () => altered(0, 2), 'format/invalid'],
+    ['of another suite', () => altered(1, 1), 'format/invalid'],
     ['with the counter 0', () => sealedBy(anna, id, { counter: 0 }), 'format/invalid'],
   ] as const)('%s is refused', async (_, make, expected) => {
     await expect(send(anna, id, make())).rejects.toEqual(code(expected))

@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
+import { type MessageHeader, parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { hashOf } from '../../shared/logs/signed.ts'
 import type { MessageTtl } from '../../shared/wire/connections.ts'
 import type { Person } from '../actor.ts'
@@ -8,7 +9,6 @@ import { type Change, changeSides, publishChanges } from '../connections/changes
 import { areFriends, findSide, refuse, requireSide } from '../connections/store.ts'
 import type { ConnectionRow, MessageRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
-import { type Header, parseHeader } from './header.ts'
 
 interface Sent {
   row: Pick<MessageRow, 'seq' | 'created_at'>
@@ -19,7 +19,7 @@ interface Sent {
 export function createMessages(deps: Deps) {
   const { db, clock, events } = deps
 
-  async function store(trx: Db, actor: Person, header: Header, sealed: Bytes, ttlMs: MessageTtl): Promise<Sent> {
+  async function store(trx: Db, actor: Person, header: MessageHeader, sealed: Bytes, ttlMs: MessageTtl): Promise<Sent> {
     const { connectionId, deviceId, counter } = header
     const side = await findSide(trx, connectionId, actor.userId)
     const hash = hashOf(sealed)
@@ -61,7 +61,7 @@ export function createMessages(deps: Deps) {
       connectionId: ConnectionId,
       { sealed, ttlMs }: { sealed: Bytes; ttlMs: MessageTtl },
     ): Promise<{ seq: number; createdAt: number }> {
-      const header = parseHeader(sealed)
+      const header = parseMessageHeader(sealed)
       if (header.connectionId !== connectionId || header.senderId !== actor.userId) {
         throw new AppError('message/misplaced', 'the message belongs elsewhere')
       }

@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { toBase64Url } from '../../shared/format/base64url.ts'
-import { type Bytes, concat, u8, u32, u64, utf8 } from '../../shared/format/bytes.ts'
+import { type Bytes, concat, utf8 } from '../../shared/format/bytes.ts'
 import {
   type ConnectionId,
   type DeviceId,
-  idBytes,
   parseConnectionId,
   parseDeviceId,
   type UserId,
 } from '../../shared/format/ids.ts'
+import { encodeMessageHeader } from '../../shared/format/message-layout.ts'
+import { ACCEPT_LABEL, REQUEST_LABEL, ROTATE_LABEL } from '../../shared/logs/connection-entries.ts'
 import { AGREEMENT_KEY_BYTES, IDENTITY_LABEL, identityStatement } from '../../shared/logs/identity.ts'
 import { encodeStatement, hashEntry, hashOf, type SignedEntry, ZERO_HASH } from '../../shared/logs/signed.ts'
 import {
@@ -88,7 +89,7 @@ const from = ({ userId, identityKey, head }: Talker) => ({ userId, identityKey, 
 export function requestOf(a: Talker, b: Talker, note: Bytes | null = null, changes: Changes = {}) {
   const connectionId = parseConnectionId(randomId())
   const now = a.server.clock.now()
-  const entry = signedJson(a.secretKey, 'kith/v1/conn-request', {
+  const entry = signedJson(a.secretKey, REQUEST_LABEL, {
     v: 1,
     suite: 2,
     connectionId,
@@ -104,7 +105,7 @@ export function requestOf(a: Talker, b: Talker, note: Bytes | null = null, chang
 }
 
 export function acceptOf(by: Talker, head: Bytes, changes: Changes = {}): SignedEntry {
-  return signedJson(by.secretKey, 'kith/v1/conn-accept', {
+  return signedJson(by.secretKey, ACCEPT_LABEL, {
     v: 1,
     request: head,
     from: from(by),
@@ -116,7 +117,7 @@ export function acceptOf(by: Talker, head: Bytes, changes: Changes = {}): Signed
 }
 
 export function rotateOf(by: Talker, epoch: number, prev: Bytes, changes: Changes = {}): SignedEntry {
-  return signedJson(by.secretKey, 'kith/v1/conn-rotate', {
+  return signedJson(by.secretKey, ROTATE_LABEL, {
     v: 1,
     author: by.userId,
     epoch,
@@ -168,25 +169,21 @@ interface Place {
   counter?: number
   deviceId?: DeviceId
   senderId?: UserId
-  version?: number
-  suite?: number
 }
 
 /** A message with a true header; the rest is random, as the server cannot tell. */
 export function sealedBy(sender: Talker, connectionId: ConnectionId, place: Place = {}, sizeBytes = 463): Bytes {
-  const header = concat(
-    u8(place.version ?? 1),
-    u8(place.suite ?? 2),
-    u8(1),
-    idBytes(connectionId),
-    u32(place.epoch ?? 0),
-    idBytes(place.senderId ?? sender.userId),
-    idBytes(place.deviceId ?? sender.deviceId),
-    u64(place.counter ?? 1),
-    u64(1),
-    ZERO_HASH,
-    ZERO_HASH,
-  )
+  const header = encodeMessageHeader({
+    type: 1,
+    connectionId,
+    epoch: place.epoch ?? 0,
+    senderId: place.senderId ?? sender.userId,
+    deviceId: place.deviceId ?? sender.deviceId,
+    counter: place.counter ?? 1,
+    lamport: 1,
+    prev: ZERO_HASH,
+    ack: ZERO_HASH,
+  })
   return concat(header, randomBytes(sizeBytes - header.length))
 }
 
