@@ -2,9 +2,12 @@ import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from
 import { NavigationRoute, registerRoute } from 'workbox-routing'
 import * as z from 'zod/mini'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { call } from './call.ts'
 import { keptFirst } from './kept-source.ts'
 import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
+import { OUTBOX_TAG, sendOutbox } from './outbox.ts'
+import { announce, type PushPorts } from './push.ts'
 import { serverSource } from './source.ts'
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: { url: string; revision: string | null }[] }
@@ -17,6 +20,20 @@ const media = new MediaDoor({
   streamsParts: isWebKit,
   notify: (message) => void tellPages(message),
 })
+
+const pushPorts: PushPorts = {
+  call,
+  now: () => new Date(),
+  isWatched: async () =>
+    (await self.clients.matchAll({ type: 'window' })).some((page) => page.visibilityState === 'visible'),
+  show: (title, options) => self.registration.showNotification(title, options),
+  close: async (tag) => {
+    for (const shown of await self.registration.getNotifications({ tag })) shown.close()
+  },
+  badge: async (count) => {
+    await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())
+  },
+}
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
@@ -37,6 +54,18 @@ self.addEventListener('fetch', (event) => {
   }
 })
 
+self.addEventListener('push', (event) => event.waitUntil(announce(pushPorts)))
+
+self.addEventListener('notificationclick', (event) => {
+  event.notification.close()
+  event.waitUntil(openPage((event.notification.data as { url?: string } | null)?.url ?? '/chats'))
+})
+
+// Background Sync is not in every engine, nor in TypeScript's types.
+self.addEventListener('sync' as 'message', (event) => {
+  if ((event as ExtendableEvent & { tag?: string }).tag === OUTBOX_TAG) event.waitUntil(sendOutbox())
+})
+
 precacheAndRoute(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
 registerRoute(
@@ -44,6 +73,17 @@ registerRoute(
     denylist: [/^\/(api|media)\//, /^\/(healthz|readyz)$/],
   }),
 )
+
+/** The page that is open goes there; else a new one. */
+async function openPage(url: string): Promise<void> {
+  const [page] = await self.clients.matchAll({ type: 'window' })
+  if (!page) {
+    await self.clients.openWindow(url)
+    return
+  }
+  await page.focus()
+  page.postMessage({ type: 'open', path: url } satisfies WorkerMessage)
+}
 
 async function tellPages(message: WorkerMessage): Promise<void> {
   for (const page of await self.clients.matchAll({ type: 'window' })) page.postMessage(message)

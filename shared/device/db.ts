@@ -58,6 +58,8 @@ export interface DeviceSchema extends DBSchema {
     value: EffectRow
     indexes: { byExpiry: number; byPlace: [ConnectionId, string] }
   }
+  /** How this device announces what comes, and up to where it has; sealed under the key `lock`. */
+  push: { key: 'settings' | 'state'; value: Bytes }
   /** Messages on their way, in the order they were written. */
   outbox: { key: [ConnectionId, number]; value: OutboxRow }
   /** Items that stay on this device; their ciphertext lies in Cache Storage (`kept-pieces.ts`). */
@@ -134,7 +136,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 6
+const VERSION = 7
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -158,6 +160,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 3) createKept(db)
       if (from < 5) db.createObjectStore('seen')
       if (from < 6) createEffects(db, transaction)
+      if (from < 7) db.createObjectStore('push')
       if (from >= 1) return
       for (const store of [
         'keys',

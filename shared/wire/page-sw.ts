@@ -14,6 +14,8 @@ export const pageMessage = z.discriminatedUnion('type', [
 /** Service Worker → pages: why an item's bytes were refused, so that the player can say it. */
 export const workerMessage = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('media-error'), mediaId, objectName: z.string(), code: z.enum(ERROR_CODES) }),
+  /** A notification was tapped: go there. */
+  z.strictObject({ type: z.literal('open'), path: z.string().check(z.regex(/^\/(?!\/)/)) }),
 ])
 export type PageMessage = z.output<typeof pageMessage>
 export type WorkerMessage = z.output<typeof workerMessage>

@@ -1,0 +1,150 @@
+import { openDevice } from '../shared/device/db.ts'
+import {
+  type NotifyState,
+  readNotifySettings,
+  readNotifyState,
+  readPreviewKeys,
+  writeNotifyState,
+} from '../shared/device/push-store.ts'
+import { isAppError } from '../shared/errors.ts'
+import type { ConnectionId, UserId } from '../shared/format/ids.ts'
+import { type ConnectionView, catchUp, listConnections, type StoredMessage } from '../shared/wire/connections.ts'
+import type { call } from './call.ts'
+import { epochOf, openPreview, type Preview } from './open-message.ts'
+
+const TEXT_MAX = 160
+const PAGES_MAX = 8
+
+/** What announcing takes from outside. */
+export type PushPorts = {
+  readonly call: typeof call
+  /** Whether somebody looks at the program: it shows by itself what came. */
+  readonly isWatched: () => Promise<boolean>
+  readonly show: (title: string, options: NotificationOptions) => Promise<void>
+  readonly close: (tag: string) => Promise<void>
+  readonly badge: (count: number) => Promise<void>
+  readonly now: () => Date
+}
+
+export const tagOf = (id: ConnectionId) => `chat/${id}`
+
+/**
+ * A push says nothing but that there is something: the rest is asked of the server, and opened with the keys at hand.
+ * Who wrote, and what, stands on the screen only where the person allowed that and the device is unlocked.
+ */
+export async function announce(ports: PushPorts): Promise<void> {
+  if (await ports.isWatched()) return
+  const me = (await (await openDevice()).get('account', 'current'))?.userId
+  if (!me) return
+  const settings = await readNotifySettings()
+  const silent = isSilent(settings.silent, ports.now())
+  const show = (title: string, body: string, tag: string, url: string) =>
+    ports.show(title, { body, tag, silent, icon: '/icons/icon-192.png', data: { url } })
+  try {
+    const state = await readNotifyState()
+    const { changed, changeSeq } = await readChanges(ports, state.changeSeq)
+    const conversations = new Map(state.conversations.map((one) => [one.connectionId, one]))
+    for (const view of changed) {
+      const id = view.connectionId
+      if (view.state === 'asked') {
+        await show(
+          'Kith',
+          settings.previews ? `${view.peer.username} asks to connect` : 'Somebody asks to connect',
+          tagOf(id),
+          '/people',
+        )
+        continue
+      }
+      const known = conversations.get(id)
+      const news = await newsOf(ports, view, me, known?.seq ?? 0)
+      const unread = news.isRead ? 0 : (known?.unread ?? 0) + news.messages.length
+      conversations.set(id, { connectionId: id, seq: view.lastSeq, unread })
+      if (news.isRead) await ports.close(tagOf(id))
+      else if (news.messages.length > 0) {
+        const title = settings.previews ? view.peer.username : 'Kith'
+        const body = (settings.previews && news.preview) || (unread > 1 ? `${unread} new messages` : 'New message')
+        await show(title, body, tagOf(id), `/chats/${id}`)
+      }
+    }
+    await writeNotifyState({ changeSeq, conversations: [...conversations.values()] } satisfies NotifyState)
+    await ports.badge([...conversations.values()].reduce((sum, { unread }) => sum + unread, 0))
+  } catch (error) {
+    if (!isAppError(error)) throw error
+    // The server cannot be asked now: that there is something is all that can be said.
+    await show('Kith', 'There is something new', 'kith', '/chats')
+  }
+}
+
+async function readChanges(ports: PushPorts, since: number): Promise<{ changed: ConnectionView[]; changeSeq: number }> {
+  const changed = new Map<ConnectionId, ConnectionView>()
+  let changeSeq = since
+  for (let page = 0; page < PAGES_MAX; page++) {
+    const { connections, more } = await ports.call(listConnections, { query: { since: changeSeq } })
+    for (const view of connections) {
+      changed.set(view.connectionId, view)
+      changeSeq = Math.max(changeSeq, view.changeSeq)
+    }
+    if (!more || connections.length === 0) break
+  }
+  return { changed: [...changed.values()], changeSeq }
+}
+
+type News = { readonly messages: readonly StoredMessage[]; readonly preview: string | null; readonly isRead: boolean }
+const NOTHING: News = { messages: [], preview: null, isRead: false }
+
+async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: number): Promise<News> {
+  if (view.state !== 'friends') return NOTHING
+  const { connectionId } = view
+  const keys = await readPreviewKeys(connectionId)
+  const since = Math.max(seen, keys?.since ?? 0)
+  const body = { cursors: [{ connectionId, logFrom: view.length, since }] }
+  const { connections } = await ports.call(catchUp, { body })
+  const answer = connections.find((one) => one.connectionId === connectionId)
+  // Said by whichever of one's own devices: whoever writes has read, and nothing else came.
+  if (!answer) return NOTHING
+  const messages = answer.messages.filter(
+    ({ senderId, sealed, seq }) => senderId !== me && sealed !== null && seq > since,
+  )
+  const isRead = answer.messages.length > 0 && answer.messages.at(-1)?.senderId === me
+  const previews = messages.map((message) => (keys ? textOf(message, connectionId, keys) : ''))
+  return {
+    // Without keys every one counts; with them those that a person would want to hear of.
+    messages: messages.filter((_, index) => previews[index] !== null),
+    preview: previews.filter((text) => text !== null && text !== '').at(-1) ?? null,
+    isRead,
+  }
+}
+
+/** '' where it does not open here; null: nothing to announce. */
+function textOf(
+  { sealed, senderId }: StoredMessage,
+  connectionId: ConnectionId,
+  keys: NonNullable<Awaited<ReturnType<typeof readPreviewKeys>>>,
+): string | null {
+  const epoch = sealed && keys.epochs.find((one) => one.epoch === epochOf(sealed))
+  if (!sealed || !epoch || senderId !== keys.peer.userId) return ''
+  try {
+    return sentence(openPreview(sealed, { connectionId, senderId, messageSecret: epoch.messageSecret }))
+  } catch {
+    return ''
+  }
+}
+
+function sentence({ type, body }: Preview): string | null {
+  if (type === 'text') return body.text.slice(0, TEXT_MAX)
+  if (type === 'reaction') return body.emoji && `Reacted ${body.emoji}`
+  if (type !== 'media') return null
+  const { kind } = body.media
+  return (
+    body.text?.slice(0, TEXT_MAX) ||
+    { photo: 'Photo', video: 'Video', audio: 'Sound', voice: 'Voice note', file: 'File' }[kind]
+  )
+}
+
+/** Over midnight too: from 22:00 to 7:00. */
+export function isSilent(hours: { from: number; to: number } | null, now: Date): boolean {
+  if (!hours) return false
+  const minute = now.getHours() * 60 + now.getMinutes()
+  const { from, to } = hours
+  return from <= to ? minute >= from && minute < to : minute >= from || minute < to
+}
