@@ -5,7 +5,7 @@ import { sealObject } from '../shared/crypto/seal-object.ts'
 import { AppError } from '../shared/errors.ts'
 import { type Bytes, concat, utf8 } from '../shared/format/bytes.ts'
 import { HEADER_BYTES } from '../shared/format/layout.ts'
-import { mediaUrl, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { type MediaFault, mediaUrl } from '../shared/wire/page-sw.ts'
 import { MediaDoor } from './media.ts'
 import type { Source } from './source.ts'
 
@@ -45,7 +45,7 @@ function memorySource(id: string): Source {
 }
 
 function open(options: { locked?: boolean; webkit?: boolean } = {}) {
-  const told: WorkerMessage[] = []
+  const told: MediaFault[] = []
   const door = new MediaDoor({
     contentKey: async () => {
       if (options.locked) throw new AppError('vault/locked')

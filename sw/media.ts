@@ -3,7 +3,7 @@ import { AppError, type ErrorCode, isAppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import { type MediaId, type ObjectId, parseMediaId } from '../shared/format/ids.ts'
 import { ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
-import { MEDIA_PREFIX, type WorkerMessage } from '../shared/wire/page-sw.ts'
+import { MEDIA_PREFIX, type MediaFault } from '../shared/wire/page-sw.ts'
 import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
 import { isShown, sniffType, typeByName } from './content-type.ts'
 import { OpenedObjects, openWhole, type Reader } from './open-object.ts'
@@ -20,7 +20,7 @@ export type MediaPorts = {
   /** What a downloaded original is called; `null` where it cannot be told. */
   fileName(media: MediaId): Promise<string | null>
   source(media: MediaId, object: ObjectId): Source
-  notify(message: WorkerMessage): void
+  notify(message: MediaFault): void
   /** WebKit takes a short part for the end of the file. */
   readonly streamsParts: boolean
 }

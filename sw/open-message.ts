@@ -12,7 +12,9 @@ const HEADER_BYTES = 135
 const NONCE_BYTES = 24
 const COMMITMENT_BYTES = 32
 const SIGNATURE_BYTES = 64
-const TYPES = new Map(Object.entries(MESSAGE_TYPES).map(([type, number]) => [number, type as MessageType]))
+const TYPES: ReadonlyMap<number, MessageType> = new Map(
+  Object.entries(MESSAGE_TYPES).map(([type, number]) => [number, type as MessageType]),
+)
 
 export type Preview = { [T in MessageType]: { readonly type: T; readonly body: MessageBody<T> } }[MessageType]
 

@@ -1,6 +1,6 @@
 import { Workbox } from 'workbox-window'
 import * as z from 'zod/mini'
-import type { WorkerMessage } from '../../shared/wire/page-sw.ts'
+import type { MediaFault } from '../../shared/wire/page-sw.ts'
 import { workerMessage } from '../../shared/wire/page-sw.ts'
 import type { Busy } from './busy.ts'
 import type { Session } from './session.ts'
@@ -21,8 +21,10 @@ export class MediaWorker {
   readonly controls = new Signal(Boolean(navigator.serviceWorker?.controller))
   /** Nothing plays here before the page is loaded again, and that was left to the person. */
   readonly needsReload = new Signal(false)
+  /** A notification was tapped. */
+  onOpen: (path: string) => void = (path) => location.assign(path)
   readonly #workbox: Workbox
-  readonly #listeners = new Set<(message: WorkerMessage) => void>()
+  readonly #listeners = new Set<(message: MediaFault) => void>()
 
   constructor(url: string, type: 'classic' | 'module') {
     this.#workbox = new Workbox(url, { type })
@@ -31,7 +33,9 @@ export class MediaWorker {
     })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {
       const parsed = z.safeParse(workerMessage, data)
-      if (parsed.success) for (const listener of this.#listeners) listener(parsed.data)
+      if (!parsed.success) return
+      if (parsed.data.type === 'open') this.onOpen(parsed.data.path)
+      else for (const listener of this.#listeners) listener(parsed.data)
     })
   }
 
@@ -73,7 +77,7 @@ export class MediaWorker {
     })
   }
 
-  onMessage(listener: (message: WorkerMessage) => void): () => void {
+  onMessage(listener: (message: MediaFault) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
   }

@@ -33,6 +33,8 @@ export function createServices(mediaWorker: MediaWorker): Services {
   const api = new Api()
   const crypto = startCrypto()
   const session = new Session(api, crypto)
+  const router = new Router()
+  mediaWorker.onOpen = (path) => router.go(path)
   const busy = new Busy()
   let library: { items: Items; uploads: Uploads } | undefined
   let opening: Promise<void> | undefined
@@ -47,7 +49,7 @@ export function createServices(mediaWorker: MediaWorker): Services {
     events: new Events(),
     toasts: new Toasts(),
     busy,
-    router: new Router(),
+    router,
     mediaWorker,
     get items() {
       return opened().items

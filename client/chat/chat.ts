@@ -12,6 +12,7 @@ import type { Uploads } from '../upload/uploads.ts'
 import { settingsItem } from '../vault/items.ts'
 import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
+import { Announced } from './announced.ts'
 import { composeKept, composeWaiting, type Scene } from './compose.ts'
 import type { ChatContext, Moved } from './context.ts'
 import { ChatInbox, GAP_MS } from './inbox.ts'
@@ -53,6 +54,7 @@ export class ChatEngine implements Chat {
   readonly receipts: Receipts
   readonly typing: Typing
   readonly #sweep: Sweep
+  readonly #announced: Announced
   readonly #context: ChatContext
   readonly #shown = new Map<ConnectionId, Conversation>()
   readonly #threads = new Set<OpenThread>()
@@ -76,6 +78,7 @@ export class ChatEngine implements Chat {
     this.receipts = new Receipts(context, tellsRead)
     this.typing = new Typing(context, (id) => this.#touch(id, NOTHING_MOVED))
     this.#sweep = new Sweep(context)
+    this.#announced = new Announced(context)
     this.#tabs = context.isAlone ? undefined : new BroadcastChannel(TABS_CHANNEL)
     this.#tabs?.addEventListener('message', ({ data }) => this.#touch(data as ConnectionId, null))
   }
@@ -209,6 +212,7 @@ export class ChatEngine implements Chat {
     this.receipts.stop()
     this.typing.stop()
     this.#sweep.stop()
+    this.#announced.stop()
     this.#tabs?.close()
   }
 
@@ -253,6 +257,7 @@ export class ChatEngine implements Chat {
     const all = [...this.#shown.values()].sort((a, b) => timeOf(b) - timeOf(a))
     this.conversations.value = all
     this.unread.value = all.reduce((sum, { unread }) => sum + unread, 0)
+    this.#announced.update(all, ids)
     for (const thread of this.#threads) {
       const conversation = this.#shown.get(thread.id)
       if (conversation) thread.conversation.value = conversation

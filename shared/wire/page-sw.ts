@@ -19,6 +19,7 @@ export const workerMessage = z.discriminatedUnion('type', [
 ])
 export type PageMessage = z.output<typeof pageMessage>
 export type WorkerMessage = z.output<typeof workerMessage>
+export type MediaFault = Extract<WorkerMessage, { type: 'media-error' }>
 
 export const MEDIA_PREFIX = '/media/'
 /** Path under which the Service Worker answers an object of an item in plain. */

@@ -1,0 +1,79 @@
+import {
+  type NotifyState,
+  readNotifyState,
+  writeNotifyState,
+  writePreviewKeys,
+} from '../../shared/device/push-store.ts'
+import { isAppError } from '../../shared/errors.ts'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { ChatContext } from './context.ts'
+import type { Conversation } from './types.ts'
+
+/** Epochs whose messages may still be announced. */
+const EPOCHS = 3
+const WAIT_MS = 500
+
+/** Keeps what the Service Worker announces in step with what the pages know: keys, what was seen, the badge. */
+export class Announced {
+  readonly #context: ChatContext
+  readonly #waiting = new Set<ConnectionId>()
+  #timer: ReturnType<typeof setTimeout> | undefined
+
+  constructor(context: ChatContext) {
+    this.#context = context
+  }
+
+  /** Soon, and once for many changes. */
+  update(conversations: readonly Conversation[], changed: readonly ConnectionId[]): void {
+    if (!globalThis.navigator?.serviceWorker) return
+    for (const id of changed) this.#waiting.add(id)
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#write(conversations).catch((error: unknown) => {
+        // Locked meanwhile.
+        if (!isAppError(error)) throw error
+      })
+    }, WAIT_MS)
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  async #write(conversations: readonly Conversation[]): Promise<void> {
+    const ids = [...this.#waiting]
+    this.#waiting.clear()
+    const state = await readNotifyState()
+    const known = new Map(state.conversations.map((one) => [one.connectionId, one]))
+    for (const id of ids) {
+      const conversation = conversations.find(({ connectionId }) => connectionId === id)
+      if (!conversation) continue
+      const { cursor } = await this.#context.store.readState(id)
+      await this.#writeKeys(id, cursor)
+      known.set(id, { connectionId: id, seq: Math.max(known.get(id)?.seq ?? 0, cursor), unread: conversation.unread })
+      if (conversation.unread === 0) await closeAnnouncements(id)
+    }
+    await writeNotifyState({ ...state, conversations: [...known.values()] } satisfies NotifyState)
+    const unread = conversations.reduce((sum, one) => sum + one.unread, 0)
+    await (unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.())?.catch(() => undefined)
+  }
+
+  async #writeKeys(id: ConnectionId, since: number): Promise<void> {
+    const { connections } = this.#context
+    const connection = connections.get(id)
+    const newest = connections.newestEpoch(id)
+    if (!connection || newest === null) return
+    const epochs = Array.from({ length: EPOCHS }, (_, back) => newest - back).flatMap((epoch) => {
+      const messageSecret = epoch < 0 ? null : connections.messageSecret(id, epoch)
+      return messageSecret ? [{ epoch, messageSecret }] : []
+    })
+    const { userId, username } = connection.peer
+    await writePreviewKeys(id, { peer: { userId, username }, epochs, since })
+  }
+}
+
+/** Read here: what was announced of it goes. */
+async function closeAnnouncements(id: ConnectionId): Promise<void> {
+  const registration = await navigator.serviceWorker.getRegistration()
+  for (const shown of (await registration?.getNotifications({ tag: `chat/${id}` })) ?? []) shown.close()
+}
