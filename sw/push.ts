@@ -1,3 +1,5 @@
+import * as z from 'zod/mini'
+import { openMessageSlowly } from '../shared/crypto/message-noble.ts'
 import { openDevice } from '../shared/device/db.ts'
 import {
   type NotifyState,
@@ -8,12 +10,15 @@ import {
 } from '../shared/device/push-store.ts'
 import { isAppError } from '../shared/errors.ts'
 import type { ConnectionId, UserId } from '../shared/format/ids.ts'
+import { parseMessageHeader } from '../shared/format/message-layout.ts'
 import { type ConnectionView, catchUp, listConnections, type StoredMessage } from '../shared/wire/connections.ts'
+import { type MessageBody, type MessageType, messageBodies } from '../shared/wire/message-body.ts'
 import type { call } from './call.ts'
-import { epochOf, openPreview, type Preview } from './open-message.ts'
+import { readOwnMarks } from './own-receipt.ts'
 
 const TEXT_MAX = 160
 const PAGES_MAX = 8
+const KINDS = { photo: 'Photo', video: 'Video', audio: 'Sound', voice: 'Voice note', file: 'File' } as const
 
 /** What announcing takes from outside. */
 export type PushPorts = {
@@ -100,12 +105,12 @@ async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: 
   const body = { cursors: [{ connectionId, logFrom: view.length, since }] }
   const { connections } = await ports.call(catchUp, { body })
   const answer = connections.find((one) => one.connectionId === connectionId)
-  // Said by whichever of one's own devices: whoever writes has read, and nothing else came.
   if (!answer) return NOTHING
-  const messages = answer.messages.filter(
-    ({ senderId, sealed, seq }) => senderId !== me && sealed !== null && seq > since,
-  )
-  const isRead = answer.messages.length > 0 && answer.messages.at(-1)?.senderId === me
+  const came = answer.messages.filter(({ senderId, sealed, seq }) => senderId !== me && sealed !== null && seq > since)
+  const marks = await readOwnMarks(connectionId, me, answer.receipts)
+  const messages = came.filter((one) => one.counter > (marks.get(`${one.senderId}.${one.deviceId}`) ?? 0))
+  // Read on another of one's devices, or answered there.
+  const isRead = messages.length === 0 && (marks.size > 0 || answer.messages.at(-1)?.senderId === me)
   const previews = messages.map((message) => (keys ? textOf(message, connectionId, keys) : ''))
   return {
     // Without keys every one counts; with them those that a person would want to hear of.
@@ -121,24 +126,33 @@ function textOf(
   connectionId: ConnectionId,
   keys: NonNullable<Awaited<ReturnType<typeof readPreviewKeys>>>,
 ): string | null {
-  const epoch = sealed && keys.epochs.find((one) => one.epoch === epochOf(sealed))
-  if (!sealed || !epoch || senderId !== keys.peer.userId) return ''
+  if (!sealed || senderId !== keys.peer.userId) return ''
   try {
-    return sentence(openPreview(sealed, { connectionId, senderId, messageSecret: epoch.messageSecret }))
+    const { epoch } = parseMessageHeader(sealed)
+    const messageSecret = keys.epochs.find((one) => one.epoch === epoch)?.messageSecret ?? null
+    const { type, body } = openMessageSlowly({
+      sealed,
+      connectionId,
+      messageSecret,
+      identityKey: keys.peer.identityKey,
+    })
+    return sentence(type, body)
   } catch {
     return ''
   }
 }
 
-function sentence({ type, body }: Preview): string | null {
-  if (type === 'text') return body.text.slice(0, TEXT_MAX)
-  if (type === 'reaction') return body.emoji && `Reacted ${body.emoji}`
+function sentence(type: MessageType, json: string): string | null {
+  const bodyOf = <T extends MessageType>(type: T) =>
+    z.decode(messageBodies[type] as z.ZodMiniType, JSON.parse(json)) as MessageBody<T>
+  if (type === 'text') return bodyOf(type).text.slice(0, TEXT_MAX)
+  if (type === 'reaction') {
+    const { emoji } = bodyOf(type)
+    return emoji && `Reacted ${emoji}`
+  }
   if (type !== 'media') return null
-  const { kind } = body.media
-  return (
-    body.text?.slice(0, TEXT_MAX) ||
-    { photo: 'Photo', video: 'Video', audio: 'Sound', voice: 'Voice note', file: 'File' }[kind]
-  )
+  const { media, text } = bodyOf(type)
+  return text?.slice(0, TEXT_MAX) || KINDS[media.kind]
 }
 
 /** Over midnight too: from 22:00 to 7:00. */

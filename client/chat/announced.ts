@@ -67,8 +67,7 @@ export class Announced {
       const messageSecret = epoch < 0 ? null : connections.messageSecret(id, epoch)
       return messageSecret ? [{ epoch, messageSecret }] : []
     })
-    const { userId, username } = connection.peer
-    await writePreviewKeys(id, { peer: { userId, username }, epochs, since })
+    await writePreviewKeys(id, { peer: connection.peer, epochs, since })
   }
 }
 

@@ -1,10 +1,12 @@
+import type { OpenResult } from '../../shared/crypto/message.ts'
+import type { OpenedMessage } from '../../shared/crypto/message-steps.ts'
 import { isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, DeviceId, MediaId, UserId } from '../../shared/format/ids.ts'
+import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
 import type { Connection, Inbox } from '../friends/types.ts'
 import { type ChatContext, stateLock } from './context.ts'
-import type { OpenedMessage, OpenResult } from './ports.ts'
 import { recount, takeReceipts } from './receipts.ts'
 import { bodyOf } from './rows.ts'
 import type { ConversationState } from './state.ts'
@@ -173,12 +175,12 @@ export class ChatInbox implements Inbox {
     ])
     const toOpen = batch.flatMap((stored, index) => {
       const identityKey = keys.get(stored.senderId)
-      const epoch = stored.sealed ? epochOf(stored.sealed) : 0
+      const epoch = stored.sealed ? messageEpoch(stored.sealed) : null
       if (!stored.sealed || !identityKey) return []
-      const messageSecret = connections.messageSecret(connectionId, epoch)
+      const messageSecret = epoch === null ? null : connections.messageSecret(connectionId, epoch)
       return [{ index, one: { sealed: stored.sealed, connectionId, messageSecret, identityKey } }]
     })
-    const opened = await crypto.openMessages(toOpen.map(({ one }) => one))
+    const opened = await crypto.openChecked(toOpen.map(({ one }) => one))
     const results: (OpenResult | null)[] = batch.map(({ sealed }) => (sealed ? { code: 'message/misplaced' } : null))
     for (const [at, { index }] of toOpen.entries()) results[index] = opened[at] ?? { code: 'message/tampered' }
     return results
@@ -228,6 +230,10 @@ function missingIn({ windows }: ConversationState): number {
   return windows.reduce((sum, window) => sum + missingOf(window) - window.lost, 0)
 }
 
-function epochOf(sealed: Bytes): number {
-  return sealed.length < 23 ? 0 : new DataView(sealed.buffer, sealed.byteOffset).getUint32(19)
+function messageEpoch(sealed: Bytes): number | null {
+  try {
+    return parseMessageHeader(sealed).epoch
+  } catch {
+    return null
+  }
 }

@@ -1,3 +1,4 @@
+import type { SealedMessage } from '../../shared/crypto/message-steps.ts'
 import type { OutboxRow } from '../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
@@ -6,7 +7,6 @@ import { deleteMessage, type MessageTtl, sendMessage } from '../../shared/wire/c
 import type { MessageBody, MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
 import { type ChatContext, stateLock } from './context.ts'
-import type { SealedMessage } from './ports.ts'
 import { bodyOf, encodeBody, type OutboxContent, placeOf } from './rows.ts'
 import type { Waiting } from './store.ts'
 import { Draft } from './take.ts'
@@ -223,7 +223,7 @@ export class Outbox {
         type: content.type,
         body: content.body,
       }))
-      const sealed = await crypto.sealMessages(toSeal)
+      const sealed = await crypto.sealChain(toSeal)
       const outbox = waiting.map((one, index): Waiting => {
         const { bytes, hash } = sealed[index] as SealedMessage
         const { counter, lamport } = toSeal[index] as (typeof toSeal)[number]
@@ -284,6 +284,7 @@ export class Outbox {
       const draft = new Draft(id, me.userId, store, state)
       const header = {
         type,
+        connectionId: id,
         epoch: message.epoch,
         senderId: me.userId,
         deviceId: state.self.deviceId,

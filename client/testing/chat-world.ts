@@ -1,12 +1,20 @@
 import { newDeviceId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
+import {
+  openOwnReceipt,
+  openPeerReceipt,
+  openTyping,
+  sealOwnReceipt,
+  sealPeerReceipt,
+  sealTyping,
+} from '../../shared/crypto/receipt.ts'
 import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { type DeviceDb, openDatabase } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
-import { fromBase64Url, toBase64Url } from '../../shared/format/base64url.ts'
-import { type Bytes, concat, equalBytes, fromUtf8, u32, utf8 } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import { type ConnectionId, type DeviceId, parseConnectionId, type UserId } from '../../shared/format/ids.ts'
-import { hashOf, ZERO_HASH } from '../../shared/logs/signed.ts'
+import { parseMessageHeader } from '../../shared/format/message-layout.ts'
+import { hashOf } from '../../shared/logs/signed.ts'
 import {
   deleteMessage,
   type MessageTtl,
@@ -20,6 +28,7 @@ import type { Api } from '../app/api.ts'
 import { Signal } from '../app/signal.ts'
 import { ChatEngine } from '../chat/chat.ts'
 import type { ChatCrypto } from '../chat/ports.ts'
+import { openChecked, sealChain } from '../chat/sealing.ts'
 import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from '../friends/types.ts'
 import { Turns } from '../groups/turns.ts'
 import type { Secrets } from '../vault/secrets.ts'
@@ -44,14 +53,15 @@ export class ModelServer {
     if (ifLastSeq !== this.rows.length) throw new AppError('connection/behind')
     const closes = new Map<`${UserId}.${DeviceId}`, number>()
     for (const row of this.rows) {
-      if (row.sealed && epochOf(row.sealed) === ifEpoch) closes.set(`${row.senderId}.${row.deviceId}`, row.counter)
+      if (row.sealed && parseMessageHeader(row.sealed).epoch === ifEpoch)
+        closes.set(`${row.senderId}.${row.deviceId}`, row.counter)
     }
     this.closes.push(closes)
     this.epochs.push(newKey())
   }
 
   send(sender: UserId, sealed: Bytes, ttlMs: MessageTtl): { seq: number; createdAt: number } {
-    const header = readHeader(sealed)
+    const header = parseMessageHeader(sealed)
     const hash = hashOf(sealed)
     const known = this.rows.find((row) => row.deviceId === header.deviceId && row.counter === header.counter)
     if (known) {
@@ -117,7 +127,7 @@ export class ModelDevice {
     const db = this.#db
     this.chat = await ChatEngine.open({
       api: this.#api(() => life === this.#life),
-      crypto: modelCrypto,
+      crypto: chatCrypto,
       connections: this.connections,
       vault: { read: () => null },
       secrets: this.#person.secrets,
@@ -308,55 +318,14 @@ export const newConnectionId = (): ConnectionId => parseConnectionId(newDeviceId
 /** Lets everything else that is ready run. */
 export const pass = () => new Promise<void>((resolve) => setTimeout(resolve))
 
-/** As messages are built, with a checksum for a seal: what is tested with it is order, loss and crashes. */
-export const modelCrypto: ChatCrypto = {
-  async sealMessages(messages) {
-    let last: { deviceId: string; hash: Bytes } | undefined
-    return messages.map((message) => {
-      const prev = last?.deviceId === message.deviceId ? last.hash : message.prev
-      const { messageSecret, identitySeed: _, ...said } = { ...message, prev }
-      const plain = utf8(JSON.stringify({ ...said, prev: toBase64Url(prev), ack: toBase64Url(said.ack) }))
-      const bytes = concat(new Uint8Array(19), u32(message.epoch), randomBytes(8), hashOf(messageSecret, plain), plain)
-      last = { deviceId: message.deviceId, hash: hashOf(bytes) }
-      return { bytes, hash: last.hash }
-    })
-  },
-  async openMessages(messages) {
-    return messages.map(({ sealed, messageSecret, connectionId }) => {
-      if (!messageSecret) return { code: 'message/key-gone' }
-      const plain = sealed.subarray(63)
-      if (!equalBytes(hashOf(messageSecret, plain), sealed.subarray(31, 63))) return { code: 'message/tampered' }
-      const said = readHeader(sealed)
-      if (said.connectionId !== connectionId) return { code: 'message/misplaced' }
-      return { message: { ...said, hash: hashOf(sealed) } }
-    })
-  },
-  async sealPeerReceipt(_, { epoch }, body) {
-    return concat(u32(epoch), utf8(JSON.stringify(body)))
-  },
-  async openPeerReceipt(_, __, sealed) {
-    return JSON.parse(fromUtf8(sealed.subarray(4)))
-  },
-  async sealOwnReceipt(_, __, body) {
-    return utf8(JSON.stringify(body))
-  },
-  async openOwnReceipt(_, __, sealed) {
-    return JSON.parse(fromUtf8(sealed))
-  },
-  async sealTyping(_, __, ___, now) {
-    return utf8(String(now))
-  },
-  async openTyping(_, __, ___, sealed) {
-    return Number(fromUtf8(sealed))
-  },
-}
-
-function epochOf(sealed: Bytes): number {
-  return new DataView(sealed.buffer, sealed.byteOffset).getUint32(19)
-}
-
-function readHeader(sealed: Bytes) {
-  const said = JSON.parse(fromUtf8(sealed.subarray(63)))
-  const bytes = (text: string): Bytes => (text ? fromBase64Url(text) : ZERO_HASH)
-  return { ...said, prev: bytes(said.prev), ack: bytes(said.ack) }
+/** What the crypto Web Worker does, in this thread. */
+const chatCrypto: ChatCrypto = {
+  openChecked,
+  openOwnReceipt,
+  openPeerReceipt,
+  openTyping,
+  sealChain,
+  sealOwnReceipt,
+  sealPeerReceipt,
+  sealTyping,
 }

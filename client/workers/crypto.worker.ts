@@ -8,7 +8,6 @@ import {
   startSchedule,
 } from '../../shared/crypto/connection-keys.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
-import { openMessages, sealMessages } from '../../shared/crypto/message.ts'
 import { passphraseSecret, stretchPassword } from '../../shared/crypto/password.ts'
 import {
   openOwnReceipt,
@@ -20,6 +19,7 @@ import {
 } from '../../shared/crypto/receipt.ts'
 import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { openAccountKey, sealAccountKey, unlockKeys } from '../../shared/crypto/unlock.ts'
+import { openChecked, sealChain } from '../chat/sealing.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import { finishOpaqueRegistration, finishOpaqueSignIn, startOpaqueRegistration, startOpaqueSignIn } from './opaque.ts'
 import { serve } from './rpc.ts'
@@ -36,7 +36,7 @@ const offer = {
   nextSchedule,
   openAccountKey,
   openGroupBox,
-  openMessages,
+  openChecked,
   openNote,
   openOwnReceipt,
   openPeerReceipt,
@@ -46,7 +46,7 @@ const offer = {
   passphraseSecret,
   sealAccountKey,
   sealGroupBox,
-  sealMessages,
+  sealChain,
   sealOwnReceipt,
   sealPeerReceipt,
   sealSecret,
