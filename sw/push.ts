@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { openMessageSlowly } from '../shared/crypto/message-noble.ts'
+import { openForPreview } from '../shared/crypto/message-preview.ts'
 import { openDevice } from '../shared/device/db.ts'
 import {
   type NotifyState,
@@ -130,12 +130,9 @@ function textOf(
   try {
     const { epoch } = parseMessageHeader(sealed)
     const messageSecret = keys.epochs.find((one) => one.epoch === epoch)?.messageSecret ?? null
-    const { type, body } = openMessageSlowly({
-      sealed,
-      connectionId,
-      messageSecret,
-      identityKey: keys.peer.identityKey,
-    })
+    const { type, body, ...said } = openForPreview({ sealed, connectionId, messageSecret })
+    // One's own, served as the friend's.
+    if (said.senderId !== senderId) return ''
     return sentence(type, body)
   } catch {
     return ''

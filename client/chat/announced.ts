@@ -67,7 +67,8 @@ export class Announced {
       const messageSecret = epoch < 0 ? null : connections.messageSecret(id, epoch)
       return messageSecret ? [{ epoch, messageSecret }] : []
     })
-    await writePreviewKeys(id, { peer: connection.peer, epochs, since })
+    const { userId, username } = connection.peer
+    await writePreviewKeys(id, { peer: { userId, username }, epochs, since })
   }
 }
 

@@ -25,7 +25,7 @@ export type NotifyState = z.output<typeof notifyState>
 
 /** What it takes to show a message while no page is open: only while the device is unlocked. */
 const previewKeys = z.strictObject({
-  peer: z.strictObject({ userId, username: z.string(), identityKey: bytes(32) }),
+  peer: z.strictObject({ userId, username: z.string() }),
   epochs: z.array(z.strictObject({ epoch: natural, messageSecret: bytes(32) })),
   /** Newest number that a page has taken. */
   since: natural,

@@ -1,0 +1,176 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { sealMessages } from '../shared/crypto/message.ts'
+import { newDeviceId, newKey, newUserId } from '../shared/crypto/random.ts'
+import { sealOwnReceipt } from '../shared/crypto/receipt.ts'
+import { eraseDevice, openDevice } from '../shared/device/db.ts'
+import { createKey } from '../shared/device/device-key.ts'
+import { writeNotifySettings, writePreviewKeys } from '../shared/device/push-store.ts'
+import { writeSealed } from '../shared/device/sealed-store.ts'
+import { AppError } from '../shared/errors.ts'
+import type { Bytes } from '../shared/format/bytes.ts'
+import { parseConnectionId } from '../shared/format/ids.ts'
+import { ZERO_HASH } from '../shared/logs/signed.ts'
+import {
+  type ConnectionView,
+  catchUp,
+  listConnections,
+  type StoredMessage,
+  type StoredReceipt,
+} from '../shared/wire/connections.ts'
+import { announce, isSilent, type PushPorts } from './push.ts'
+
+const id = parseConnectionId(newDeviceId())
+const [me, friend, device] = [newUserId(), newUserId(), newDeviceId()]
+const messageSecret = newKey()
+const accountKey = newKey()
+
+type Served = { view?: Partial<ConnectionView>; messages?: StoredMessage[]; receipts?: StoredReceipt[] }
+
+function ports(served: Served | 'unreachable', now = new Date(2026, 0, 1, 12)) {
+  const shown: { title: string; body: string; tag: string; silent: boolean; url: string }[] = []
+  const closed: string[] = []
+  const badges: number[] = []
+  const call = async (route: unknown) => {
+    if (served === 'unreachable') throw new AppError('server/unreachable')
+    const { messages = [], receipts = [] } = served
+    const lastSeq = messages.at(-1)?.seq ?? 0
+    if (route === catchUp) {
+      return { connections: [{ connectionId: id, entries: [], messages, receipts, lastSeq, more: false }] }
+    }
+    if (route !== listConnections) throw new Error('not expected')
+    const peer = { userId: friend, username: 'ben' }
+    const view: ConnectionView = {
+      connectionId: id,
+      peer,
+      state: 'friends',
+      length: 2,
+      head: ZERO_HASH,
+      lastSeq,
+      note: null,
+      createdAt: 0,
+      changeSeq: 5,
+      ...served.view,
+    }
+    return { connections: [view], more: false }
+  }
+  const made: PushPorts = {
+    call: call as PushPorts['call'],
+    isWatched: async () => false,
+    show: async (title, options) => {
+      const { body = '', tag = '', silent = false, data } = options
+      shown.push({ title, body, tag, silent: silent ?? false, url: data.url })
+    },
+    close: async (tag) => void closed.push(tag),
+    badge: async (count) => void badges.push(count),
+    now: () => now,
+  }
+  return { ports: made, shown, closed, badges }
+}
+
+async function message(text: string, counter = 1, secret: Bytes = messageSecret): Promise<StoredMessage> {
+  const header = { connectionId: id, epoch: 0, senderId: friend, deviceId: device, counter, lamport: counter }
+  const said = { prev: ZERO_HASH, ack: ZERO_HASH, type: 'text', body: JSON.stringify({ text }) } as const
+  const [sealed] = await sealMessages([{ ...header, ...said, messageSecret: secret, identitySeed: newKey() }])
+  const where = { seq: counter, senderId: friend, deviceId: device, counter, createdAt: 0, expiresAt: null }
+  return { ...where, sealed: sealed?.bytes ?? null }
+}
+
+const PREVIEWS = { previews: true, silent: null }
+
+beforeEach(async () => {
+  await eraseDevice()
+  await createKey('device')
+  await createKey('lock')
+  await writeSealed('account-key', accountKey)
+  const account = { userId: me, username: 'anna', deviceId: device, serverKey: '', vaultVersion: 0, identity: null }
+  await (await openDevice()).put('account', account, 'current')
+  const peer = { userId: friend, username: 'ben' }
+  await writePreviewKeys(id, { peer, epochs: [{ epoch: 0, messageSecret }], since: 0 })
+})
+
+describe('announcing', () => {
+  it('shows who wrote and what, where the person allowed it', async () => {
+    await writeNotifySettings(PREVIEWS)
+    const { ports: given, shown, badges } = ports({ messages: [await message('hello', 1), await message('there', 2)] })
+    await announce(given)
+    expect(shown).toEqual([{ title: 'ben', body: 'there', tag: `chat/${id}`, silent: false, url: `/chats/${id}` }])
+    expect(badges).toEqual([2])
+  })
+
+  it('shows a line that says nothing, where the person did not', async () => {
+    const { ports: given, shown } = ports({ messages: [await message('canary')] })
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'New message' }])
+  })
+
+  it('shows a line that says nothing, while the device is locked', async () => {
+    await writeNotifySettings(PREVIEWS)
+    await (await openDevice()).clear('sealed')
+    const { ports: given, shown } = ports({ messages: [await message('canary')] })
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
+  })
+
+  it('shows nothing of a message that the server made up', async () => {
+    await writeNotifySettings(PREVIEWS)
+    const { ports: given, shown } = ports({ messages: [await message('pay here', 1, newKey())] })
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
+  })
+
+  it('clears what was read on another device', async () => {
+    const sealed = await sealOwnReceipt({ connectionId: id, senderId: me, deviceId: device, revision: 1 }, accountKey, {
+      delivered: [],
+      read: [{ senderId: friend, deviceId: device, counter: 1 }],
+    })
+    const receipts = [{ userId: me, deviceId: device, revision: 1, sealed }]
+    const { ports: given, shown, closed, badges } = ports({ messages: [await message('hello')], receipts })
+    await announce(given)
+    expect({ shown, closed, badges }).toEqual({ shown: [], closed: [`chat/${id}`], badges: [0] })
+  })
+
+  it('counts on, and shows no message twice', async () => {
+    await announce(ports({ messages: [await message('one', 1)] }).ports)
+    const again = ports({ messages: [await message('one', 1)] })
+    await announce(again.ports)
+    expect(again.shown).toEqual([])
+    const next = ports({ messages: [await message('two', 2)] })
+    await announce(next.ports)
+    expect(next.shown).toMatchObject([{ body: '2 new messages' }])
+    expect(next.badges).toEqual([2])
+  })
+
+  it('says that somebody asks', async () => {
+    const { ports: given, shown } = ports({ view: { state: 'asked' } })
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'Somebody asks to connect', url: '/people' }])
+  })
+
+  it('says that there is something, where the server cannot be asked', async () => {
+    const { ports: given, shown } = ports('unreachable')
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'There is something new', url: '/chats' }])
+  })
+
+  it('is silent while somebody looks, and without a sound in the night', async () => {
+    await writeNotifySettings({ previews: false, silent: { from: 22 * 60, to: 7 * 60 } })
+    const watched = ports({ messages: [await message('hello')] })
+    await announce({ ...watched.ports, isWatched: async () => true })
+    expect(watched.shown).toEqual([])
+    const night = ports({ messages: [await message('hello')] }, new Date(2026, 0, 1, 3))
+    await announce(night.ports)
+    expect(night.shown).toMatchObject([{ silent: true }])
+  })
+})
+
+it.each([
+  [{ from: 60, to: 120 }, 1, 0, true],
+  [{ from: 60, to: 120 }, 2, 0, false],
+  [{ from: 1320, to: 420 }, 22, 0, true],
+  [{ from: 1320, to: 420 }, 6, 59, true],
+  [{ from: 1320, to: 420 }, 7, 0, false],
+  [null, 3, 0, false],
+])('%o at %i:%i is silent: %s', (hours, hour, minute, expected) => {
+  expect(isSilent(hours, new Date(2026, 0, 1, hour, minute))).toBe(expected)
+})
