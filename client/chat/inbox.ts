@@ -5,7 +5,7 @@ import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, DeviceId, MediaId, UserId } from '../../shared/format/ids.ts'
 import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
-import type { Connection, Inbox } from '../friends/types.ts'
+import type { Connection, Inbox, Sent } from '../friends/types.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { recount, takeReceipts } from './receipts.ts'
 import { bodyOf } from './rows.ts'
@@ -37,6 +37,15 @@ export class ChatInbox implements Inbox {
   async since(id: ConnectionId): Promise<number> {
     const { gap, cursor } = await this.#context.store.readState(id)
     return gap && this.#context.now() - gap.since < GAP_MS ? gap.from : cursor
+  }
+
+  async sent(id: ConnectionId): Promise<Sent> {
+    const { windows, ttl } = await this.#context.store.readState(id)
+    const counters = windows.map(({ senderId, deviceId, low, seen }) => {
+      // What was verified, not what somebody says there must be.
+      return { senderId, deviceId, counter: Math.max(low.counter, ...seen.map(({ counter }) => counter)) }
+    })
+    return { counters: counters.filter(({ counter }) => counter > 0), ttlMs: ttl.ms }
   }
 
   async take(id: ConnectionId, served: Served): Promise<void> {

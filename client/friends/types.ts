@@ -1,7 +1,7 @@
 import type { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, DeviceId, UserId } from '../../shared/format/ids.ts'
-import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
+import type { MessageTtl, StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 
@@ -34,10 +34,19 @@ export type Floor = {
   readonly hash: Bytes | null
 }
 
+/** What a rotation has to know of the messages. */
+export type Sent = {
+  /** Highest counter of each device that was verified. */
+  readonly counters: readonly { readonly senderId: UserId; readonly deviceId: DeviceId; readonly counter: number }[]
+  /** How long messages live now. */
+  readonly ttlMs: MessageTtl
+}
+
 /** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
 export type Inbox = {
   /** Newest message number that is known of a conversation. */
   since(connection: ConnectionId): Promise<number>
+  sent(connection: ConnectionId): Promise<Sent>
   take(
     connection: ConnectionId,
     served: { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number },

@@ -21,6 +21,7 @@ import {
 import type { Route } from '../../shared/wire/route.ts'
 import { readVault, type VaultItem, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
+import { FakeConnections } from './fake-connections.ts'
 
 type Stored = {
   entries: SignedEntry[]
@@ -29,13 +30,14 @@ type Stored = {
   invites: Map<string, InviteKeys>
 }
 type StoredVault = { index: VaultWrite['index'] | null; items: Map<string, VaultItem> }
-type Call = { params?: Record<string, unknown>; body?: unknown }
+type Call = { params?: Record<string, unknown>; query?: Record<string, unknown>; body?: unknown }
 
 /** Groups, vaults and identities as an honest server keeps them, for tests of what clients make of it. */
 export class FakeServer {
   readonly groups = new Map<GroupId, Stored>()
   readonly identities = new Map<UserId, SignedEntry[]>()
   readonly vaults = new Map<UserId, StoredVault>()
+  readonly connections = new FakeConnections()
   /** Runs before an append is looked at: another client that was faster. */
   beforeAppend: () => Promise<void> = async () => undefined
 
@@ -55,7 +57,7 @@ export class FakeServer {
     return { call, onSignedOut: () => undefined } as unknown as Api
   }
 
-  async #answer(user: UserId, route: Route, { params, body }: Call): Promise<unknown> {
+  async #answer(user: UserId, route: Route, { params, query, body }: Call): Promise<unknown> {
     const group = () => this.#group(params?.groupId as GroupId)
     switch (route as unknown) {
       case listGroups: {
@@ -90,8 +92,11 @@ export class FakeServer {
       }
       case writeVault:
         return this.#write(this.#vault(user), body as VaultWrite)
-      default:
-        throw new AppError('request/not-found', `${route.method} ${route.path}`)
+      default: {
+        const reply = await this.connections.answer(user, route, { params: params ?? {}, query: query as never, body })
+        if (reply === undefined) throw new AppError('request/not-found', `${route.method} ${route.path}`)
+        return reply ?? undefined
+      }
     }
   }
 

@@ -3,6 +3,7 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { AppError } from '../errors.ts'
 import { type Bytes, concat, equalBytes, fromUtf8, utf8 } from '../format/bytes.ts'
 import { type ConnectionId, idBytes, type UserId } from '../format/ids.ts'
+import { pad, unpad } from '../format/pad.ts'
 import { firstTranscript, nextTranscript, type PublicKeys } from '../logs/connection.ts'
 import {
   ACCEPT_LABEL,
@@ -41,6 +42,8 @@ export type EpochSecret = { readonly epoch: number; readonly messageSecret: Byte
 export type Author = { readonly userId: UserId; readonly identitySeed: Bytes; readonly identityHead: Bytes }
 
 const NOTE_LABEL = 'kith/v1/conn-note'
+/** In steps of 256: the length of a note tells next to nothing. */
+const noteBytes = (length: number): number => Math.ceil(length / 256) * 256
 
 /** Asks somebody: `note` goes beside the entry, sealed to their agreement key, and its hash into it. */
 export async function makeRequest(
@@ -50,7 +53,8 @@ export async function makeRequest(
   { note, now, expiresAt }: { note: string | null; now: number; expiresAt: number },
 ): Promise<{ pending: PendingEntry; note: Bytes | null }> {
   const { secret, public: keys } = await newKeys()
-  const sealed = note === null ? null : await sealTo(to.agreementKey, utf8(note), noteContext(connectionId))
+  const sealed =
+    note === null ? null : await sealTo(to.agreementKey, pad(utf8(note), noteBytes), noteContext(connectionId))
   const entry = signStatement(me.identitySeed, REQUEST_LABEL, requestEntry, {
     v: 1,
     suite: 2,
@@ -76,7 +80,7 @@ export async function openNote(
     throw new AppError('box/tampered', 'another note than the request names')
   const plain = await openBox(agreement, sealed, noteContext(connectionId))
   try {
-    return fromUtf8(plain)
+    return fromUtf8(unpad(plain))
   } catch (cause) {
     throw new AppError('box/tampered', 'a note that is no text', { cause })
   }

@@ -1,11 +1,13 @@
 import type { Bytes } from '../format/bytes.ts'
 import {
+  type ConnectionId,
   type DeviceId,
   type GroupId,
   ID_BYTES,
   type InviteId,
   idFromBytes,
   type MediaId,
+  parseConnectionId,
   parseDeviceId,
   parseGroupId,
   parseInviteId,
@@ -30,6 +32,7 @@ export const newWorkerId = (): WorkerId => parseWorkerId(newId())
 export const newDeviceId = (): DeviceId => parseDeviceId(newId())
 export const newGroupId = (): GroupId => parseGroupId(newId())
 export const newInviteId = (): InviteId => parseInviteId(newId())
+export const newConnectionId = (): ConnectionId => parseConnectionId(newId())
 export const newMediaId = (): MediaId => parseMediaId(newId())
 /** Name of one attempt's set of renditions (docs/protocol.md §7). */
 export const newSetName = (): string => newId()

@@ -44,6 +44,8 @@ export interface DeviceSchema extends DBSchema {
   blobs: { key: [MediaId, number]; value: Bytes }
   /** Keys of items that came in messages or were made for them, sealed. */
   granted: { key: MediaId; value: Bytes }
+  /** Log and state of each connection as last served, sealed under a key of the account key: they outlive a lock. */
+  connections: { key: ConnectionId; value: Bytes }
   /** What is known of each conversation: cursors, windows, marks, draft; sealed under a key of the account key. */
   conversations: { key: ConnectionId; value: Bytes }
   /** Verified messages, sealed likewise, in the order of the conversation: lamport, then sender and device. */
@@ -136,7 +138,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 7
+const VERSION = 8
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -161,6 +163,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 5) db.createObjectStore('seen')
       if (from < 6) createEffects(db, transaction)
       if (from < 7) db.createObjectStore('push')
+      if (from < 8) db.createObjectStore('connections')
       if (from >= 1) return
       for (const store of [
         'keys',

@@ -7,6 +7,7 @@ import {
   REQUEST_LABEL,
   type RequestEntry,
   ROTATE_LABEL,
+  type RotateReason,
   requestEntry,
   rotateEntry,
 } from './connection-entries.ts'
@@ -39,8 +40,9 @@ export type ConnectionState = {
   readonly expiresAt: number
   /** -1 until it was accepted. */
   readonly epoch: number
-  /** Who made the newest epoch; `null` before the first rotation. */
+  /** Who made the newest epoch, and why; `null` before the first rotation. */
   readonly rotatedBy: UserId | null
+  readonly rotatedFor: RotateReason | null
   /** By epoch: what the entry that ended it says. */
   readonly closes: ReadonlyMap<number, EpochCloses>
 }
@@ -123,6 +125,7 @@ function requested(connectionId: ConnectionId, entry: SignedEntry): ConnectionSt
     expiresAt: request.expiresAt,
     epoch: -1,
     rotatedBy: null,
+    rotatedFor: null,
     closes: new Map(),
   }
 }
@@ -151,6 +154,7 @@ function rotated(before: ConnectionState, entry: SignedEntry): ConnectionState {
     ...next(before, entry),
     epoch: rotate.epoch,
     rotatedBy: by.userId,
+    rotatedFor: rotate.reason,
     ...(by === before.requester ? { requester: side } : { receiver: side }),
     closes: new Map(before.closes).set(before.epoch, closesOf(before, rotate.closes)),
   }

@@ -8,16 +8,13 @@ import {
   type PendingEntry,
   startSchedule,
 } from '../crypto/connection-keys.ts'
-import { randomBytes } from '../crypto/random.ts'
+import { newConnectionId } from '../crypto/random.ts'
 import { publicKeyOf } from '../crypto/signing.ts'
 import type { Bytes } from '../format/bytes.ts'
-import { type ConnectionId, idFromBytes, parseConnectionId } from '../format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf, replayConnection } from '../logs/connection.ts'
 import type { RotateEntry } from '../logs/connection-entries.ts'
 import type { SignedEntry } from '../logs/signed.ts'
 import type { Person } from './people.ts'
-
-export const newConnectionId = (): ConnectionId => parseConnectionId(idFromBytes(randomBytes(16)))
 
 const authorOf = ({ userId, seed, actor }: Person) => ({
   userId,

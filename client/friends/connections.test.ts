@@ -1,0 +1,456 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import * as keys from '../../shared/crypto/connection-keys.ts'
+import { newKey, randomBytes } from '../../shared/crypto/random.ts'
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import { eraseDevice, openDevice } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import { hashOf } from '../../shared/logs/signed.ts'
+import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
+import { appendConnectionLog, requestConnection } from '../../shared/wire/connections.ts'
+import type { Route } from '../../shared/wire/route.ts'
+import { writeVault } from '../../shared/wire/vault.ts'
+import type { Api } from '../app/api.ts'
+import { FakeServer } from '../testing/fake-server.ts'
+import { openVault, sealVaultWrite } from '../vault/sealing.ts'
+import { Vault } from '../vault/vault.ts'
+import type { Crypto } from '../workers/crypto.ts'
+import { FriendConnections } from './connections.ts'
+
+const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
+const DAY_MS = 86_400_000
+
+class Died extends Error {}
+
+/** One of a person's devices; `dies` stops the program at a call. */
+class Device {
+  readonly person: Person
+  readonly vault: Vault
+  friends: FriendConnections
+  dies: (when: 'before' | 'after', route: Route) => boolean = () => false
+  now = 10_000
+  readonly #make: () => FriendConnections
+
+  constructor(person: Person, accountKey: Bytes) {
+    this.person = person
+    const inner = server.apiOf(person.userId)
+    const call = async (route: Route, options: never) => {
+      if (this.dies('before', route)) throw new Died()
+      const reply = await inner.call(route, options)
+      if (this.dies('after', route)) throw new Died()
+      return reply
+    }
+    const api = { call } as unknown as Api
+    this.vault = new Vault(api, crypto, { userId: person.userId, accountKey })
+    const secrets = { userId: person.userId, accountKey, identitySeed: person.seed, agreement: person.box }
+    const { vault } = this
+    this.#make = () =>
+      new FriendConnections({
+        api,
+        crypto,
+        vault,
+        secrets,
+        identityHead: () => person.actor.head,
+        now: () => this.now,
+      })
+    this.friends = this.#make()
+  }
+
+  /** The program starts anew, from what the server and the vault have. */
+  async restart(): Promise<void> {
+    this.dies = () => false
+    this.friends = this.#make()
+    await this.vault.openServed().catch(() => undefined)
+    await this.friends.catchUp()
+  }
+
+  of(id: ConnectionId) {
+    return this.friends.get(id)
+  }
+  sending(id: ConnectionId) {
+    return this.friends.sendingKeys(id, server.connections.all.get(id)?.messages.length ?? 0)
+  }
+}
+
+let server: FakeServer
+let ada: Device
+let ben: Device
+const accountKeys = new Map<Person, Bytes>()
+
+function deviceOf(person: Person): Device {
+  const accountKey = accountKeys.get(person) ?? newKey()
+  accountKeys.set(person, accountKey)
+  server.identities.set(person.userId, [person.identity])
+  server.connections.names.set(person.userId, person.username)
+  return new Device(person, accountKey)
+}
+const who = ({ person: { userId, username } }: Device) => ({ userId, username })
+
+async function befriend(): Promise<ConnectionId> {
+  const id = await ada.friends.request(who(ben), null)
+  await ben.friends.catchUp()
+  await ben.friends.accept(id)
+  await ada.friends.catchUp()
+  return id
+}
+
+beforeEach(async () => {
+  await eraseDevice()
+  await createKey('device')
+  server = new FakeServer()
+  ada = deviceOf(await newPerson('ada'))
+  ben = deviceOf(await newPerson('ben'))
+})
+
+describe('two people', () => {
+  it('connect: one asks with a note, the other reads it and accepts, and both can send', async () => {
+    const id = await ada.friends.request(who(ben), 'Wir kennen uns vom Chor')
+    expect(ada.of(id)).toMatchObject({ state: 'asking', peer: who(ben), fault: null })
+    await ben.friends.catchUp()
+    expect(ben.of(id)).toMatchObject({ state: 'asked', note: 'Wir kennen uns vom Chor', peer: who(ada), fault: null })
+    await ben.friends.accept(id)
+    await ada.friends.catchUp()
+    for (const device of [ada, ben]) expect(device.of(id)).toMatchObject({ state: 'friends', isVerified: false })
+    expect(await ada.sending(id)).toEqual(await ben.sending(id))
+    expect((await ada.sending(id)).epoch).toBe(0)
+  })
+
+  it('by a link, the key of which the server cannot change', async () => {
+    const keyHash = hashOf(publicKeyOf(ben.person.seed))
+    expect(await codeOf(() => ada.friends.request(who(ben), null, randomBytes(32)))).toBe('identity/changed')
+    const id = await ada.friends.request(who(ben), null, keyHash)
+    expect(ada.of(id)?.state).toBe('asking')
+    expect(server.connections.all.size).toBe(1)
+  })
+
+  it('one denies: the other never hears of it', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    await ben.friends.catchUp()
+    await ben.friends.deny(id)
+    expect(ben.of(id)).toBeNull()
+    await ada.friends.catchUp()
+    expect(ada.of(id)?.state).toBe('asking')
+  })
+
+  it('one withdraws: nothing is left of it', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    await ada.friends.end(id)
+    expect(ada.of(id)).toBeNull()
+    expect(ada.vault.names()).toEqual([])
+  })
+
+  it('one blocks, and unblocks: keys change before the next message', async () => {
+    const id = await befriend()
+    await ada.friends.block(ben.person.userId)
+    expect(ada.of(id)?.state).toBe('blocked')
+    expect(await codeOf(() => ada.sending(id))).toBe('connection/refused')
+    await ada.friends.unblock(ben.person.userId)
+    expect((await ada.sending(id)).epoch).toBe(1)
+    await ben.friends.catchUp()
+    expect(ben.friends.messageSecret(id, 1)).toEqual(ada.friends.messageSecret(id, 1))
+  })
+
+  it('keep their friends without network', async () => {
+    const id = await befriend()
+    const again = deviceOf(ada.person)
+    await again.vault.openServed()
+    await again.friends.openKept()
+    expect(again.of(id)).toMatchObject({ state: 'friends', peer: who(ben) })
+    expect(again.friends.messageSecret(id, 0)).toEqual(ben.friends.messageSecret(id, 0))
+  })
+})
+
+describe('keys change', () => {
+  it('after seven days, and the other side answers once', async () => {
+    const id = await befriend()
+    ada.now += 8 * DAY_MS
+    expect((await ada.sending(id)).epoch).toBe(1)
+    await ben.friends.catchUp()
+    expect((await ben.sending(id)).epoch).toBe(2)
+    await ada.friends.catchUp()
+    expect((await ada.sending(id)).epoch).toBe(2)
+    expect(await ben.sending(id)).toEqual(await ada.sending(id))
+  })
+
+  it('after 200 messages of one’s own, over all devices', async () => {
+    const id = await befriend()
+    const counters = [1, 2].map((n) => ({ senderId: ada.person.userId, deviceId: randomId(), counter: 60 * n }))
+    ada.friends.setInbox({
+      since: async () => 0,
+      sent: async () => ({ counters, ttlMs: null }),
+      take: async () => undefined,
+    })
+    expect((await ada.sending(id)).epoch).toBe(0)
+    counters.push({ senderId: ada.person.userId, deviceId: randomId(), counter: 20 })
+    expect((await ada.sending(id)).epoch).toBe(1)
+    // What was sent before counts no more.
+    expect((await ada.sending(id)).epoch).toBe(1)
+    await ben.friends.catchUp()
+    expect(ben.friends.closesOf(id, 0)?.size).toBe(3)
+    expect(ben.friends.closesOf(id, 1)).toBeNull()
+  })
+
+  it('when messages disappear, once the keys are older than they', async () => {
+    const id = await befriend()
+    ada.friends.setInbox({
+      since: async () => 0,
+      sent: async () => ({ counters: [], ttlMs: DAY_MS }),
+      take: async () => undefined,
+    })
+    expect((await ada.sending(id)).epoch).toBe(0)
+    ada.now += 2 * DAY_MS
+    expect((await ada.sending(id)).epoch).toBe(1)
+  })
+
+  it('and forgotten ones are gone on every device', async () => {
+    const id = await befriend()
+    ada.now += 8 * DAY_MS
+    await ada.sending(id)
+    const floor = { senderId: ben.person.userId, deviceId: randomId(), from: 1, counter: 4, hash: null }
+    await ada.friends.forgetEpochs(id, [0, 1], [floor])
+    await ada.friends.forgetEpochs(id, [], [{ ...floor, counter: 2 }])
+    const second = deviceOf(ada.person)
+    await second.restart()
+    expect(second.friends.messageSecret(id, 0)).toBeNull()
+    expect(second.friends.messageSecret(id, 1)).not.toBeNull()
+    expect(second.friends.floorsOf(id)).toEqual([floor])
+  })
+})
+
+describe('several devices', () => {
+  it('a second one has everything, and both may change keys', async () => {
+    const id = await befriend()
+    const second = deviceOf(ada.person)
+    await second.restart()
+    expect(second.of(id)).toMatchObject({ state: 'friends' })
+    ada.now += 8 * DAY_MS
+    await ada.sending(id)
+    await second.friends.catchUp()
+    expect(second.friends.messageSecret(id, 1)).toEqual(ada.friends.messageSecret(id, 1))
+    await second.friends.setAllDue('device-removed')
+    expect((await second.sending(id)).epoch).toBe(2)
+    await ada.friends.catchUp()
+    expect(ada.friends.messageSecret(id, 2)).toEqual(second.friends.messageSecret(id, 2))
+  })
+
+  it('both accept at the same moment: one entry, one key', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    const second = deviceOf(ben.person)
+    await Promise.all([ben.restart(), second.restart()])
+    await Promise.all([ben.friends.accept(id), second.friends.accept(id)])
+    await Promise.all([ben.friends.catchUp(), second.friends.catchUp(), ada.friends.catchUp()])
+    const secret = ada.friends.messageSecret(id, 0)
+    expect(secret).not.toBeNull()
+    for (const device of [ben, second]) expect(device.friends.messageSecret(id, 0)).toEqual(secret)
+  })
+
+  it('both sides rotate at the same moment: the loser starts over, and one epoch follows one head', async () => {
+    const id = await befriend()
+    ada.now += 8 * DAY_MS
+    ben.now += 8 * DAY_MS
+    server.connections.beforeAppend = async () => {
+      await ben.sending(id)
+    }
+    const keysOfAda = await ada.sending(id)
+    await ben.friends.catchUp()
+    expect(keysOfAda.epoch).toBe(2)
+    expect(ben.friends.messageSecret(id, 2)).toEqual(keysOfAda.messageSecret)
+    expect(ben.friends.messageSecret(id, 1)).toEqual(ada.friends.messageSecret(id, 1))
+  })
+})
+
+describe('a program that ends at any call', () => {
+  const walk = async (who: Device, run: () => Promise<unknown>, check: () => Promise<void>) => {
+    for (let at = 1; ; at++) {
+      let calls = 0
+      let died = false
+      who.dies = (_when, route) => {
+        const counts = [writeVault, requestConnection, appendConnectionLog].includes(route as never)
+        if (!counts || ++calls !== at) return false
+        died = true
+        return true
+      }
+      await run().catch((error: unknown) => {
+        if (!(error instanceof Died)) throw error
+      })
+      await who.restart()
+      await check()
+      if (!died) return at
+    }
+  }
+
+  it('while asking: the request is there once, or not at all', async () => {
+    const steps = await walk(
+      ada,
+      () => ada.friends.request(who(ben), 'hallo'),
+      async () => {
+        await ben.friends.catchUp()
+        const [one, ...more] = ada.friends.list.value
+        expect(more).toEqual([])
+        expect(server.connections.all.size).toBe(one ? 1 : 0)
+        if (!one) return
+        expect(ben.of(one.connectionId)?.note).toBe('hallo')
+        await ada.friends.end(one.connectionId)
+        server.connections.all.clear()
+        ben = deviceOf(ben.person)
+      },
+    )
+    expect(steps).toBeGreaterThan(4)
+  })
+
+  it('while accepting: both come to the same key', async () => {
+    const steps = await walk(
+      ben,
+      async () => {
+        const id = await ada.friends.request(who(ben), null)
+        await ben.friends.catchUp()
+        await ben.friends.accept(id)
+      },
+      async () => {
+        const [one] = ben.friends.list.value
+        if (!one) throw new Error('the request is gone')
+        if (one.state === 'asked') await ben.friends.accept(one.connectionId)
+        await ada.friends.catchUp()
+        expect(await ben.sending(one.connectionId)).toEqual(await ada.sending(one.connectionId))
+        await ada.friends.end(one.connectionId)
+        server = new FakeServer()
+        ada = deviceOf(ada.person)
+        const dies = ben.dies
+        ben = deviceOf(ben.person)
+        ben.dies = dies
+      },
+    ).catch((error: unknown) => {
+      throw error
+    })
+    expect(steps).toBeGreaterThan(0)
+  })
+
+  it('while keys change: nothing is lost, and the next try goes on', async () => {
+    const id = await befriend()
+    const steps = await walk(
+      ada,
+      async () => {
+        ada.now += 8 * DAY_MS
+        await ada.sending(id)
+      },
+      async () => {
+        const mine = await ada.sending(id)
+        await ben.friends.catchUp()
+        expect(ben.friends.messageSecret(id, mine.epoch)).toEqual(mine.messageSecret)
+      },
+    )
+    expect(steps).toBeGreaterThan(5)
+  })
+})
+
+describe('a malicious server', () => {
+  const stored = (id: ConnectionId) =>
+    server.connections.all.get(id) as NonNullable<ReturnType<typeof server.connections.all.get>>
+
+  it('swaps the identity of whoever is asked', async () => {
+    const eve = await newPerson('ben', ben.person.userId)
+    const id = await ada.friends.request(who(ben), null)
+    server.identities.set(ben.person.userId, [eve.identity])
+    await ben.friends.catchUp()
+    await ben.friends.accept(id)
+    await ada.friends.catchUp()
+    expect(await codeOf(() => ada.sending(id))).toBe('identity/changed')
+    expect(ada.of(id)?.fault?.code).toBe('identity/changed')
+  })
+
+  it('asks as somebody whose key it made up', async () => {
+    const eve = await newPerson('ada', ada.person.userId)
+    server.identities.set(ada.person.userId, [eve.identity])
+    const false_ = deviceOf(eve)
+    const id = await false_.friends.request(who(ben), null)
+    server.identities.set(ada.person.userId, [ada.person.identity])
+    await ben.friends.catchUp()
+    expect(ben.of(id)?.fault?.code).toBe('identity/changed')
+    expect(await codeOf(() => ben.friends.accept(id))).toBe('connection/forbidden')
+  })
+
+  it('cuts the log', async () => {
+    const id = await befriend()
+    ada.now += 8 * DAY_MS
+    await ada.sending(id)
+    stored(id).entries.pop()
+    await (await openDevice()).clear('connections')
+    await ada.restart()
+    expect(ada.of(id)?.fault?.code).toBe('connection/rollback')
+    expect(await codeOf(() => ada.sending(id))).toBe('connection/rollback')
+  })
+
+  it('forks the log', async () => {
+    const id = await befriend()
+    const entries = [...stored(id).entries]
+    ada.now += 8 * DAY_MS
+    await ada.sending(id)
+    stored(id).entries = entries
+    ben.now += 9 * DAY_MS
+    await ben.sending(id)
+    await (await openDevice()).clear('connections')
+    await ada.restart()
+    expect(ada.of(id)?.fault?.code).toBe('connection/fork')
+  })
+
+  it('adds a rotation by a ghost', async () => {
+    const id = await befriend()
+    const other = await ada.friends.request(who(deviceOf(await newPerson('cleo'))), null)
+    stored(id).entries.push(stored(other).entries[0] as never)
+    await ben.restart()
+    expect(ben.of(id)?.fault?.code).toBe('log/bad-entry')
+  })
+
+  it('exchanges the note', async () => {
+    const id = await ada.friends.request(who(ben), 'hallo')
+    Object.assign(stored(id), { note: randomBytes(1200) })
+    await ben.friends.catchUp()
+    expect(ben.of(id)?.fault?.code).toBe('box/tampered')
+  })
+
+  it('says that they are friends when nobody accepted', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    stored(id).state = 'friends'
+    await ada.restart()
+    expect(ada.of(id)?.fault?.code).toBe('connection/fork')
+    expect(await codeOf(() => ada.sending(id))).toBe('connection/fork')
+  })
+
+  it('names another person than the log', async () => {
+    const id = await befriend()
+    const cleo = deviceOf(await newPerson('cleo'))
+    Object.assign(stored(id), { asked: cleo.person.userId })
+    await ada.restart()
+    expect(ada.of(id)?.fault?.code).toBe('identity/changed')
+  })
+
+  it('rolls the vault back', async () => {
+    const id = await befriend()
+    const old = structuredClone(server.vaults.get(ada.person.userId))
+    ada.now += 8 * DAY_MS
+    await ada.sending(id)
+    if (old) server.vaults.set(ada.person.userId, old)
+    expect(await codeOf(() => ada.vault.openServed())).toBe('vault/rollback')
+  })
+
+  it('recovers once the server is honest again', async () => {
+    const id = await befriend()
+    const entry = stored(id).entries.pop()
+    stored(id).state = 'pending'
+    await (await openDevice()).clear('connections')
+    await ada.restart()
+    expect(ada.of(id)?.fault).toBeInstanceOf(AppError)
+    stored(id).entries.push(entry as never)
+    stored(id).state = 'friends'
+    await ada.friends.catchUp()
+    expect(ada.of(id)).toMatchObject({ state: 'friends', fault: null })
+    expect((await ada.sending(id)).epoch).toBe(0)
+  })
+})
+
+function randomId() {
+  return globalThis.crypto.randomUUID().replaceAll('-', '').slice(0, 21).concat('A') as never
+}

@@ -1,0 +1,41 @@
+import type { UserId } from '../../shared/format/ids.ts'
+import { type ConnectionState, peerOf, sideOf } from '../../shared/logs/connection.ts'
+import type { RotateReason } from '../../shared/logs/connection-entries.ts'
+import type { Sent } from './types.ts'
+
+const KEY_AGE_MS = 7 * 86_400_000
+const KEY_MESSAGES = 200
+
+/**
+ * Why keys have to change before the next message; `null`: they need not (docs/protocol.md §5).
+ * @param due what somebody asked for: a device was removed, a block lifted, …
+ */
+export function rotationDue(
+  state: ConnectionState,
+  me: UserId,
+  sent: Sent,
+  due: RotateReason | null,
+  now: number,
+): RotateReason | null {
+  if (due) return due
+  const own = sideOf(state, me)
+  const peer = peerOf(state, me)
+  // Once: else each answer would call for the next one.
+  if (state.rotatedBy === peer.userId && state.rotatedFor !== 'answer') return 'answer'
+  if (now - own.keysAt > KEY_AGE_MS || sentUnder(state, me, sent, own.keysEpoch) >= KEY_MESSAGES) return 'scheduled'
+  // Whole epochs die: then none may live for longer than its messages.
+  if (sent.ttlMs !== null && now - Math.max(own.keysAt, peer.keysAt) > sent.ttlMs) return 'disappearing'
+  return null
+}
+
+/** How many messages this account sent since it made its newest keys. */
+function sentUnder(state: ConnectionState, me: UserId, sent: Sent, keysEpoch: number): number {
+  return sent.counters
+    .filter(({ senderId }) => senderId === me)
+    .reduce((sum, { senderId, deviceId, counter }) => {
+      let before = 0
+      for (let epoch = keysEpoch - 1; epoch >= 0 && before === 0; epoch--)
+        before = state.closes.get(epoch)?.get(`${senderId}.${deviceId}`) ?? 0
+      return sum + Math.max(0, counter - before)
+    }, 0)
+}
