@@ -284,7 +284,7 @@ export class FriendConnections implements Connections {
     }
     // What failed for a passing reason is asked for again from the start.
     if (failed.length > 0) this.#since = null
-    await this.#sendUnsent()
+    if (await this.#sendUnsent()) await this.#catchUp()
   }
 
   /** @returns those that have to be looked at again. */
@@ -465,18 +465,23 @@ export class FriendConnections implements Connections {
     await this.#context.api.call(appendConnectionLog, { params: { connectionId: connection }, body })
   }
 
-  /** Requests that were written down, and never reached the server. */
-  async #sendUnsent(): Promise<void> {
+  /** Requests that were written down, and never reached the server. @returns whether there were any. */
+  async #sendUnsent(): Promise<boolean> {
+    let hasSent = false
     for (const name of this.#context.vault.names()) {
       if (!name.startsWith('connections/')) continue
       const connectionId = name.slice('connections/'.length) as ConnectionId
       const item = this.#item(connectionId)
       if (!item?.pending || item.schedule || item.pin || this.#known.has(connectionId)) continue
-      await this.#sendRequest(connectionId, item, item.pending).catch(async (error: unknown) => {
+      try {
+        await this.#sendRequest(connectionId, item, item.pending)
+        hasSent = true
+      } catch (error) {
         if (!isAppError(error) || isPassing(error)) throw error
         await this.#forget(connectionId)
-      })
+      }
     }
+    return hasSent
   }
 
   async #sendRequest(connectionId: ConnectionId, item: ConnectionItem, pending: PendingEntry): Promise<void> {
