@@ -4,6 +4,7 @@ import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { startIdleLock } from './idle.ts'
 import { sentenceFor } from './messages.ts'
+import { passAppError } from './passing.ts'
 import { type Services, servicesContext } from './services.ts'
 import { Watch } from './signal.ts'
 import './toast-stack.ts'
@@ -17,6 +18,7 @@ type Screen = {
 
 const TABS: readonly { path: string; label: string; icon: IconName }[] = [
   { path: '/', label: 'Library', icon: 'library' },
+  { path: '/friends', label: 'Friends', icon: 'friends' },
   { path: '/activity', label: 'Activity', icon: 'activity' },
   { path: '/circle', label: 'Circle', icon: 'circle' },
   { path: '/settings', label: 'Settings', icon: 'settings' },
@@ -27,6 +29,18 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     title: 'Library',
     load: () => import('../library/library-screen.ts'),
     render: () => html`<library-screen></library-screen>`,
+    nav: true,
+  },
+  '/friends': {
+    title: 'Friends',
+    load: () => import('../friends/friends-screen.ts'),
+    render: () => html`<friends-screen></friends-screen>`,
+    nav: true,
+  },
+  '/add': {
+    title: 'Add a friend',
+    load: () => import('../friends/add-screen.ts'),
+    render: () => html`<add-screen></add-screen>`,
     nav: true,
   },
   '/activity': {
@@ -130,6 +144,22 @@ export class KithApp extends LitElement {
         font-weight: 600;
         text-decoration: none;
       }
+      nav a {
+        position: relative;
+      }
+      .count {
+        position: absolute;
+        top: 6px;
+        left: calc(50% + 6px);
+        min-width: 18px;
+        padding: 0 5px;
+        border-radius: 9px;
+        background: var(--accent);
+        color: var(--accent-ink);
+        font-size: 0.6875rem;
+        line-height: 18px;
+        text-align: center;
+      }
       nav a[aria-current] {
         color: var(--accent);
       }
@@ -227,7 +257,9 @@ export class KithApp extends LitElement {
       mediaWorker.updateWaits,
       mediaWorker.needsReload,
       busy.reasons,
+      services.talk,
     )
+    services.talk.watch((talk) => talk && new Watch(this, talk.friends.list, talk.chat.unread))
     startIdleLock(services)
     session.state.watch((state) => {
       if (state.kind === 'unlocked' && state.online) void events.connect()
@@ -254,8 +286,10 @@ export class KithApp extends LitElement {
       this.ready = undefined
       return
     }
-    const { session, openLibrary } = this.services as Services
+    const { session, openLibrary, openTalk } = this.services as Services
     const isIn = session.state.value.kind === 'unlocked'
+    // Nobody waits for it: what comes shows at the tabs, and is answered from any screen.
+    if (isIn) void openTalk().catch(passAppError)
     Promise.all([isIn ? openLibrary() : undefined, screen.load()]).then(
       () => {
         if (this.#wanted !== screen) return
@@ -342,12 +376,26 @@ export class KithApp extends LitElement {
   /** A fragment does not lead into a shadow root. */
   #skip = (): void => this.renderRoot.querySelector<HTMLElement>('.frame')?.focus()
 
+  /** How many wait there for the person. */
+  #count(path: string) {
+    const talk = this.services?.talk.value
+    const count =
+      path === '/friends'
+        ? (talk?.friends.list.value.filter(({ state }) => state === 'asked').length ?? 0)
+        : path === '/chats'
+          ? (talk?.chat.unread.value ?? 0)
+          : 0
+    return count > 0
+      ? html`<b class="count">${count > 99 ? '99+' : count}<span class="visually-hidden"> new</span></b>`
+      : nothing
+  }
+
   #nav({ router }: Services) {
     return html`<nav aria-label="Main">
       <button class="skip" @click=${this.#skip}>Skip to content</button>
       ${TABS.map(
         ({ path, label, icon: name }) =>
-          html`<a href=${path} aria-current=${router.path.value === path ? 'page' : nothing}>${icon(name)}<span>${label}</span></a>`,
+          html`<a href=${path} aria-current=${router.path.value === path ? 'page' : nothing}>${icon(name)}${this.#count(path)}<span>${label}</span></a>`,
       )}
     </nav>`
   }

@@ -4,7 +4,7 @@ import { Signal } from './signal.ts'
 /** Where the person is: the path alone. Links inside the page change it without a load. */
 export class Router {
   readonly path = new Signal(location.pathname)
-  /** The secret of an invite link, without `#`, until it is used; in memory alone. */
+  /** What an invite link, resp. a personal link, carries, without `#`, until it is used; in memory alone. */
   readonly secret = new Signal('')
 
   constructor() {
@@ -35,7 +35,7 @@ export class Router {
     if (location.hash === '') return
     const secret = location.hash.slice(1)
     history.replaceState(null, '', location.pathname)
-    if (location.pathname === '/join') this.secret.value = secret
+    if (location.pathname === '/join' || location.pathname === '/add') this.secret.value = secret
   }
 
   #follow(event: MouseEvent): void {

@@ -1,4 +1,7 @@
 import { createContext } from '@lit/context'
+import type { ChatEngine } from '../chat/chat.ts'
+import type { Push } from '../chat/push.ts'
+import type { FriendConnections } from '../friends/connections.ts'
 import type { Items } from '../media/items.ts'
 import type { Uploads } from '../upload/uploads.ts'
 import { type Crypto, startCrypto } from '../workers/crypto.ts'
@@ -8,6 +11,7 @@ import { Events } from './events.ts'
 import { Router } from './router.ts'
 import type { MediaWorker } from './service-worker.ts'
 import { Session } from './session.ts'
+import { Signal } from './signal.ts'
 import { Toasts } from './toasts.ts'
 
 /** What screens work with; made once by `main.ts`, handed down by context. */
@@ -23,9 +27,16 @@ export type Services = {
   /** There once `openLibrary` has resolved, which every screen behind the lock waits for. */
   readonly items: Items
   readonly uploads: Uploads
+  /** Friends and chats, once `openTalk` has resolved. */
+  readonly talk: Signal<Talk | null>
+  /** Opens them after unlocking; nobody waits for it to see the library. */
+  openTalk(): Promise<Talk>
   /** Loads what only somebody who is in needs: it stays out of the first download. */
   openLibrary(): Promise<void>
 }
+
+/** What two people have with each other. */
+export type Talk = { readonly friends: FriendConnections; readonly chat: ChatEngine; readonly push: Push }
 
 export const servicesContext = createContext<Services>(Symbol('kith services'))
 
@@ -42,11 +53,22 @@ export function createServices(mediaWorker: MediaWorker): Services {
     if (!library) throw new Error('the library is not open')
     return library
   }
+  const events = new Events()
+  const talk = new Signal<Talk | null>(null)
+  let openingTalk: Promise<Talk> | undefined
+  const openLibrary = () => {
+    opening ??= Promise.all([import('../media/items.ts'), import('../upload/uploads.ts')]).then(
+      ([{ Items }, { Uploads }]) => {
+        library = { items: new Items({ api, session }), uploads: new Uploads(session, busy) }
+      },
+    )
+    return opening
+  }
   return {
     api,
     crypto,
     session,
-    events: new Events(),
+    events,
     toasts: new Toasts(),
     busy,
     router,
@@ -57,13 +79,21 @@ export function createServices(mediaWorker: MediaWorker): Services {
     get uploads() {
       return opened().uploads
     },
-    openLibrary() {
-      opening ??= Promise.all([import('../media/items.ts'), import('../upload/uploads.ts')]).then(
-        ([{ Items }, { Uploads }]) => {
-          library = { items: new Items({ api, session }), uploads: new Uploads(session, busy) }
-        },
-      )
-      return opening
+    openLibrary,
+    talk,
+    openTalk() {
+      openingTalk ??= openLibrary()
+        .then(() => import('./talk.ts'))
+        .then(({ openTalk }) => openTalk({ api, crypto, session, events, uploads: opened().uploads }))
+        .then((made) => {
+          talk.value = made
+          return made
+        })
+        .catch((error: unknown) => {
+          openingTalk = undefined
+          throw error
+        })
+      return openingTalk
     },
   }
 }

@@ -27,6 +27,10 @@ const PATHS = {
   info: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 11v5M12 8h.01',
   keep: 'M12 4v9M8.500 10 12 13.500 15.500 10M5 13v5a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-5',
   shield: 'M12 3l7 3v5c0 5-3 8.500-7 10-4-1.500-7-5-7-10V6zM9 12l2 2 4-4',
+  camera: 'M4 8h3l2-3h6l2 3h3v11H4zM12 16.500a3.500 3.500 0 1 0 0-7 3.500 3.500 0 0 0 0 7z',
+  qr: 'M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h2v2h-2zM18 18h2v2h-2zM18 14h2M14 18v2',
+  chat: 'M4 5h16v11H10l-5 4v-4H4z',
+  friends: 'M12 12a4 4 0 1 0 0-8 4 4 0 0 0 0 8zM4.500 20.500a7.500 7.500 0 0 1 15 0',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
 } as const
 export type IconName = keyof typeof PATHS

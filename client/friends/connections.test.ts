@@ -53,7 +53,7 @@ class Device {
         crypto,
         vault,
         secrets,
-        identityHead: () => person.actor.head,
+        identityHead: async () => person.actor.head,
         now: () => this.now,
       })
     this.friends = this.#make()

@@ -46,8 +46,8 @@ export type ConnectionsContext = {
   >
   readonly vault: Pick<Vault, 'read' | 'names' | 'update' | 'openServed'>
   readonly secrets: Secrets
-  /** Head of one's own identity log. */
-  readonly identityHead: () => Bytes
+  /** Head of one’s own identity log, as the server has it now. */
+  readonly identityHead: () => Promise<Bytes>
   readonly now?: () => number
 }
 
@@ -176,7 +176,7 @@ export class FriendConnections implements Connections {
     const connectionId = newConnectionId()
     const now = this.#now()
     const what = { note: note?.trim() ? note.trim() : null, now, expiresAt: now + REQUEST_TTL_MS }
-    const made = await crypto.makeRequest(connectionId, this.#author(), identity, what)
+    const made = await crypto.makeRequest(connectionId, await this.#author(), identity, what)
     const { userId, username, identityKey, seq, head } = identity
     const item: ConnectionItem = {
       peer: { userId, username, identityKey, pin: { seq, head } },
@@ -210,7 +210,7 @@ export class FriendConnections implements Connections {
     const { requester } = known.state
     const pending = await this.#context.crypto.makeAccept(
       request,
-      this.#author(),
+      await this.#author(),
       requester.keys as PublicKeys,
       this.#now(),
     )
@@ -538,12 +538,12 @@ export class FriendConnections implements Connections {
     return replayConnection(connection, entries, { expected, ...(item?.pin ? { pin: item.pin } : {}) })
   }
 
-  #author() {
+  async #author() {
     const { userId, identitySeed } = this.#context.secrets
     return {
       userId,
       identitySeed,
-      identityHead: this.#context.identityHead(),
+      identityHead: await this.#context.identityHead(),
       identityKey: publicKeyOf(identitySeed),
     }
   }

@@ -88,6 +88,20 @@ export class Person {
     return (words ?? '').trim()
   }
 
+  /** Asks somebody by name; they accept. */
+  async befriend(other: Person, note = ''): Promise<void> {
+    await this.go('Friends')
+    await this.page.getByLabel('Name', { exact: true }).fill(other.name)
+    await this.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
+    await this.page.getByLabel(/^Note/).fill(note)
+    await this.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+    await expect(this.page.getByText('no answer yet')).toBeVisible()
+    await other.go('Friends')
+    await other.page.getByRole('button', { name: 'Accept' }).click()
+    await expect(other.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+    await expect(this.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+  }
+
   async enrolWorker(): Promise<void> {
     const { page, world } = this
     await this.go('Circle')
@@ -102,7 +116,7 @@ export class Person {
     await this.page.getByLabel('Files to upload').setInputFiles(files)
   }
 
-  async go(tab: 'Library' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
+  async go(tab: 'Library' | 'Chats' | 'Friends' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
     const back = this.page.getByRole('button', { name: 'Back' })
     if (await back.isVisible()) await back.click()
     await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).click()

@@ -1,0 +1,119 @@
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import AxeBuilder from '@axe-core/playwright'
+import { chromium } from '@playwright/test'
+import config from '../playwright.config.ts'
+import { Person } from './support/person.ts'
+import { expect, test } from './support/test.ts'
+
+const run = promisify(execFile)
+
+test('two people find each other by name, connect, block and come back', async ({ arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const link = await ada.invite()
+  const ben = await arrive('ben')
+  await ben.joinBy(link)
+
+  await ben.go('Friends')
+  await ada.go('Friends')
+  await ada.page.getByLabel('Name', { exact: true }).fill('be')
+  await ada.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
+  await ada.page.getByLabel(/^Note/).fill('Wir kennen uns vom Chor')
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+  await expect(ada.page.getByText('no answer yet')).toBeVisible()
+  // It comes by itself, note and all.
+  await expect(ben.page.getByText('Wir kennen uns vom Chor')).toBeVisible()
+  await expect(ben.page.getByRole('link', { name: /1 new Friends/ })).toBeVisible()
+  for (const { page } of [ada, ben]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
+    }
+  }
+  await ben.page.getByRole('button', { name: 'Accept' }).click()
+  for (const { page } of [ada, ben]) await expect(page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+
+  await ben.page.getByRole('button', { name: 'More about ada' }).click()
+  await ben.page.getByRole('button', { name: 'Block' }).click()
+  await ben.page.locator('confirm-dialog').getByRole('button', { name: 'Block' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Blocked' })).toBeVisible()
+  // She is not told, and finds him no more.
+  await expect(ada.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+  await ada.page.getByLabel('Name', { exact: true }).fill('ben')
+  await expect(ada.page.getByText('Nobody of that name.')).toBeVisible()
+  await ben.page.getByRole('button', { name: 'Unblock' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+})
+
+test('two people connect and verify by what their cameras see', async ({ world, arrive }) => {
+  const ben = await arrive('ben')
+  await ben.makeCircle('Gartenfreunde')
+  const link = await ben.invite()
+  await ben.go('Friends')
+  await ben.page.getByRole('button', { name: 'My link' }).click()
+  const seen = join(world.folder, 'seen.mjpeg')
+  await film(ben.page.locator('qr-code'), seen)
+  await ben.page.getByRole('button', { name: 'Close' }).click()
+
+  // Her camera shows a file: it can be changed while she looks.
+  const { args = [], ...launch } = config.use?.launchOptions ?? {}
+  const camera = [
+    '--use-fake-device-for-media-stream',
+    '--use-fake-ui-for-media-stream',
+    `--use-file-for-fake-video-capture=${seen}`,
+  ]
+  const browser = await chromium.launch({ ...launch, args: [...args, ...camera] })
+  const ada = await Person.arrive(browser, world, 'ada')
+  await ada.joinBy(link)
+  await ada.go('Friends')
+  await ada.page.getByRole('button', { name: 'Scan a code' }).click()
+  await expect(ada.page.getByText(/came by ben’s own link/)).toBeVisible()
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+  await ben.page.getByRole('button', { name: 'Accept' }).click()
+
+  await ben.page.getByRole('button', { name: 'More about ada' }).click()
+  await ben.page.getByRole('button', { name: 'Verify' }).click()
+  const digits = await ben.page.getByRole('list', { name: 'Safety number' }).getByRole('listitem').allTextContents()
+  expect(digits.join('')).toMatch(/^\d{60}$/)
+  await film(ben.page.locator('qr-code'), seen)
+
+  await ada.page.getByRole('button', { name: 'More about ben' }).click()
+  await ada.page.getByRole('button', { name: 'Verify' }).click()
+  expect(await ada.page.getByRole('list', { name: 'Safety number' }).getByRole('listitem').allTextContents()).toEqual(
+    digits,
+  )
+  await ada.page.getByRole('button', { name: 'Scan their code' }).click()
+  await expect(ada.page.getByText('Verified.')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Close' }).click()
+  await expect(ada.page.getByText('verified', { exact: true })).toBeAttached()
+  await browser.close()
+})
+
+/** What a camera in front of the screen would see. */
+async function film(code: import('@playwright/test').Locator, path: string): Promise<void> {
+  const picture = `${path}.png`
+  await code.screenshot({ path: picture })
+  const fit = 'scale=400:400:force_original_aspect_ratio=decrease,pad=640:480:(ow-iw)/2:(oh-ih)/2:color=gray'
+  await run('ffmpeg', [
+    '-v',
+    'error',
+    '-y',
+    '-loop',
+    '1',
+    '-i',
+    picture,
+    '-t',
+    '1',
+    '-r',
+    '10',
+    '-vf',
+    fit,
+    '-q:v',
+    '2',
+    '-f',
+    'mjpeg',
+    path,
+  ])
+}
