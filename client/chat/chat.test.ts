@@ -6,8 +6,8 @@ import type { Message, Thread } from './types.ts'
 
 const DAY_MS = 86_400_000
 const devices: ModelDevice[] = []
-afterEach(() => {
-  for (const device of devices.splice(0)) device.crash()
+afterEach(async () => {
+  for (const device of devices.splice(0)) await device.crash()
 })
 
 async function world() {

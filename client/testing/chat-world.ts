@@ -45,6 +45,8 @@ export class ModelServer {
   /** Message secrets by epoch: the log of this model. */
   readonly epochs: Bytes[] = [newKey()]
   readonly closes: Closes[] = []
+  /** Everything that ever reached it, refused or not: for one counter in one epoch there is one message. */
+  readonly offered = new Map<string, Set<string>>()
   now = 1_000_000
   refuses = false
 
@@ -63,6 +65,8 @@ export class ModelServer {
   send(sender: UserId, sealed: Bytes, ttlMs: MessageTtl): { seq: number; createdAt: number } {
     const header = parseMessageHeader(sealed)
     const hash = hashOf(sealed)
+    const place = `${header.deviceId}.${header.counter}.${header.epoch}`
+    this.offered.set(place, (this.offered.get(place) ?? new Set()).add(hash.join()))
     const known = this.rows.find((row) => row.deviceId === header.deviceId && row.counter === header.counter)
     if (known) {
       if (equalBytes(known.hash, hash)) return { seq: known.seq, createdAt: known.createdAt }
@@ -142,14 +146,16 @@ export class ModelDevice {
   }
 
   /** Ends the program wherever it is; what it had written stays. */
-  crash(): void {
+  async crash(): Promise<void> {
     this.#life++
     this.chat.stop()
+    // What was about to read finds its database still there, and nothing after it.
+    await pass()
     this.#db?.close()
   }
 
   async restart(): Promise<void> {
-    this.crash()
+    await this.crash()
     await this.start()
   }
 
@@ -165,7 +171,7 @@ export class ModelDevice {
 
   /** An old copy of the profile comes back. */
   async restore(copy: Map<string, { keys: IDBValidKey[]; values: unknown[] }>): Promise<void> {
-    this.crash()
+    await this.crash()
     const db = await openDatabase(this.dbName, () => undefined)
     for (const [name, { keys, values }] of copy) {
       const store = db.transaction(name as 'outbox', 'readwrite').store
@@ -244,8 +250,10 @@ export class ModelConnections implements Connections {
     return this.list.value.find(({ connectionId }) => connectionId === id) ?? null
   }
 
+  /** By a program that has just started: what the one before it was waiting for never comes. */
   setInbox(inbox: Inbox): void {
     this.#inbox = inbox
+    this.#turn = Promise.resolve()
   }
 
   catchUp(): Promise<void> {
