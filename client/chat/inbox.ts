@@ -54,6 +54,7 @@ export class ChatInbox implements Inbox {
     if (!connection) return
     const moved = await lock(stateLock(id), async () => {
       const state = await store.readState(id)
+      const known = JSON.stringify(state)
       const draft = new Draft(id, me.userId, store, state)
       const before = { cursor: state.cursor, fault: state.fault, missing: missingIn(state) }
       state.fault = null
@@ -66,11 +67,13 @@ export class ChatInbox implements Inbox {
       this.#noteGap(state, before)
       // It stays on the screen until something came that was as it should be.
       if (state.gap || served.messages.length === 0) state.fault ??= before.fault
+      // Most conversations have nothing new: nothing is written of them.
+      if (JSON.stringify(state) === known) return null
       await store.commit(id, { ...draft.changes, granted: await this.#sealGranted(draft) })
       return { moved: draft.moved, hasGap: state.gap !== null }
     })
-    if (moved.hasGap) this.onGap(id)
-    changed(id, moved.moved)
+    if (moved?.hasGap) this.onGap(id)
+    if (moved) changed(id, moved.moved)
   }
 
   async #takeMessages(connection: Connection, draft: Draft, messages: readonly StoredMessage[]): Promise<void> {
