@@ -144,7 +144,7 @@ describe('announcing', () => {
   it('says that somebody asks', async () => {
     const { ports: given, shown } = ports({ view: { state: 'asked' } })
     await announce(given)
-    expect(shown).toMatchObject([{ title: 'Kith', body: 'Somebody asks to connect', url: '/people' }])
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'Somebody asks to connect', url: '/friends' }])
   })
 
   it('says that there is something, where the server cannot be asked', async () => {

@@ -56,7 +56,7 @@ export async function announce(ports: PushPorts): Promise<void> {
           'Kith',
           settings.previews ? `${view.peer.username} asks to connect` : 'Somebody asks to connect',
           tagOf(id),
-          '/people',
+          '/friends',
         )
         continue
       }
