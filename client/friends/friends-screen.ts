@@ -46,6 +46,10 @@ export class FriendsScreen extends KithElement {
         vertical-align: -3px;
         color: var(--accent);
       }
+      .row > button {
+        padding: 0.5rem 0.75rem;
+        white-space: nowrap;
+      }
       .asks {
         flex-wrap: wrap;
       }
@@ -95,7 +99,7 @@ export class FriendsScreen extends KithElement {
           ${this.#results()}
           <div class="row">
             <button class="grow" @click=${() => (this.open = { kind: 'link' })}>${icon('qr', 20)} My link</button>
-            <button class="grow" @click=${() => (this.open = { kind: 'scan' })}>${icon('camera', 20)} Scan a code</button>
+            <button class="grow" @click=${() => (this.open = { kind: 'scan' })}>${icon('camera', 20)} Scan code</button>
           </div>
         </section>
         ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
