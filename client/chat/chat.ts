@@ -29,6 +29,7 @@ import { Typing } from './typing.ts'
 import { missingOf } from './windows.ts'
 
 const FOUND_MAX = 100
+const CATCH_UP_MS = 1500
 const TABS_CHANNEL = 'kith/chat'
 
 /** What the chat engine is made of. */
@@ -117,6 +118,7 @@ export class ChatEngine implements Chat {
   /** What makes it go by itself: the socket, the uploads, the network. */
   connect({ events, uploads }: { events: Events; uploads: Uploads }): void {
     const catchUp = () => void this.catchUp().catch(passAppError)
+    let later: ReturnType<typeof setTimeout> | undefined
     const goOn = () => {
       catchUp()
       void this.outbox.kickAll()
@@ -132,7 +134,13 @@ export class ChatEngine implements Chat {
     document.addEventListener('visibilitychange', onLook)
     this.#stops.push(
       this.media.connect(uploads),
-      events.on('connection', catchUp),
+      events.on('connection', ({ connectionId }) => {
+        // The conversation itself at once; what else changed with it may wait a little, and is then asked for once.
+        if (this.#context.connections.newestEpoch(connectionId) !== null) void this.#askFor(connectionId)
+        clearTimeout(later)
+        later = setTimeout(catchUp, this.#shown.has(connectionId) ? CATCH_UP_MS : 0)
+      }),
+      () => clearTimeout(later),
       events.on('typing', (payload) => void this.typing.heard(payload)),
       events.connected.watch((isConnected) => isConnected && goOn()),
       () => removeEventListener('online', goOn),
@@ -169,6 +177,7 @@ export class ChatEngine implements Chat {
         receipts: this.receipts,
         sceneOf: (one) => this.#sceneOf(one),
         sayTyping: (one) => void this.typing.say(one).catch(passAppError),
+        updated: async () => this.#updating,
         closed: (one) => void this.#threads.delete(one),
       },
       new Signal(conversation),

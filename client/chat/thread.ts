@@ -1,7 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import type { MessageTtl } from '../../shared/wire/connections.ts'
-import type { MessageRef } from '../../shared/wire/message-body.ts'
+import type { MessageBody, MessageRef, MessageType } from '../../shared/wire/message-body.ts'
 import { Signal } from '../app/signal.ts'
 import { composeKept, composeWaiting, type Scene, textOf } from './compose.ts'
 import { type ChatContext, type Moved, stateLock } from './context.ts'
@@ -23,6 +23,8 @@ export type ThreadPorts = {
   readonly receipts: Receipts
   sceneOf(id: ConnectionId): Promise<Scene>
   sayTyping(id: ConnectionId): void
+  /** Resolves once what has changed so far is shown. */
+  updated(): Promise<void>
   closed(thread: OpenThread): void
 }
 
@@ -106,7 +108,7 @@ export class OpenThread implements Thread {
 
   async sendText(text: string, options: { reply?: MessageRef } = {}): Promise<void> {
     const { reply } = options
-    await this.#ports.outbox.add(this.id, 'text', { text, ...(reply ? { reply } : {}) })
+    await this.#say('text', { text, ...(reply ? { reply } : {}) })
   }
 
   async sendFiles(files: readonly File[], options: { text?: string; reply?: MessageRef } = {}): Promise<void> {
@@ -119,19 +121,19 @@ export class OpenThread implements Thread {
   }
 
   async react(target: MessageRef, emoji: string | null): Promise<void> {
-    await this.#ports.outbox.add(this.id, 'reaction', { target, emoji })
+    await this.#say('reaction', { target, emoji })
   }
 
   async edit(target: MessageRef, text: string): Promise<void> {
     this.#requireOwn(target)
-    await this.#ports.outbox.add(this.id, 'edit', { target, text })
+    await this.#say('edit', { target, text })
   }
 
   async deleteForBoth(target: MessageRef): Promise<void> {
     this.#requireOwn(target)
     const kept = await this.#context.store.find(this.id, placeOf(target))
     if (!kept || kept.saved.isDeleted) return
-    await this.#ports.outbox.add(this.id, 'delete', { target, hash: kept.saved.hash })
+    await this.#say('delete', { target, hash: kept.saved.hash })
   }
 
   async deleteForMe(key: string): Promise<void> {
@@ -163,7 +165,7 @@ export class OpenThread implements Thread {
 
   async setDisappearing(after: MessageTtl): Promise<void> {
     if (after === this.conversation.value.disappearAfterMs) return
-    await this.#ports.outbox.add(this.id, 'settings', { disappearAfterMs: after })
+    await this.#say('settings', { disappearAfterMs: after })
   }
 
   async markRead(position: number): Promise<void> {
@@ -217,6 +219,12 @@ export class OpenThread implements Thread {
 
   close(): void {
     this.#ports.closed(this)
+  }
+
+  /** Resolves once it is shown, whether or not it can be sent now. */
+  async #say<T extends MessageType>(type: T, body: MessageBody<T>): Promise<void> {
+    await this.#ports.outbox.add(this.id, type, body)
+    await this.#ports.updated()
   }
 
   #requireOwn({ senderId }: MessageRef): void {

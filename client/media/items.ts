@@ -97,7 +97,10 @@ export class Items {
   async kept(groupId: GroupId): Promise<Item[]> {
     const group = this.#group(groupId)
     const records = await listMediaRecords(groupId)
-    return Promise.all(records.filter(({ state }) => state !== 'deleted').map((record) => this.#open(group, record)))
+    const there = records.filter(({ state }) => state !== 'deleted')
+    const items = await Promise.all(there.map((record) => this.#open(group, record)))
+    // What was sent in a conversation is shown there.
+    return items.filter((item) => item.card?.inChat !== true)
   }
 
   /** Catches up with the server. @throws {AppError} `card/rollback`, … */

@@ -1,0 +1,124 @@
+import type { KithApp } from '../client/app/kith-app.ts'
+import type { Services } from '../client/app/services.ts'
+import { searchFolder } from './support/canaries.ts'
+import type { Person } from './support/person.ts'
+import { expect, test } from './support/test.ts'
+
+/** The conversation as the page's own engine has it, without a screen. */
+async function chatOf({ page }: Person) {
+  return page.evaluateHandle(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const { chat } = await services.openTalk()
+    const [first] = await chat.conversations.until((all) => all.length > 0)
+    if (!first) throw new Error('no conversation')
+    const thread = await chat.open(first.connectionId)
+    return {
+      thread,
+      outbox: chat.outbox,
+      texts: async () => {
+        const messages = await thread.read(0, thread.total.value)
+        return messages.map(({ content, state }) => [content.type === 'text' ? content.text : content.type, state])
+      },
+      until: async (text: string) => {
+        await thread.revision.until(() => true)
+        for (;;) {
+          const messages = await thread.read(0, thread.total.value)
+          if (messages.some(({ content }) => content.type === 'text' && content.text === text))
+            return performance.timeOrigin + performance.now()
+          const { value } = thread.revision
+          await thread.revision.until((now) => now !== value)
+        }
+      },
+    }
+  })
+}
+
+async function friends(arrive: (name: string) => Promise<Person>) {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const link = await ada.invite()
+  const ben = await arrive('ben')
+  await ben.joinBy(link)
+  await ada.befriend(ben)
+  return { ada, ben }
+}
+
+test('messages arrive at once, wait without network, and are there on a new device', async ({ arrive, world }) => {
+  const { ada, ben } = await friends(arrive)
+  const [a, b] = [await chatOf(ada), await chatOf(ben)]
+  const waits: number[] = []
+  for (let index = 0; index < 20; index++) {
+    const [from, to] = index % 2 === 0 ? [a, b] : [b, a]
+    const arrived = to.evaluate((chat, text) => chat.until(text), `canary message ${index}`)
+    const sent = await from.evaluate(async ({ thread }, text) => {
+      const at = performance.timeOrigin + performance.now()
+      await thread.sendText(text)
+      return at
+    }, `canary message ${index}`)
+    waits.push((await arrived) - sent)
+  }
+  waits.sort((one, two) => one - two)
+  test.info().annotations.push({ type: 'from sending to there, ms', description: waits.map(Math.round).join(' ') })
+
+  await ada.context.setOffline(true)
+  await a.evaluate(async ({ thread }) => {
+    await thread.sendText('without network')
+    await thread.sendText('and another')
+  })
+  expect((await a.evaluate((chat) => chat.texts())).slice(-2)).toEqual([
+    ['without network', 'waiting'],
+    ['and another', 'waiting'],
+  ])
+  const arrived = b.evaluate((chat) => chat.until('and another'))
+  await ada.context.setOffline(false)
+  await arrived
+  const told = await b.evaluate((chat) => chat.texts())
+  expect(told).toHaveLength(22)
+
+  const phone = await arrive('ada')
+  await phone.signIn()
+  await expect(phone.page.getByRole('button', { name: 'Upload' })).toBeVisible({ timeout: 60_000 })
+  const c = await chatOf(phone)
+  await c.evaluate((chat) => chat.until('and another'))
+  expect((await c.evaluate((chat) => chat.texts())).map(([text]) => text)).toEqual(told.map(([text]) => text))
+  await c.evaluate(({ thread }) => thread.sendText('from the phone'))
+  for (const one of [a, b]) await one.evaluate((chat) => chat.until('from the phone'))
+  const searched = await searchFolder(world.folder, [{ what: 'message', text: 'canary message' }])
+  expect(searched.findings).toEqual([])
+})
+
+test('a photo goes to the friend alone, and can be taken back', async ({ arrive }) => {
+  const { ada, ben } = await friends(arrive)
+  const [a, b] = [await chatOf(ada), await chatOf(ben)]
+  await a.evaluate(async ({ thread }) => {
+    const canvas = new OffscreenCanvas(64, 48)
+    canvas.getContext('2d')?.fillRect(0, 0, 32, 48)
+    const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'canary.png', { type: 'image/png' })
+    await thread.sendFiles([file], { text: 'look' })
+  })
+  const shown = await b.evaluate(async ({ thread }) => {
+    await thread.total.until((total) => total > 0)
+    const [message] = await thread.read(0, 1)
+    if (message?.content.type !== 'media') throw new Error('no photo came')
+    const { mediaId, width } = message.content.media
+    const answer = await fetch(`/media/${mediaId}/original`)
+    return { mediaId, width, status: answer.status, type: answer.headers.get('content-type'), ref: message.ref }
+  })
+  expect(shown).toMatchObject({ width: 64, status: 200, type: 'image/png' })
+  await expect(ada.page.getByRole('link', { name: /canary/ })).toHaveCount(0)
+
+  await a.evaluate(async ({ thread }) => {
+    const [message] = await thread.read(0, 1)
+    if (message?.ref) await thread.deleteForBoth(message.ref)
+  })
+  const after = await b.evaluate(async ({ thread }, mediaId) => {
+    for (;;) {
+      const [message] = await thread.read(0, 1)
+      if (message?.content.type === 'deleted') break
+      const { value } = thread.revision
+      await thread.revision.until((now) => now !== value)
+    }
+    return (await fetch(`/api/media/${mediaId}`)).status
+  }, shown.mediaId)
+  expect(after).toBe(404)
+})
