@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   hls: () => import('./figures/hls.ts'),
   transcode: () => import('./figures/transcode.ts'),
   upload: () => import('./figures/upload.ts'),
+  chat: () => import('./figures/chat.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
 }
 

@@ -33,6 +33,8 @@ import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from 
 import { Turns } from '../groups/turns.ts'
 import type { Secrets } from '../vault/secrets.ts'
 
+const PAGE = 256
+
 type Row = StoredMessage & { readonly hash: Bytes }
 
 /** A server as it should be: what a test wants otherwise, it changes. */
@@ -81,8 +83,10 @@ export class ModelServer {
     return { seq, createdAt: this.now }
   }
 
+  /** One page, as the server cuts them. */
   since(from: number): StoredMessage[] {
-    return this.rows.filter(({ seq }) => seq > from).map(({ hash: _, ...row }) => row)
+    const rows = this.rows.filter(({ seq }) => seq > from).slice(0, PAGE)
+    return rows.map(({ hash: _, ...row }) => row)
   }
 }
 
@@ -310,14 +314,19 @@ export class ModelConnections implements Connections {
     const inbox = this.#inbox
     if (!connection || !inbox) return
     const { connectionId: id } = connection
-    const messages = this.#server.since(await inbox.since(id))
     this.#known = this.#server.epochs.length
     const receipts = [...this.#server.receipts.values()].map(
       ({ userId, deviceId, revision, peer, own }): StoredReceipt => {
         return { userId, deviceId, revision, sealed: userId === this.#friend ? peer : own }
       },
     )
-    await inbox.take(id, { messages, receipts, lastSeq: this.#server.rows.length })
+    const lastSeq = this.#server.rows.length
+    for (let from = await inbox.since(id), more = true; more; ) {
+      const messages = this.#server.since(from)
+      await inbox.take(id, { messages, receipts, lastSeq })
+      from = messages.at(-1)?.seq ?? from
+      more = messages.length === PAGE
+    }
   }
 }
 
