@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   transcode: () => import('./figures/transcode.ts'),
   upload: () => import('./figures/upload.ts'),
   chat: () => import('./figures/chat.ts'),
+  'chat-delivery': () => import('./figures/chat-delivery.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
 }
 

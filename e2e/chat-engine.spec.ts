@@ -1,50 +1,9 @@
-import type { KithApp } from '../client/app/kith-app.ts'
-import type { Services } from '../client/app/services.ts'
 import { searchFolder } from './support/canaries.ts'
-import type { Person } from './support/person.ts'
+import { befriended, chatOf } from './support/chat.ts'
 import { expect, test } from './support/test.ts'
 
-/** The conversation as the page's own engine has it, without a screen. */
-async function chatOf({ page }: Person) {
-  return page.evaluateHandle(async () => {
-    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
-    const { chat } = await services.openTalk()
-    const [first] = await chat.conversations.until((all) => all.length > 0)
-    if (!first) throw new Error('no conversation')
-    const thread = await chat.open(first.connectionId)
-    return {
-      thread,
-      outbox: chat.outbox,
-      texts: async () => {
-        const messages = await thread.read(0, thread.total.value)
-        return messages.map(({ content, state }) => [content.type === 'text' ? content.text : content.type, state])
-      },
-      until: async (text: string) => {
-        await thread.revision.until(() => true)
-        for (;;) {
-          const messages = await thread.read(0, thread.total.value)
-          if (messages.some(({ content }) => content.type === 'text' && content.text === text))
-            return performance.timeOrigin + performance.now()
-          const { value } = thread.revision
-          await thread.revision.until((now) => now !== value)
-        }
-      },
-    }
-  })
-}
-
-async function friends(arrive: (name: string) => Promise<Person>) {
-  const ada = await arrive('ada')
-  await ada.makeCircle('Gartenfreunde')
-  const link = await ada.invite()
-  const ben = await arrive('ben')
-  await ben.joinBy(link)
-  await ada.befriend(ben)
-  return { ada, ben }
-}
-
 test('messages arrive at once, wait without network, and are there on a new device', async ({ arrive, world }) => {
-  const { ada, ben } = await friends(arrive)
+  const { ada, ben } = await befriended(arrive)
   const [a, b] = [await chatOf(ada), await chatOf(ben)]
   const waits: number[] = []
   for (let index = 0; index < 20; index++) {
@@ -88,7 +47,7 @@ test('messages arrive at once, wait without network, and are there on a new devi
 })
 
 test('a photo goes to the friend alone, and can be taken back', async ({ arrive }) => {
-  const { ada, ben } = await friends(arrive)
+  const { ada, ben } = await befriended(arrive)
   const [a, b] = [await chatOf(ada), await chatOf(ben)]
   await a.evaluate(async ({ thread }) => {
     const canvas = new OffscreenCanvas(64, 48)
