@@ -177,7 +177,11 @@ export class ChatEngine implements Chat {
         receipts: this.receipts,
         sceneOf: (one) => this.#sceneOf(one),
         sayTyping: (one) => void this.typing.say(one).catch(passAppError),
-        updated: async () => this.#updating,
+        updated: async () => {
+          await this.#updating
+          // What came too late for one look is in the next.
+          await this.#updating
+        },
         closed: (one) => void this.#threads.delete(one),
       },
       new Signal(conversation),
