@@ -9,6 +9,7 @@ import { findTools } from '../worker/ffmpeg/tools.ts'
 import { createLoopback } from '../worker/loopback.ts'
 import { createUploads } from '../worker/media/uploads.ts'
 import { processVideo } from '../worker/media/video.ts'
+import { createCollector } from '../worker/memory.ts'
 import { createCachedSource } from '../worker/source.ts'
 
 /** Converts the object at an address as the worker does, and tells the most memory that it held. */
@@ -16,10 +17,13 @@ const [, , url = '', keys = '{}'] = process.argv
 const { contentKey, mediaId } = JSON.parse(keys) as { contentKey: string; mediaId: string }
 const object = { contentKey: fromBase64Url(contentKey), mediaId: parseMediaId(mediaId), name: 'original' }
 
+const handled = createCollector()
 async function read(from: number, to: number) {
   const response = await fetch(url, { headers: { range: `bytes=${from}-${to - 1}` } })
   const totalBytes = Number(response.headers.get('content-range')?.split('/')[1])
-  return { bytes: new Uint8Array(await response.arrayBuffer()), totalBytes }
+  const bytes = new Uint8Array(await response.arrayBuffer())
+  handled(bytes.length)
+  return { bytes, totalBytes }
 }
 
 const head = await read(0, HEADER_BYTES)

@@ -37,7 +37,7 @@ async function tendWorker(url: string, tokenFile: string): Promise<number> {
       KITH_SERVER: process.env.KITH_SERVER || url,
       KITH_WORKER_TOKEN_FILE: process.env.KITH_WORKER_TOKEN_FILE || tokenFile,
     }
-    const worker = launch('worker', 'worker/main.ts', env, complain)
+    const worker = launch('worker', 'worker/main.ts', env, complain, true)
     const fingerprint = (await worker.said(FINGERPRINT, FINGERPRINT_MS))?.[0]
     if (isFirst && fingerprint) say(`Worker ${fingerprint}\nCtrl-C ends it.`)
     const startedMs = Date.now()
@@ -51,8 +51,14 @@ async function tendWorker(url: string, tokenFile: string): Promise<number> {
   return 0
 }
 
-function launch(name: string, entry: string, env: Record<string, string>, onLine: (line: string) => void): Program {
-  const program = new Program(name, entry, { ...process.env, ...env }, onLine)
+function launch(
+  name: string,
+  entry: string,
+  env: Record<string, string>,
+  onLine: (line: string) => void,
+  isFrugal = false,
+): Program {
+  const program = new Program(name, entry, { ...process.env, ...env }, onLine, isFrugal)
   running.add(program)
   program.ended.then(() => running.delete(program))
   return program

@@ -18,6 +18,7 @@ import type { Loopback } from './loopback.ts'
 import { failedDocument, UnprocessableError } from './media/outcome.ts'
 import { createUploads } from './media/uploads.ts'
 import { processVideo } from './media/video.ts'
+import { createCollector } from './memory.ts'
 import type { Pins } from './pins.ts'
 import { createCachedSource, type Source } from './source.ts'
 
@@ -116,7 +117,12 @@ async function openSource(
 ): Promise<Source> {
   const { mediaId } = job
   const id = await objectId(contentKey, ORIGINAL)
-  const read = (from: number, to: number) => persist(signal, () => api.readObject(mediaId, id, from, to, signal))
+  const handled = createCollector()
+  const read = async (from: number, to: number) => {
+    const part = await persist(signal, () => api.readObject(mediaId, id, from, to, signal))
+    handled(part.bytes.length)
+    return part
+  }
   const head = await read(0, HEADER_BYTES)
   const opened = await openHeader({ contentKey, mediaId, name: ORIGINAL }, head.bytes, head.totalBytes)
   const open = (start: number, end: number) =>

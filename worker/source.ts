@@ -10,7 +10,7 @@ export type Source = {
 export type CacheOptions = { readonly blockBytes: number; readonly blocks: number; readonly readAhead: number }
 
 /** 2 MiB are eight chunks of a sealed object: a request costs little for each byte, and the cache stays small. */
-export const DEFAULT_CACHE: CacheOptions = { blockBytes: 2 * 1024 * 1024, blocks: 10, readAhead: 2 }
+export const DEFAULT_CACHE: CacheOptions = { blockBytes: 2 * 1024 * 1024, blocks: 6, readAhead: 1 }
 
 /**
  * A source read in aligned blocks, the newest of which are kept; while they are read in order, the next are asked for

@@ -31,7 +31,9 @@ export const bench: Bench = {
       log('converting it')
       const server = await serveSealed(video)
       const program = fileURLToPath(new URL('../worker-on-file.ts', import.meta.url))
-      const child = spawn(process.execPath, [program, server.url, server.keys], {
+      // As `npm start` and `npm run worker` start it.
+      const frugal = fileURLToPath(new URL('../../bin/frugal', import.meta.url))
+      const child = spawn('sh', [frugal, program, server.url, server.keys], {
         stdio: ['ignore', 'pipe', 'inherit'],
       })
       let said = ''

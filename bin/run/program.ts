@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { describeLine } from './describe-line.ts'
 
 const STOP_MS = 20_000
-const FLAGS = ['--disable-warning=ExperimentalWarning', '--import', './bin/run/end-with-parent.ts']
+const HOOK = ['--import', './bin/run/end-with-parent.ts']
 
 /** A program of Kith that this process looks after. */
 export class Program {
@@ -14,10 +14,16 @@ export class Program {
   readonly #waiting = new Set<(line: string) => void>()
   #isOver = false
 
-  /** @param onLine gets every line that is for people. */
-  constructor(name: string, entry: string, env: NodeJS.ProcessEnv, onLine: (line: string) => void) {
+  /**
+   * @param onLine gets every line that is for people.
+   * @param isFrugal holds little memory, for some more work (`bin/frugal`).
+   */
+  constructor(name: string, entry: string, env: NodeJS.ProcessEnv, onLine: (line: string) => void, isFrugal = false) {
     this.name = name
-    this.#child = spawn(process.execPath, [...FLAGS, entry], {
+    const [command, ...flags] = isFrugal
+      ? ['sh', 'bin/frugal']
+      : [process.execPath, '--disable-warning=ExperimentalWarning']
+    this.#child = spawn(command as string, [...flags, ...HOOK, entry], {
       env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Ctrl-C reaches every process of the terminal's group: in a group of its own, the worker can hand its job back

@@ -2,6 +2,7 @@ import { objectId } from '../../../shared/crypto/object-key.ts'
 import type { UploadRow } from '../../../shared/device/db.ts'
 import { openDevice } from '../../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
+import type { Bytes } from '../../../shared/format/bytes.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../../shared/format/layout.ts'
 import { ORIGINAL, THUMB } from '../../../shared/format/object-name.ts'
@@ -26,6 +27,8 @@ import type { Spool } from './spool.ts'
 const PUT_MAX_BYTES = 32 * 2 ** 20
 /** Sealed and not yet sent, at most: 512 MiB. A closed tab then costs no more than what was not sealed yet. */
 const AHEAD_PIECES = 128
+/** Sent from memory where the network keeps up: 32 MiB at most. */
+const RECENT_PIECES = 8
 const RETRY_MS = 5000
 /** Failures that time heals; every other one waits for the person. */
 const PASSING: readonly ErrorCode[] = ['server/unreachable', 'server/unavailable', 'auth/rate-limited', 'storage/full']
@@ -146,6 +149,7 @@ export class Engine {
     const file = this.#files.get(mediaId)
     let { spooledPieces: spooled, sentBytes } = row
     let acknowledged = 0
+    const recent = new Map<number, Bytes>()
     const changed = new EventTarget()
     const wake = () => changed.dispatchEvent(new Event('change'))
     const until = async (fits: () => boolean) => {
@@ -181,8 +185,10 @@ export class Engine {
           spooledPieces: spooled,
           signal: stop.signal,
           mayGoOn: (next) => until(() => next - piecesBefore(layout, acknowledged) < AHEAD_PIECES),
-          onPiece: (pieces) => {
+          onPiece: (pieces, sealed) => {
             spooled = pieces
+            recent.set(pieces - 1, sealed)
+            recent.delete(pieces - 1 - RECENT_PIECES)
             tell(sentBytes > 0 ? 'sending' : 'sealing')
             wake()
           },
@@ -193,6 +199,8 @@ export class Engine {
       await until(() => spooled > (pieces.at(-1)?.index ?? 0))
       const parts = await Promise.all(
         pieces.map(async ({ index, from, to }) => {
+          const made = recent.get(index)
+          if (made) return made.subarray(Math.max(0, start - from), Math.min(to, end) - from)
           const piece = await this.#spool.read(mediaId, index)
           if (!piece || piece.size !== to - from) throw new AppError('upload/source-changed', 'a sealed piece is gone')
           return piece.slice(Math.max(0, start - from), Math.min(to, end) - from)

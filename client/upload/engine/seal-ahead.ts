@@ -21,7 +21,8 @@ export type SealJob = {
   readonly signal: AbortSignal
   /** Resolves when sealing may go on: the spool is not allowed to grow without end. */
   readonly mayGoOn: (nextPiece: number) => Promise<void>
-  readonly onPiece: (pieces: number) => void
+  /** A piece is durable and recorded; its bytes may be sent without reading them back. */
+  readonly onPiece: (pieces: number, sealed: Bytes) => void
 }
 
 /**
@@ -42,6 +43,14 @@ export async function sealAhead(spool: Spool, job: SealJob): Promise<void> {
     salt: secret.salt,
     trueBytes: secret.sizeBytes,
   })
+  const keep = async (index: number, sealed: Bytes, hashes: Bytes): Promise<void> => {
+    await spool.write(mediaId, index, sealed)
+    await recordHashes(mediaId, index, hashes)
+    if (!(await changeUpload(mediaId, { spooledPieces: index + 1 }))) throw new AppError('job/cancelled', 'cancelled')
+    job.onPiece(index + 1, sealed)
+  }
+  // One piece is written while the next is sealed; they are recorded in order.
+  let keeping: Promise<void> = Promise.resolve()
   for (let index = job.spooledPieces; index < pieceCount(layout); index++) {
     await job.mayGoOn(index)
     signal.throwIfAborted()
@@ -57,11 +66,13 @@ export async function sealAhead(spool: Spool, job: SealJob): Promise<void> {
       }),
     )
     const head = index === 0 ? [sealer.header] : []
-    await spool.write(mediaId, index, concat(...head, ...made.map(({ sealed }) => sealed)))
-    await recordHashes(mediaId, index, concat(...made.map(({ plainHash }) => plainHash)))
-    if (!(await changeUpload(mediaId, { spooledPieces: index + 1 }))) throw new AppError('job/cancelled', 'cancelled')
-    job.onPiece(index + 1)
+    const sealed = concat(...head, ...made.map((chunk) => chunk.sealed))
+    await keeping
+    keeping = keep(index, sealed, concat(...made.map(({ plainHash }) => plainHash)))
+    // Told when its turn comes, also where sealing the next one fails first.
+    keeping.catch(() => undefined)
   }
+  await keeping
 }
 
 /** Whether the file still is what was sealed from it. @throws {AppError} `upload/source-changed` */
