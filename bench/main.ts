@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   hls: () => import('./figures/hls.ts'),
   transcode: () => import('./figures/transcode.ts'),
   upload: () => import('./figures/upload.ts'),
+  message: () => import('./figures/message.ts'),
   chat: () => import('./figures/chat.ts'),
   'chat-delivery': () => import('./figures/chat-delivery.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
