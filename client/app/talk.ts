@@ -1,3 +1,5 @@
+import { identityStatement } from '../../shared/logs/identity.ts'
+import { decodeUnverified } from '../../shared/logs/signed.ts'
 import { ChatEngine } from '../chat/chat.ts'
 import { Push } from '../chat/push.ts'
 import { FriendConnections } from '../friends/connections.ts'
@@ -21,11 +23,11 @@ type Parts = {
 export async function openTalk({ api, crypto, session, events, uploads }: Parts): Promise<Talk> {
   const { groups, identity, vault } = session.requireUnlocked()
   const { secrets } = groups.context
-  const identityHead = async () => {
-    await identity.learn()
-    return identity.actor.head
+  const newestIdentity = async () => {
+    const statement = decodeUnverified(identityStatement, (await identity.learn()).bytes)
+    return { head: identity.actor.head, changedAt: statement.seq > 0 ? statement.createdAt : null }
   }
-  const friends = new FriendConnections({ api, crypto, vault, secrets, identityHead })
+  const friends = new FriendConnections({ api, crypto, vault, secrets, identity: newestIdentity })
   await friends.openKept()
   const chat = await ChatEngine.open({ api, crypto, connections: friends, vault, secrets })
   chat.connect({ events, uploads })

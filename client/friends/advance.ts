@@ -53,9 +53,9 @@ async function rotateItem(
   entry: SignedEntry,
 ): Promise<ConnectionItem> {
   const isMine = decodeUnverified(rotateEntry, entry.bytes).author === me
-  const { pending } = item
-  const isPending = pending !== null && equalBytes(hashEntry(pending.entry), hashEntry(entry))
-  if (isMine && !isPending) throw new AppError('key/unavailable', 'the keys are on another device')
+  const written = [...(item.pending ? [item.pending] : []), ...(item.superseded ?? [])]
+  const pending = written.find((one) => equalBytes(hashEntry(one.entry), hashEntry(entry))) ?? null
+  if (isMine && !pending) throw new AppError('key/unavailable', 'the keys are on another device')
   const peer = peerOf(before, me).keys as PublicKeys
   const made = await crypto.nextSchedule(schedule, entry, peer, isMine ? pending : null)
   return {
@@ -64,6 +64,7 @@ async function rotateItem(
     epochs: [...item.epochs, made.secret],
     // Whoever lost the race starts over: what was written down follows an entry that is no longer the newest.
     pending: null,
+    superseded: [],
     due: isMine ? null : item.due,
   }
 }

@@ -8,7 +8,7 @@ import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
-import { hashOf } from '../../shared/logs/signed.ts'
+import { hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
 import { appendConnectionLog, requestConnection } from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
@@ -19,6 +19,7 @@ import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { FriendConnections } from './connections.ts'
+import { connectionItem, connectionItemName } from './item.ts'
 
 const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
 const DAY_MS = 86_400_000
@@ -32,6 +33,7 @@ class Device {
   friends: FriendConnections
   dies: (when: 'before' | 'after', route: Route) => boolean = () => false
   now = 10_000
+  resetAt: number | null = null
   readonly #make: () => FriendConnections
 
   constructor(person: Person, accountKey: Bytes) {
@@ -53,7 +55,7 @@ class Device {
         crypto,
         vault,
         secrets,
-        identityHead: async () => person.actor.head,
+        identity: async () => ({ head: person.actor.head, changedAt: this.resetAt }),
         now: () => this.now,
       })
     this.friends = this.#make()
@@ -191,6 +193,21 @@ describe('keys change', () => {
     await ben.friends.catchUp()
     expect(ben.friends.closesOf(id, 0)?.size).toBe(3)
     expect(ben.friends.closesOf(id, 1)).toBeNull()
+  })
+
+  it('after the password was set anew, once, on whichever device writes first', async () => {
+    const id = await befriend()
+    expect((await ada.sending(id)).epoch).toBe(0)
+    ada.resetAt = ada.now + 5000
+    await ada.restart()
+    expect((await ada.sending(id)).epoch).toBe(0) // by a clock that is ahead
+    ada.now += 6000
+    expect((await ada.sending(id)).epoch).toBe(1)
+    expect((await ada.sending(id)).epoch).toBe(1)
+    const second = deviceOf(ada.person)
+    second.resetAt = ada.resetAt
+    await second.restart()
+    expect((await second.sending(id)).epoch).toBe(1)
   })
 
   it('when messages disappear, once the keys are older than they', async () => {
@@ -343,6 +360,60 @@ describe('a program that ends at any call', () => {
       },
     )
     expect(steps).toBeGreaterThan(5)
+  })
+})
+
+describe('a rotation that was written down', () => {
+  const deviceId = randomId()
+  const counters = (counter: number) => [{ senderId: ben.person.userId, deviceId, counter }]
+  const closesOf = (counter: number) => new Map([[`${ben.person.userId}.${deviceId}`, counter]])
+  /** Ada has written a rotation down that closes one message, and the server has not got it. */
+  async function interrupted(): Promise<ConnectionId> {
+    const id = await befriend()
+    seen(ada, 1)
+    ada.now += 8 * DAY_MS
+    ada.dies = (when, route) => when === 'before' && (route as unknown) === appendConnectionLog
+    await expect(ada.sending(id)).rejects.toThrow(Died)
+    await ada.restart()
+    return id
+  }
+  function seen(device: Device, counter: number): void {
+    const sent = { counters: counters(counter), ttlMs: null }
+    device.friends.setInbox({ since: async () => 0, sent: async () => sent, take: async () => undefined })
+  }
+
+  it('is sent as it was while nothing was said since', async () => {
+    const id = await interrupted()
+    seen(ada, 1)
+    await ada.sending(id)
+    expect(ada.friends.closesOf(id, 0)).toEqual(closesOf(1))
+  })
+
+  it('is written anew when more was said: nothing that both have seen counts as too late', async () => {
+    const id = await interrupted()
+    seen(ada, 2)
+    const keys = await ada.sending(id)
+    expect(keys.epoch).toBe(1)
+    expect(ada.friends.closesOf(id, 0)).toEqual(closesOf(2))
+    await ben.friends.catchUp()
+    expect(ben.friends.messageSecret(id, 1)).toEqual(keys.messageSecret)
+  })
+
+  it('keeps its keys until the log has gone on: what the server brings in late ends no conversation', async () => {
+    const id = await interrupted()
+    const item = () => ada.vault.read(connectionItem, connectionItemName(id))
+    const late = item()?.pending?.entry as SignedEntry
+    seen(ada, 2)
+    server.connections.beforeAppend = async () => {
+      server.connections.all.get(id)?.entries.push(late)
+      expect(item()?.superseded?.map(({ entry }) => entry)).toEqual([late])
+    }
+    const keys = await ada.sending(id)
+    expect(keys.epoch).toBe(1)
+    expect(item()).toMatchObject({ pending: null, superseded: [] })
+    const second = deviceOf(ada.person)
+    await Promise.all([second.restart(), ben.restart()])
+    for (const device of [second, ben]) expect(device.friends.messageSecret(id, 1)).toEqual(keys.messageSecret)
   })
 })
 

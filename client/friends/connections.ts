@@ -5,8 +5,8 @@ import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf, replayConnection } from '../../shared/logs/connection.ts'
-import type { RotateEntry, RotateReason } from '../../shared/logs/connection-entries.ts'
-import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
+import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
+import { decodeUnverified, hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import {
   appendConnectionLog,
   type ConnectionView,
@@ -29,7 +29,7 @@ import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { advanceItem } from './advance.ts'
 import { rotationDue } from './due.ts'
-import { type ConnectionItem, connectionItem, connectionItemName } from './item.ts'
+import { type ConnectionItem, connectionItem, connectionItemName, SUPERSEDED_MAX } from './item.ts'
 import { type KeptConnection, KeptConnections } from './kept.ts'
 import { checkKeyHash, learnIdentity } from './people.ts'
 import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from './types.ts'
@@ -46,8 +46,8 @@ export type ConnectionsContext = {
   >
   readonly vault: Pick<Vault, 'read' | 'names' | 'update' | 'openServed'>
   readonly secrets: Secrets
-  /** Head of one’s own identity log, as the server has it now. */
-  readonly identityHead: () => Promise<Bytes>
+  /** Head of one’s own identity log as the server has it now, and when it last changed after the account was made. */
+  readonly identity: () => Promise<{ readonly head: Bytes; readonly changedAt: number | null }>
   readonly now?: () => number
 }
 
@@ -65,6 +65,8 @@ export class FriendConnections implements Connections {
   readonly #turns = new Turns<'all' | ConnectionId>()
   /** Whose identity was looked at since the start. */
   readonly #met = new Set<ConnectionId>()
+  /** When the password was last set anew; `undefined`: not asked since the start. */
+  #resetAt: number | null | undefined
   #inbox: Inbox | null = null
   /** `null`: nothing was asked since the start; then everything is looked at, also what failed before. */
   #since: number | null = null
@@ -144,19 +146,21 @@ export class FriendConnections implements Connections {
 
   async sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys> {
     await this.#meet(connection)
+    if (this.#resetAt === undefined) this.#resetAt = (await this.#context.identity()).changedAt
     let seq = lastSeq
     for (let attempt = 1; ; attempt++) {
       const known = this.#requireFriend(connection)
       const item = this.#item(connection)
       const sent = (await this.#inbox?.sent(connection)) ?? { counters: [], ttlMs: null }
-      const reason = rotationDue(known.state as ConnectionState, this.#me, sent, item?.due ?? null, this.#now())
+      const asked = { due: item?.due ?? null, resetAt: this.#resetAt }
+      const reason = rotationDue(known.state as ConnectionState, this.#me, sent, asked, this.#now())
       if (!reason) return this.#newestKeys(connection)
       try {
         await this.#rotate(connection, seq, reason, [...sent.counters])
       } catch (error) {
         const isRace = isAppError(error, 'log/conflict') || isAppError(error, 'connection/behind')
         if (!isRace || attempt === TRIES) throw error
-        await this.#discardPending(connection)
+        // The entry may be in the log, and only its answer was lost; else the next one says what is true now.
         await this.fetch(connection)
         seq = this.#known.get(connection)?.view.lastSeq ?? seq
       }
@@ -445,17 +449,15 @@ export class FriendConnections implements Connections {
     const author = { userId: this.#me, identitySeed: secrets.identitySeed }
     let written: PendingEntry | null = null
     await this.#change(connection, async (item) => {
-      written = item.pending ?? (await crypto.makeRotate(author, peer, body))
-      return { ...item, pending: written }
+      if (item.pending && saysSame(item.pending, body)) {
+        written = item.pending
+        return item
+      }
+      written = await crypto.makeRotate(author, peer, body)
+      return { ...item, pending: written, superseded: supersededBy(item, body.prev) }
     })
     if (written) await this.#append(connection, lastSeq, (written as PendingEntry).entry)
     await this.fetch(connection)
-  }
-
-  async #discardPending(connection: ConnectionId): Promise<void> {
-    // First what the log says: the entry may be in it, and only its answer was lost.
-    await this.fetch(connection)
-    await this.#change(connection, (item) => (item.schedule ? { ...item, pending: null } : item))
   }
 
   async #append(connection: ConnectionId, ifLastSeq: number, entry: SignedEntry): Promise<void> {
@@ -543,7 +545,7 @@ export class FriendConnections implements Connections {
     return {
       userId,
       identitySeed,
-      identityHead: await this.#context.identityHead(),
+      identityHead: (await this.#context.identity()).head,
       identityKey: publicKeyOf(identitySeed),
     }
   }
@@ -581,4 +583,26 @@ function mergeFloors(known: readonly Floor[], added: readonly Floor[]): Floor[] 
     if ((merged.get(place)?.counter ?? -1) < floor.counter) merged.set(place, floor)
   }
   return [...merged.values()]
+}
+
+/**
+ * Whether what was written down, before a crash or by another device, is what would be written now: what it closes has
+ * to be every message that there is, or one that both have seen would count as sent too late.
+ */
+function saysSame({ entry }: PendingEntry, { prev, closes }: Pick<RotateEntry, 'prev' | 'closes'>): boolean {
+  const written = decodeUnverified(rotateEntry, entry.bytes)
+  return equalBytes(written.prev, prev) && listOf(written.closes) === listOf(closes)
+}
+
+const listOf = (closes: RotateEntry['closes']): string =>
+  closes
+    .map(({ senderId, deviceId, counter }) => `${senderId}.${deviceId}.${counter}`)
+    .sort()
+    .join()
+
+/** What was written down to follow the same entry, and may be on its way still. */
+function supersededBy({ pending, superseded = [] }: ConnectionItem, head: Bytes): PendingEntry[] {
+  return [...superseded, ...(pending ? [pending] : [])]
+    .filter(({ entry }) => equalBytes(decodeUnverified(rotateEntry, entry.bytes).prev, head))
+    .slice(-SUPERSEDED_MAX)
 }

@@ -8,18 +8,21 @@ const KEY_MESSAGES = 200
 
 /**
  * Why keys have to change before the next message; `null`: they need not (docs/protocol.md §5).
- * @param due what somebody asked for: a device was removed, a block lifted, …
+ * @param asked `due`: a device was removed, a block lifted, …; `resetAt`: when the password was set anew, which the
+ *   identity log tells every device.
  */
 export function rotationDue(
   state: ConnectionState,
   me: UserId,
   sent: Sent,
-  due: RotateReason | null,
+  { due, resetAt }: { due: RotateReason | null; resetAt: number | null },
   now: number,
 ): RotateReason | null {
   if (due) return due
   const own = sideOf(state, me)
   const peer = peerOf(state, me)
+  // Never for a time to come: a wrong clock would call for it again and again.
+  if (resetAt !== null && resetAt <= now && resetAt > own.keysAt) return 'password-reset'
   // Once: else each answer would call for the next one.
   if (state.rotatedBy === peer.userId && state.rotatedFor !== 'answer') return 'answer'
   if (now - own.keysAt > KEY_AGE_MS || sentUnder(state, me, sent, own.keysEpoch) >= KEY_MESSAGES) return 'scheduled'

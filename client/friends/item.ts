@@ -4,6 +4,10 @@ import { rotateReason } from '../../shared/logs/connection-entries.ts'
 import { bytes, deviceId, hash, natural, signedEntry, userId } from '../../shared/wire/primitives.ts'
 
 const secretKeys = z.strictObject({ x: bytes(32), w: bytes(32) })
+const pendingEntry = z.strictObject({ keys: secretKeys, shared: z.nullable(bytes(32)), entry: signedEntry })
+
+/** So many attempts may be on their way at once. */
+export const SUPERSEDED_MAX = 8
 
 /** What the vault keeps of a connection: everything that another device of this account needs to go on (docs/protocol.md §5). */
 export const connectionItem = z.strictObject({
@@ -19,7 +23,12 @@ export const connectionItem = z.strictObject({
   pin: z.nullable(z.strictObject({ length: natural, head: hash })),
   schedule: z.nullable(z.strictObject({ epoch: natural, transcript: hash, root: bytes(32), own: secretKeys })),
   /** Written down before it goes to the server; see `PendingEntry`. */
-  pending: z.nullable(z.strictObject({ keys: secretKeys, shared: z.nullable(bytes(32)), entry: signedEntry })),
+  pending: z.nullable(pendingEntry),
+  /**
+   * Rotations that follow the same entry and were given up for a newer one. The server, or another device, may still
+   * bring one into the log: until that has gone on, their keys are needed.
+   */
+  superseded: z.optional(z.array(pendingEntry).check(z.maxLength(SUPERSEDED_MAX))),
   /** The note beside one's own request, sealed, until it was sent. */
   note: z.nullable(bytes(1137, 8192)),
   /** Secrets of epochs of which messages are kept. */
