@@ -18,6 +18,7 @@ type Screen = {
 
 const TABS: readonly { path: string; label: string; icon: IconName }[] = [
   { path: '/', label: 'Library', icon: 'library' },
+  { path: '/chats', label: 'Chats', icon: 'chat' },
   { path: '/friends', label: 'Friends', icon: 'friends' },
   { path: '/activity', label: 'Activity', icon: 'activity' },
   { path: '/circle', label: 'Circle', icon: 'circle' },
@@ -29,6 +30,12 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     title: 'Library',
     load: () => import('../library/library-screen.ts'),
     render: () => html`<library-screen></library-screen>`,
+    nav: true,
+  },
+  '/chats': {
+    title: 'Chats',
+    load: () => import('../chat/chats-screen.ts'),
+    render: () => html`<chats-screen></chats-screen>`,
     nav: true,
   },
   '/friends': {
@@ -92,6 +99,12 @@ const VIEWER: Screen = {
   title: 'Item',
   load: () => import('../viewer/viewer-screen.ts'),
   render: () => html`<viewer-screen .mediaId=${location.pathname.slice('/item/'.length)}></viewer-screen>`,
+}
+const CONVERSATION: Screen = {
+  title: 'Chat',
+  load: () => import('../chat/conversation-screen.ts'),
+  render: () =>
+    html`<conversation-screen .connectionId=${location.pathname.slice('/chats/'.length)}></conversation-screen>`,
 }
 const LOST: Screen = {
   title: 'Not found',
@@ -319,6 +332,7 @@ export class KithApp extends LitElement {
         if (session.needsRecoveryConfirmed) return RECOVERY
         if (path === '/join') return JOIN
         if (path.startsWith('/item/')) return VIEWER
+        if (path.startsWith('/chats/')) return CONVERSATION
         return SCREENS[path] ?? LOST
     }
   }

@@ -1,0 +1,277 @@
+import { css, html, nothing } from 'lit'
+import { KithElement } from '../app/element.ts'
+import { icon } from '../elements/icon.ts'
+import { durationLabel } from '../library/days.ts'
+import { controls } from '../styles/controls.ts'
+import { previewOf } from './lines.ts'
+import type { Message, Thread } from './types.ts'
+import { VoiceRecorder } from './voice-recorder.ts'
+
+const SAVE_AFTER_MS = 400
+
+/**
+ * Where one writes: text, files, a voice note; answers and edits what it is given.
+ * @fires done when the answer, resp. the edit, is over
+ */
+export class ChatComposer extends KithElement {
+  static override properties = {
+    thread: { attribute: false },
+    reply: { attribute: false },
+    editing: { attribute: false },
+    isEmpty: { state: true },
+    recorder: { state: true },
+    elapsedMs: { state: true },
+  }
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+        padding: 8px calc(8px + var(--safe-right)) calc(8px + var(--safe-bottom)) calc(8px + var(--safe-left));
+        border-top: 1px solid var(--line);
+        background: var(--raised);
+      }
+      form {
+        display: flex;
+        align-items: flex-end;
+        gap: 4px;
+      }
+      textarea {
+        flex: 1;
+        min-height: 44px;
+        max-height: 40dvh;
+        margin: 0;
+        padding: 10px 14px;
+        border-radius: 22px;
+        resize: none;
+        field-sizing: content;
+      }
+      .about {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+        padding: 0 8px 6px;
+        font-size: 0.875rem;
+      }
+      .about p {
+        flex: 1;
+        min-width: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
+      }
+      .about button {
+        min-height: 36px;
+      }
+      .send {
+        width: 44px;
+        padding: 0;
+        flex: none;
+      }
+      .speaking {
+        flex: 1;
+        align-self: center;
+        padding: 0 8px;
+        font-variant-numeric: tabular-nums;
+      }
+      .dot {
+        display: inline-block;
+        width: 10px;
+        height: 10px;
+        margin-right: 8px;
+        border-radius: 50%;
+        background: var(--bad);
+      }
+    `,
+  ]
+  declare thread: Thread
+  declare reply: Message | null
+  declare editing: Message | null
+  declare isEmpty: boolean
+  declare recorder: VoiceRecorder | null
+  declare elapsedMs: number
+  #saving: ReturnType<typeof setTimeout> | undefined
+  #clock: ReturnType<typeof setInterval> | undefined
+
+  constructor() {
+    super()
+    this.reply = null
+    this.editing = null
+    this.isEmpty = true
+    this.recorder = null
+    this.elapsedMs = 0
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#flushDraft()
+    clearInterval(this.#clock)
+    void this.recorder?.cancel()
+  }
+
+  protected override firstUpdated(): void {
+    this.#setText(this.thread.conversation.value.draft)
+  }
+
+  override updated(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('editing') && this.editing?.content.type === 'text') this.#setText(this.editing.content.text)
+    if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.#field?.focus()
+  }
+
+  get #field(): HTMLTextAreaElement | null {
+    return this.renderRoot.querySelector('textarea')
+  }
+
+  override render() {
+    const about = this.editing ?? this.reply
+    return html`
+      ${
+        about
+          ? html`<div class="about">
+              <p>${this.editing ? 'Edit: ' : 'Reply to: '}${previewOf(about)}</p>
+              <button class="quiet" @click=${this.#leave}>Cancel</button>
+            </div>`
+          : nothing
+      }
+      ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+      ${this.recorder ? this.#speaking() : this.#writing()}
+    `
+  }
+
+  #writing() {
+    const canSpeak = this.isEmpty && !this.editing && VoiceRecorder.isPossible()
+    return html`<form @submit=${this.#submit} @paste=${this.#paste}>
+      <label class="button icon" aria-hidden="true">${icon('attach')}<input hidden type="file" multiple aria-label="Files to send" tabindex="-1" @change=${this.#attach} /></label>
+      <textarea
+        rows="1"
+        aria-label="Message"
+        placeholder="Message"
+        maxlength="20000"
+        enterkeyhint="send"
+        @input=${this.#typed}
+        @keydown=${this.#key}
+      ></textarea>
+      ${
+        canSpeak
+          ? html`<button type="button" class="icon" aria-label="Record a voice note" @click=${this.#speak}>${icon('voice')}</button>`
+          : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty || this.working}>${icon('send', 22)}</button>`
+      }
+    </form>`
+  }
+
+  #speaking() {
+    return html`<form @submit=${this.#sendVoice}>
+      <button type="button" class="icon" aria-label="Throw the voice note away" @click=${this.#dropVoice}>${icon('trash')}</button>
+      <p class="speaking" role="timer"><span class="dot"></span>Recording ${durationLabel(this.elapsedMs)}</p>
+      <button class="primary send" aria-label="Send the voice note" ?disabled=${this.working}>${icon('send', 22)}</button>
+    </form>`
+  }
+
+  #setText(text: string): void {
+    const field = this.#field
+    if (field) field.value = text
+    this.isEmpty = text.trim() === ''
+  }
+
+  #typed = (): void => {
+    const text = this.#field?.value ?? ''
+    this.isEmpty = text.trim() === ''
+    if (this.editing) return
+    if (!this.isEmpty) this.thread.typing()
+    clearTimeout(this.#saving)
+    this.#saving = setTimeout(() => this.#flushDraft(), SAVE_AFTER_MS)
+  }
+
+  #flushDraft(): void {
+    clearTimeout(this.#saving)
+    if (!this.editing) void this.thread.saveDraft(this.#field?.value ?? '')
+  }
+
+  /** Enter sends where there is a keyboard; on a touch screen it begins a new line. */
+  #key = (event: KeyboardEvent): void => {
+    if (event.key === 'Escape' && (this.editing || this.reply)) this.#leave()
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing || matchMedia('(pointer: coarse)').matches) return
+    event.preventDefault()
+    this.renderRoot.querySelector('form')?.requestSubmit()
+  }
+
+  #submit = (event: SubmitEvent): void => {
+    event.preventDefault()
+    const text = this.#field?.value.trim() ?? ''
+    if (text === '') return
+    const { editing, reply, thread } = this
+    void this.attempt(async () => {
+      if (editing?.ref) await thread.edit(editing.ref, text)
+      else await thread.sendText(text, reply?.ref ? { reply: reply.ref } : {})
+      this.#setText('')
+      clearTimeout(this.#saving)
+      await thread.saveDraft('')
+      if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
+    })
+  }
+
+  #leave = (): void => {
+    if (this.editing) this.#setText(this.thread.conversation.value.draft)
+    this.dispatchEvent(new CustomEvent('done'))
+  }
+
+  #attach = (event: Event): void => {
+    const input = event.target as HTMLInputElement
+    this.sendFiles([...(input.files ?? [])])
+    input.value = ''
+  }
+
+  #paste = (event: ClipboardEvent): void => {
+    const files = [...(event.clipboardData?.files ?? [])]
+    if (files.length === 0) return
+    event.preventDefault()
+    this.sendFiles(files)
+  }
+
+  sendFiles(files: readonly File[]): void {
+    if (files.length === 0) return
+    const { reply, thread } = this
+    void this.attempt(async () => {
+      await thread.sendFiles(files, reply?.ref ? { reply: reply.ref } : {})
+      if (reply) this.dispatchEvent(new CustomEvent('done'))
+    })
+  }
+
+  #speak = (): void => {
+    void VoiceRecorder.start().then(
+      (recorder) => {
+        this.recorder = recorder
+        this.elapsedMs = 0
+        this.#clock = setInterval(() => {
+          this.elapsedMs = Date.now() - recorder.startedAt
+        }, 250)
+      },
+      () => {
+        this.failure = 'The microphone cannot be used. Allow it in the browser’s settings.'
+        this.requestUpdate()
+      },
+    )
+  }
+
+  #dropVoice = (): void => {
+    void this.#endVoice()?.cancel()
+  }
+
+  #sendVoice = (event: SubmitEvent): void => {
+    event.preventDefault()
+    const recorder = this.#endVoice()
+    if (!recorder) return
+    void this.attempt(async () => {
+      const { sound, durationMs, waveform } = await recorder.finish()
+      await this.thread.sendVoice(sound, { durationMs, waveform })
+    })
+  }
+
+  #endVoice(): VoiceRecorder | null {
+    clearInterval(this.#clock)
+    const { recorder } = this
+    this.recorder = null
+    return recorder
+  }
+}
+customElements.define('chat-composer', ChatComposer)

@@ -1,0 +1,376 @@
+import { html, nothing } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
+import { parseConnectionId } from '../../shared/format/ids.ts'
+import type { MessageRef } from '../../shared/wire/message-body.ts'
+import { KithElement } from '../app/element.ts'
+import { sentenceFor } from '../app/messages.ts'
+import { passAppError } from '../app/passing.ts'
+import type { Talk } from '../app/services.ts'
+import { icon } from '../elements/icon.ts'
+import '../friends/friend-menu.ts'
+import '../friends/verify-dialog.ts'
+import { controls } from '../styles/controls.ts'
+import './chat-composer.ts'
+import type { ChatComposer } from './chat-composer.ts'
+import './chat-list.ts'
+import './disappearing-dialog.ts'
+import { conversationStyles } from './conversation-styles.ts'
+import { type Line, linesOf, previewOf } from './lines.ts'
+import './message-menu.ts'
+import './message-row.ts'
+import type { Conversation, Message, Thread } from './types.ts'
+import { follow, newer, older, type ViewWindow, windowAround } from './view-window.ts'
+
+/** As near to the foot as counts as being there. */
+const NEAR_PX = 80
+const EDGE_PX = 400
+/** A friend whose devices are silent for longer may be away, or kept from hearing. */
+const CONFIRMED_WITHIN_MS = 3_600_000
+
+/** One conversation: what was said, and where to answer. */
+export class ConversationScreen extends KithElement {
+  static override properties = {
+    connectionId: {},
+    talk: { state: true },
+    thread: { state: true },
+    lines: { state: true },
+    menuFor: { state: true },
+    reply: { state: true },
+    editing: { state: true },
+    open: { state: true },
+    lit: { state: true },
+    below: { state: true },
+    heard: { state: true },
+  }
+  static override styles = [controls, conversationStyles]
+  declare connectionId: string
+  declare talk: Talk | null
+  declare thread: Thread | null
+  declare lines: readonly Line[]
+  declare menuFor: Message | null
+  declare reply: Message | null
+  declare editing: Message | null
+  declare open: 'verify' | 'disappearing' | null
+  /** Key of the message that was jumped to. */
+  declare lit: string | null
+  /** How many came in below while the person reads above. */
+  declare below: number
+  /** What came in while the person looked: for whoever listens instead. */
+  declare heard: string
+  #view: ViewWindow = { from: 0, to: 0 }
+  #total = 0
+  #isAtFoot = true
+  #unreadAt: number | null = null
+  readonly #quotes = new Map<string, Message | null>()
+  readonly #stops: (() => void)[] = []
+  #reading: Promise<void> = Promise.resolve()
+
+  constructor() {
+    super()
+    this.talk = null
+    this.thread = null
+    this.lines = []
+    this.menuFor = null
+    this.reply = null
+    this.editing = null
+    this.open = null
+    this.lit = null
+    this.below = 0
+    this.heard = ''
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    document.addEventListener('visibilitychange', this.#look)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    document.removeEventListener('visibilitychange', this.#look)
+    this.#leave()
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (!changed.has('connectionId')) return
+    this.#leave()
+    void this.attempt(() => this.#enter())
+  }
+
+  #leave(): void {
+    for (const stop of this.#stops.splice(0)) stop()
+    this.thread?.close()
+    this.thread = null
+    this.lines = []
+    this.reply = null
+    this.editing = null
+    this.menuFor = null
+    this.#quotes.clear()
+  }
+
+  async #enter(): Promise<void> {
+    const wanted = this.connectionId
+    const talk = await this.services.openTalk()
+    this.talk = talk
+    const id = parseConnectionId(wanted)
+    // It may be new: told by a notification, and not here yet.
+    if (!talk.friends.get(id)) await talk.chat.catchUp()
+    const thread = await talk.chat.open(id)
+    if (this.connectionId !== wanted) return thread.close()
+    this.thread = thread
+    this.#total = thread.total.value
+    this.#unreadAt = await thread.firstUnread()
+    this.#view = windowAround(this.#total, this.#unreadAt)
+    this.#isAtFoot = this.#unreadAt === null
+    this.#stops.push(
+      thread.revision.watch(() => void this.#follow()),
+      thread.conversation.watch(() => this.requestUpdate()),
+    )
+    await this.#read()
+    await this.updateComplete
+    if (this.#unreadAt === null) this.#toFoot()
+    else this.renderRoot.querySelector('.new')?.scrollIntoView({ block: 'center' })
+    this.#look()
+    void talk.chat.catchUp().catch(passAppError)
+  }
+
+  /** Something changed: at the foot it follows, elsewhere it stays where the person reads. */
+  async #follow(): Promise<void> {
+    const { thread } = this
+    if (!thread) return
+    const before = this.#total
+    this.#total = thread.total.value
+    const grown = this.#total - before
+    if (this.#isAtFoot) this.#view = follow(this.#view, before, this.#total)
+    else if (grown > 0) this.below += grown
+    await this.#read()
+    await this.updateComplete
+    if (this.#isAtFoot) this.#toFoot()
+    if (grown > 0 && this.#isAtFoot) this.#say(thread, before)
+    this.#look()
+  }
+
+  /** Only what is new, and only where it can be seen: history is never read out. */
+  #say(thread: Thread, from: number): void {
+    const fresh = this.lines.filter(({ position, message }) => position >= from && !message.isMine)
+    const { username } = thread.conversation.value.peer
+    if (document.visibilityState === 'visible' && fresh.length > 0)
+      this.heard = fresh.map(({ message }) => `${username}: ${previewOf(message)}`).join('\n')
+  }
+
+  #read(): Promise<void> {
+    this.#reading = this.#reading.then(async () => {
+      const { thread } = this
+      if (!thread) return
+      const { from, to } = this.#view
+      const messages = await thread.read(Math.max(0, from - 1), to)
+      const before = from > 0 ? (messages[0] ?? null) : null
+      const shown = from > 0 ? messages.slice(1) : messages
+      for (const { reply } of shown) if (reply) await this.#quote(thread, reply)
+      if (thread === this.thread) this.lines = linesOf(shown, from, before, Date.now())
+    })
+    return this.#reading
+  }
+
+  async #quote(thread: Thread, ref: MessageRef): Promise<void> {
+    const position = await thread.positionOf(ref)
+    const [message] = position === null ? [] : await thread.read(position, position + 1)
+    this.#quotes.set(keyOf(ref), message ?? null)
+  }
+
+  /** What stands on the screen was read. */
+  #look = (): void => {
+    const { thread } = this
+    if (!thread || document.visibilityState !== 'visible' || !this.#isAtFoot || this.#view.to < this.#total) return
+    void thread.markRead(this.#total - 1).catch(passAppError)
+  }
+
+  get #log(): HTMLElement | null {
+    return this.renderRoot.querySelector('.log')
+  }
+
+  #toFoot = (): void => {
+    const log = this.#log
+    if (log) log.scrollTop = log.scrollHeight
+    this.below = 0
+  }
+
+  #jumpToFoot = (): void => {
+    this.#view = windowAround(this.#total, null)
+    this.#isAtFoot = true
+    this.#unreadAt = null
+    void this.#read()
+      .then(() => this.updateComplete)
+      .then(() => {
+        this.#toFoot()
+        this.#look()
+      })
+  }
+
+  #scrolled = (): void => {
+    const log = this.#log
+    if (!log || !this.thread) return
+    const left = log.scrollHeight - log.scrollTop - log.clientHeight
+    const wasAtFoot = this.#isAtFoot
+    this.#isAtFoot = left < NEAR_PX && this.#view.to >= this.#total
+    if (this.#isAtFoot && !wasAtFoot) {
+      this.below = 0
+      this.#look()
+    }
+    if (log.scrollTop < EDGE_PX && this.#view.from > 0) void this.#slide(older(this.#view))
+    else if (left < EDGE_PX && this.#view.to < this.#total) void this.#slide(newer(this.#view, this.#total))
+  }
+
+  /** Other messages come into the page; what the person looks at does not move. */
+  async #slide(view: ViewWindow): Promise<void> {
+    const log = this.#log
+    if (!log || (view.from === this.#view.from && view.to === this.#view.to)) return
+    this.#view = view
+    const rows = () => [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')]
+    const kept = rows().find((row) => row.offsetTop + row.offsetHeight > log.scrollTop)
+    const place = kept && { key: kept.dataset.key, top: kept.offsetTop - log.scrollTop }
+    await this.#read()
+    await this.updateComplete
+    const now = place && rows().find((row) => row.dataset.key === place.key)
+    if (now && place) log.scrollTop = now.offsetTop - place.top
+  }
+
+  async #jump(ref: MessageRef): Promise<void> {
+    const position = await this.thread?.positionOf(ref)
+    if (position === null || position === undefined) return
+    this.#isAtFoot = false
+    this.#view = windowAround(this.#total, position)
+    await this.#read()
+    await this.updateComplete
+    const line = this.lines.find((one) => one.position === position)
+    this.lit = line?.message.key ?? null
+    const row = [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')].find(
+      ({ dataset }) => dataset.key === this.lit,
+    )
+    row?.scrollIntoView({ block: 'center' })
+  }
+
+  override render() {
+    const { talk, thread } = this
+    return html`<div class="whole">
+      ${talk ? html`<aside aria-label="All chats"><h2>Chats</h2><chat-list .talk=${talk} .current=${this.connectionId}></chat-list></aside>` : nothing}
+      ${thread ? this.#conversation(thread) : html`<main>${this.#nothing()}</main>`}
+    </div>`
+  }
+
+  #nothing() {
+    return html`<header>${this.#back()}<h1>${this.failure ? 'Chat' : 'Opening…'}</h1></header>
+      ${this.failure ? html`<p class="banner bad" role="alert">${this.failure}</p>` : html`<div class="log"></div>`}`
+  }
+
+  #back() {
+    return html`<button class="icon" aria-label="Back" @click=${() => this.services.router.back('/chats')}>${icon('back')}</button>`
+  }
+
+  #conversation(thread: Thread) {
+    const one = thread.conversation.value
+    const { username } = one.peer
+    const friend = this.talk?.friends.get(one.connectionId)
+    return html`<main @dragover=${(event: Event) => event.preventDefault()} @drop=${this.#drop}>
+      <header>
+        ${this.#back()}
+        <h1>
+          ${username || 'Somebody who is gone'}
+          ${one.isVerified ? html`<span class="mark">${icon('shield', 18)}<span class="visually-hidden">verified</span></span>` : nothing}
+          <span class="soft small" aria-live="polite">${one.isTyping ? 'is typing…' : ''}</span>
+        </h1>
+        <button class="icon" aria-label="Disappearing messages" @click=${() => (this.open = 'disappearing')}>${icon('timer')}</button>
+        ${friend?.state === 'friends' ? html`<friend-menu .connection=${friend} @verify=${() => (this.open = 'verify')}></friend-menu>` : nothing}
+      </header>
+      ${this.#banners(one)}
+      <div class="log" tabindex="0" role="region" aria-label="Conversation" @scroll=${this.#scrolled}>
+        ${this.lines.length === 0 ? html`<p class="empty soft">Say hello to ${username}. Only the two of you can read it.</p>` : nothing}
+        ${repeat(
+          this.lines,
+          ({ message }) => message.key,
+          (line) => this.#line(line, username),
+        )}
+      </div>
+      <p class="visually-hidden" role="log" aria-live="polite">${this.heard}</p>
+      ${this.below > 0 || this.#view.to < this.#total ? html`<button class="to-foot" @click=${this.#jumpToFoot}>${this.below > 0 ? `${this.below} new` : 'To the newest'}</button>` : nothing}
+      ${
+        one.canSend
+          ? html`<chat-composer
+              .thread=${thread}
+              .reply=${this.reply}
+              .editing=${this.editing}
+              @done=${this.#done}
+            ></chat-composer>`
+          : html`<p class="closed soft">${one.fault ? 'Nothing can be sent here now.' : `You and ${username || 'this person'} are not connected now.`}</p>`
+      }
+      ${this.#dialogs(thread)}
+    </main>`
+  }
+
+  #banners(one: Conversation) {
+    // Only where it matters: something of one's own has been waiting for long.
+    const isBehind = this.lines.some(
+      ({ message }) => message.state === 'sent' && Date.now() - message.sentAt > CONFIRMED_WITHIN_MS,
+    )
+    const confirmed = isBehind ? one.lastConfirmedAt : null
+    return html`
+      ${one.fault ? html`<p class="banner bad" role="alert" data-code=${one.fault.code}>${sentenceFor(one.fault)}</p>` : nothing}
+      ${one.missing > 0 ? html`<p class="banner bad" role="alert">${one.missing === 1 ? 'One message is' : `${one.missing} messages are`} missing: the server does not show ${one.missing === 1 ? 'it' : 'them'}.</p>` : nothing}
+      ${confirmed ? html`<p class="banner">${one.peer.username} has confirmed what was written until ${new Date(confirmed).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })}.</p>` : nothing}
+    `
+  }
+
+  #line({ message, day, isContinued, position }: Line, friend: string) {
+    return html`${day ? html`<h2 class="day">${day}</h2>` : nothing}
+      ${position === this.#unreadAt ? html`<p class="new">New</p>` : nothing}
+      <message-row
+        data-key=${message.key}
+        .message=${message}
+        .quoted=${message.reply ? (this.#quotes.get(keyOf(message.reply)) ?? null) : null}
+        .friend=${friend}
+        ?isContinued=${isContinued}
+        ?isLit=${message.key === this.lit}
+        @more=${() => (this.menuFor = message)}
+        @quoted=${() => message.reply && void this.#jump(message.reply)}
+        @retry=${() => void this.thread?.retry(message.key)}
+        @take-back=${() => void this.thread?.takeBack(message.key)}
+      ></message-row>`
+  }
+
+  #dialogs(thread: Thread) {
+    const { menuFor } = this
+    return html`
+      ${
+        menuFor
+          ? html`<message-menu
+              .message=${menuFor}
+              .thread=${thread}
+              @close=${() => (this.menuFor = null)}
+              @reply=${() => {
+                this.editing = null
+                this.reply = menuFor
+              }}
+              @edit=${() => {
+                this.reply = null
+                this.editing = menuFor
+              }}
+            ></message-menu>`
+          : nothing
+      }
+      ${this.open === 'verify' ? html`<verify-dialog .connectionId=${thread.conversation.value.connectionId} @close=${() => (this.open = null)}></verify-dialog>` : nothing}
+      ${this.open === 'disappearing' ? html`<disappearing-dialog .thread=${thread} @close=${() => (this.open = null)}></disappearing-dialog>` : nothing}
+    `
+  }
+
+  #done = (): void => {
+    this.reply = null
+    this.editing = null
+  }
+
+  #drop = (event: DragEvent): void => {
+    event.preventDefault()
+    this.renderRoot.querySelector<ChatComposer>('chat-composer')?.sendFiles([...(event.dataTransfer?.files ?? [])])
+  }
+}
+
+const keyOf = ({ senderId, deviceId, counter }: MessageRef): string => `${senderId}.${deviceId}.${counter}`
+customElements.define('conversation-screen', ConversationScreen)

@@ -1,0 +1,94 @@
+import { css, html, nothing } from 'lit'
+import { KithElement } from '../app/element.ts'
+import '../elements/dialog.ts'
+import { icon } from '../elements/icon.ts'
+import { controls } from '../styles/controls.ts'
+import type { Message, Thread } from './types.ts'
+
+const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const
+
+/**
+ * What can be done with a message.
+ * @fires close
+ * @fires reply, edit for the composer
+ */
+export class MessageMenu extends KithElement {
+  static override properties = { message: { attribute: false }, thread: { attribute: false } }
+  static override styles = [
+    controls,
+    css`
+      .emoji {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 0.375rem;
+      }
+      .emoji button {
+        width: 48px;
+        padding: 0;
+        font-size: 1.375rem;
+      }
+      .emoji button[aria-pressed='true'] {
+        border-color: var(--accent);
+        background: var(--accent-soft);
+      }
+      .choices {
+        display: grid;
+        gap: 0.5rem;
+      }
+      .choices button {
+        justify-content: flex-start;
+      }
+    `,
+  ]
+  declare message: Message
+  declare thread: Thread
+
+  override render() {
+    const { message, thread } = this
+    const { ref, content, isMine } = message
+    const canWrite = thread.conversation.value.canSend
+    const text = content.type === 'text' ? content.text : content.type === 'media' ? content.text : null
+    const isThere = ref !== null && content.type !== 'deleted'
+    const mine = message.reactions.find((reaction) => reaction.isMine)?.emoji
+    return html`<kith-dialog heading="Message" @close=${this.#close}>
+      <div class="stack">
+        ${
+          isThere && canWrite
+            ? html`<div class="emoji" role="group" aria-label="React">
+                ${EMOJI.map(
+                  (emoji) =>
+                    html`<button aria-label=${emoji} aria-pressed=${emoji === mine} @click=${() => this.#do(() => thread.react(ref, emoji === mine ? null : emoji))}>${emoji}</button>`,
+                )}
+              </div>`
+            : nothing
+        }
+        ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+        <div class="choices">
+          ${isThere && canWrite ? html`<button @click=${() => this.#tell('reply')}>${icon('back', 20)} Reply</button>` : nothing}
+          ${text ? html`<button @click=${() => this.#copy(text)}>${icon('copy', 20)} Copy</button>` : nothing}
+          ${isThere && isMine && canWrite && content.type === 'text' ? html`<button @click=${() => this.#tell('edit')}>${icon('edit', 20)} Edit</button>` : nothing}
+          <button @click=${() => this.#do(() => thread.deleteForMe(message.key))}>${icon('trash', 20)} Delete for me</button>
+          ${isThere && isMine && canWrite ? html`<button class="danger" @click=${() => this.#do(() => thread.deleteForBoth(ref))}>${icon('trash', 20)} Delete for both</button>` : nothing}
+        </div>
+      </div>
+    </kith-dialog>`
+  }
+
+  async #copy(text: string): Promise<void> {
+    await navigator.clipboard.writeText(text)
+    this.services.toasts.show('Copied.')
+    this.#close()
+  }
+
+  #do(action: () => Promise<void>): void {
+    void this.attempt(action).then((isFine) => isFine && this.#close())
+  }
+
+  #tell(name: 'reply' | 'edit'): void {
+    this.#close()
+    this.dispatchEvent(new CustomEvent(name))
+  }
+
+  #close = (): void => void this.dispatchEvent(new CustomEvent('close'))
+}
+customElements.define('message-menu', MessageMenu)

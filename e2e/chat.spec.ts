@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import { corpusFile, makeVideo } from './support/media.ts'
+import { Person } from './support/person.ts'
+import { expect, test } from './support/test.ts'
+
+async function twoFriends(arrive: (name: string) => Promise<Person>): Promise<[Person, Person]> {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const link = await ada.invite()
+  const ben = await arrive('ben')
+  await ben.joinBy(link)
+  await ada.befriend(ben)
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+  return [ada, ben]
+}
+
+async function say({ page }: Person, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+}
+const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })
+async function doWith(page: Page, text: string, what: string): Promise<void> {
+  await row(page, text).getByRole('button', { name: 'More about this message' }).click()
+  await page.locator('message-menu').getByRole('button', { name: what }).click()
+}
+
+test('two friends write, answer, react, edit and delete; each sees how far it came', async ({ arrive }) => {
+  const [ada, ben] = await twoFriends(arrive)
+  await say(ada, 'Sind die Tomaten schon reif?')
+  await expect(row(ben.page, 'Tomaten')).toBeVisible()
+  await expect(row(ada.page, 'Tomaten').locator('[data-state=read]')).toBeVisible()
+
+  await doWith(ben.page, 'Tomaten', 'Reply')
+  await say(ben, 'Noch nicht, nächste Woche. https://example.org/tomaten')
+  const answer = row(ada.page, 'nächste Woche')
+  await expect(answer.getByRole('button', { name: /Sind die Tomaten/ })).toBeVisible()
+  await expect(answer.getByRole('link')).toHaveAttribute('rel', /noopener/)
+
+  await doWith(ada.page, 'nächste Woche', '👍')
+  await expect(row(ben.page, 'nächste Woche').getByLabel('Reactions: 👍')).toBeVisible()
+
+  await doWith(ben.page, 'nächste Woche', 'Edit')
+  await ben.page.getByRole('textbox', { name: 'Message' }).fill('Noch nicht, in zwei Wochen.')
+  await ben.page.getByRole('button', { name: 'Save' }).click()
+  await expect(row(ada.page, 'in zwei Wochen')).toContainText('edited')
+
+  await say(ada, 'Das war für jemand anderen')
+  await expect(row(ben.page, 'jemand anderen')).toBeVisible()
+  await doWith(ada.page, 'jemand anderen', 'Delete for both')
+  await expect(row(ben.page, 'jemand anderen')).toHaveCount(0)
+  await expect(row(ben.page, 'This message was deleted.')).toBeVisible()
+
+  for (const { page } of [ada, ben]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      expect(
+        (await new AxeBuilder({ page }).analyze()).violations.map(({ id, nodes }) => `${id} ${nodes[0]?.html}`),
+      ).toEqual([])
+    }
+  }
+})
+
+test('what is written without network goes out once there is one, and is seen on a second device with all before', async ({
+  arrive,
+  browser,
+  world,
+}) => {
+  const [ada, ben] = await twoFriends(arrive)
+  await say(ada, 'Bis morgen!')
+  await expect(row(ben.page, 'Bis morgen')).toBeVisible()
+  await ben.context.setOffline(true)
+  await say(ben, 'Im Zug, ohne Netz geschrieben')
+  await expect(row(ben.page, 'ohne Netz').locator('[data-state=waiting], [data-state=sending]')).toBeVisible()
+  await ben.context.setOffline(false)
+  await expect(row(ada.page, 'ohne Netz')).toBeVisible({ timeout: 30_000 })
+  await expect(row(ada.page, 'ohne Netz')).toHaveCount(1)
+
+  const phone = await Person.arrive(browser, world, 'ben')
+  await phone.signIn()
+  await phone.go('Chats')
+  await phone.page.getByRole('link', { name: /ada/ }).click()
+  for (const text of ['Bis morgen', 'ohne Netz']) await expect(row(phone.page, text)).toBeVisible()
+  await say(phone, 'Jetzt vom Telefon')
+  for (const { page } of [ada, ben]) await expect(row(page, 'vom Telefon')).toHaveCount(1)
+  await phone.context.close()
+})
+
+test('a photo, a video and a file go to the friend alone', async ({ arrive, world }) => {
+  const [ada, ben] = await twoFriends(arrive)
+  const video = join(world.folder, 'garten.mp4')
+  await makeVideo(video, { seconds: 2, width: 320, height: 240 })
+  const photo = corpusFile('photo-rotated.jpg')
+  await ada.page.getByLabel('Files to send').setInputFiles([video, ...(photo ? [photo] : [])])
+  await expect(ben.page.getByRole('button', { name: /^Video garten/ })).toBeEnabled({ timeout: 30_000 })
+  await ben.page.getByRole('button', { name: /^Video garten/ }).click()
+  await ben.plays()
+  await ben.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+  if (photo) {
+    await expect
+      .poll(() =>
+        ben.page.getByRole('img', { name: 'photo-rotated' }).evaluate((image: HTMLImageElement) => image.naturalWidth),
+      )
+      .toBeGreaterThan(0)
+  }
+  // It is no part of the circle's library.
+  await ben.page.getByRole('button', { name: 'Back' }).click()
+  await ben.go('Library')
+  await expect(ben.page.getByRole('link', { name: /garten/ })).toHaveCount(0)
+})
