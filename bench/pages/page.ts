@@ -21,6 +21,17 @@ const page = {
     await ready
   },
 
+  /** Seconds that the Service Worker takes to open what it has in memory. */
+  async open(way: 'kith' | 'secretstream', path: string, mediaId: string): Promise<number> {
+    const { port1, port2 } = new MessageChannel()
+    const answer = new Promise<number>((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data)
+    })
+    const registration = await navigator.serviceWorker.ready
+    registration.active?.postMessage({ open: way, path, mediaId }, [port2])
+    return answer
+  },
+
   /** Seconds to read all of `url` in the parts that a video element asks for. */
   async readParts(url: string, totalBytes: number): Promise<number> {
     const started = performance.now()

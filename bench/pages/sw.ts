@@ -1,6 +1,9 @@
 /// <reference lib="webworker" />
 import sodium from 'libsodium-wrappers'
+import { openHeader, openParts } from '../../shared/crypto/open-object.ts'
 import { fromBase64Url } from '../../shared/format/base64url.ts'
+import type { MediaId } from '../../shared/format/ids.ts'
+import { HEADER_BYTES } from '../../shared/format/layout.ts'
 import { MediaDoor } from '../../sw/media.ts'
 import { serverSource } from '../../sw/source.ts'
 
@@ -21,6 +24,10 @@ const door = new MediaDoor({
 self.addEventListener('install', (event) => event.waitUntil(self.skipWaiting()))
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 self.addEventListener('message', ({ data, ports }) => {
+  if (data.open) {
+    void timeToOpen(data.open, data.path, data.mediaId).then((seconds) => ports[0]?.postMessage(seconds))
+    return
+  }
   contentKey = fromBase64Url(data.contentKey)
   streamKey = fromBase64Url(data.streamKey)
   void sodium.ready.then(() => ports[0]?.postMessage('ready'))
@@ -50,4 +57,25 @@ async function openSecretstream(path: string): Promise<Response> {
       },
     }),
   )
+}
+
+/** Seconds to open an object that lies in memory, 4 MiB at a time in both ways. */
+async function timeToOpen(way: 'kith' | 'secretstream', path: string, mediaId: MediaId): Promise<number> {
+  const sealed = new Uint8Array(await (await fetch(path)).arrayBuffer())
+  const started = performance.now()
+  if (way === 'kith') {
+    const object = { contentKey, mediaId, name: 'original' }
+    const opened = await openHeader(object, sealed.slice(0, HEADER_BYTES), sealed.length)
+    for (let at = 0; at < opened.trueBytes; at += MESSAGE_BYTES)
+      await openParts(opened, at, at + MESSAGE_BYTES, async (from, to) => sealed.subarray(from, to))
+  } else {
+    const headerBytes = sodium.crypto_secretstream_xchacha20poly1305_HEADERBYTES
+    const stride = MESSAGE_BYTES + sodium.crypto_secretstream_xchacha20poly1305_ABYTES
+    const state = sodium.crypto_secretstream_xchacha20poly1305_init_pull(sealed.subarray(0, headerBytes), streamKey)
+    for (let at = headerBytes; at < sealed.length; at += stride) {
+      if (!sodium.crypto_secretstream_xchacha20poly1305_pull(state, sealed.subarray(at, at + stride), null))
+        throw new Error('tampered')
+    }
+  }
+  return (performance.now() - started) / 1000
 }

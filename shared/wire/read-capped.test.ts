@@ -26,12 +26,21 @@ it('reads what there is, with or without a length that fits', async () => {
   expect((await readCapped(answer([5]).response, 5)).length).toBe(5)
 })
 
-it.each([{}, { 'content-length': '1' }])('stops a server that sends without end', async (headers) => {
-  const endless = answer(Array(10_000).fill(1000), headers)
-  expect(await codeOf(() => readCapped(endless.response, 5000))).toBe('request/too-large')
-  expect(endless.pulled()).toBeLessThan(10)
+it.each([{}, { 'content-length': '1', 'content-encoding': 'br' }])(
+  'stops a server that sends without end',
+  async (headers) => {
+    const endless = answer(Array(10_000).fill(1000), headers)
+    expect(await codeOf(() => readCapped(endless.response, 5000))).toBe('request/too-large')
+    expect(endless.pulled()).toBeLessThan(10)
+  },
+)
+
+it('takes no more than it may where the length is a lie', async () => {
+  const longer = answer(Array(10).fill(1000), { 'content-length': '1' })
+  expect(await codeOf(() => readCapped(longer.response, 5000))).toBe('request/too-large')
 })
 
 it('says when an answer breaks off', async () => {
-  expect(await codeOf(() => readCapped(answer([5], {}, true).response, 100))).toBe('server/unreachable')
+  for (const headers of [{}, { 'content-length': '9' }])
+    expect(await codeOf(() => readCapped(answer([5], headers, true).response, 100))).toBe('server/unreachable')
 })
