@@ -110,3 +110,48 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   await ben.go('Library')
   await expect(ben.page.getByRole('link', { name: /garten/ })).toHaveCount(0)
 })
+
+test('a device that was signed out from another one forgets everything, and reads nothing of what comes', async ({
+  arrive,
+  browser,
+  world,
+}) => {
+  const [ada, ben] = await twoFriends(arrive)
+  const phone = await Person.arrive(browser, world, 'ben')
+  await phone.signIn()
+  await phone.go('Chats')
+  await say(ada, 'Noch für beide Geräte')
+  await expect(phone.page.getByText('Noch für beide Geräte')).toBeVisible()
+
+  await ben.page.getByRole('button', { name: 'Back' }).click()
+  await ben.go('Settings')
+  await ben.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
+  await ben.page.getByRole('button', { name: 'Sign it out' }).click()
+  await expect(phone.page.getByText('signed out from another one')).toBeVisible()
+  await expect(phone.page.getByRole('button', { name: 'Sign in' })).toBeVisible()
+  const kept = await phone.page.evaluate(async () => {
+    const db = await new Promise<IDBDatabase>((resolve, reject) => {
+      const opening = indexedDB.open('kith')
+      opening.onsuccess = () => resolve(opening.result)
+      opening.onerror = () => reject(opening.error)
+    })
+    const counts = [...db.objectStoreNames].map(
+      (name) =>
+        new Promise<[string, number]>((resolve) => {
+          const asked = db.transaction(name).objectStore(name).count()
+          asked.onsuccess = () => resolve([name, asked.result])
+        }),
+    )
+    return (await Promise.all(counts)).filter(([, count]) => count > 0)
+  })
+  expect(kept).toEqual([])
+  await phone.context.close()
+
+  // The keys change before the next message, and both go on.
+  await ben.go('Chats')
+  await ben.page.getByRole('link', { name: /ada/ }).click()
+  await say(ben, 'Das Telefon ist abgemeldet')
+  await expect(row(ada.page, 'abgemeldet')).toBeVisible()
+  await say(ada, 'Gut so')
+  await expect(row(ben.page, 'Gut so')).toBeVisible()
+})

@@ -104,6 +104,7 @@ export const ERROR_CODES = [
   'auth/required',
   'auth/failed',
   'auth/expired',
+  'auth/removed',
   'auth/server-changed',
   'auth/rate-limited',
   'account/name-taken',

@@ -17,6 +17,8 @@ export type CallOptions<R extends Route> = {
 export class Api {
   /** Called when the server says that the session is over. */
   onSignedOut: () => void = () => undefined
+  /** Called when another device has signed this one out. */
+  onRemoved: () => void = () => undefined
 
   /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer` */
   async call<R extends Route>(route: R, options: CallOptions<R> = {}): Promise<ReplyOf<R>> {
@@ -46,6 +48,7 @@ export class Api {
     const type = response.headers.get('content-type') ?? ''
     const parsed = type.startsWith(PROBLEM_TYPE) ? z.safeParse(problem, await response.json().catch(() => null)) : null
     if (!parsed?.success) return new AppError('server/unavailable', `the server answered ${response.status}`)
+    if (parsed.data.code === 'auth/removed') this.onRemoved()
     if (parsed.data.code === 'auth/required' || parsed.data.code === 'auth/expired') this.onSignedOut()
     return new AppError(parsed.data.code, parsed.data.detail ?? parsed.data.title)
   }

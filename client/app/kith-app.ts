@@ -3,7 +3,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { startIdleLock } from './idle.ts'
-import { sentenceFor } from './messages.ts'
+import { sentenceFor, sentenceForCode } from './messages.ts'
 import { passAppError } from './passing.ts'
 import { type Services, servicesContext } from './services.ts'
 import { Watch } from './signal.ts'
@@ -284,8 +284,9 @@ export class KithApp extends LitElement {
       const state = session.state.value
       if (state.kind === 'unlocked') void state.unlocked.groups.refreshOne(groupId)
     })
-    events.on('revoked', () => void session.lock())
+    events.on('revoked', ({ isRemoved }) => void (isRemoved ? session.forget() : session.lock()))
     window.addEventListener('online', () => void session.catchUp())
+    if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
     session.start().catch((error: unknown) => {
       this.broken = sentenceFor(error)
     })

@@ -70,6 +70,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'auth/required': 'Your session is over. Sign in again.',
   'auth/failed': 'Name or password are wrong. Check both and try again.',
   'auth/expired': 'Your session is over. Sign in again.',
+  'auth/removed':
+    'This device was signed out from another one. Everything that Kith kept here is gone; sign in to come back.',
   'auth/server-changed': 'This is not the server that you signed up with. Do not go on; ask the person who runs it.',
   'auth/rate-limited': 'Too many tries. Wait a minute and try again.',
   'account/name-taken': 'This name is taken. Choose another one.',

@@ -21,6 +21,8 @@ import type { Api } from './api.ts'
 import { isPassing, passAppError } from './passing.ts'
 import { Signal } from './signal.ts'
 
+const REMOVED = 'kith/removed'
+
 /** Everything that exists only while unlocked. */
 export type Unlocked = {
   readonly account: DeviceAccount
@@ -61,6 +63,7 @@ export class Session {
       this.isExpired.value = true
       this.#setOnline(false)
     }
+    api.onRemoved = () => void this.forget()
     this.#tabs.onmessage = ({ data }) => {
       if (data === 'unlocked') void this.start()
       else if (!this.#isLeaving) location.reload()
@@ -173,6 +176,25 @@ export class Session {
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
     location.assign('/')
+  }
+
+  /** Another device signed this one out: nothing that is kept here may be opened again. */
+  async forget(): Promise<void> {
+    if (this.#isLeaving) return
+    this.#isLeaving = true
+    await forgetAccountKey()
+    await eraseDevice()
+    navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
+    this.#tabs.postMessage('signed-out')
+    sessionStorage.setItem(REMOVED, '1')
+    location.assign('/')
+  }
+
+  /** Said once, where the person signs in again. */
+  takeRemoved(): boolean {
+    const wasRemoved = sessionStorage.getItem(REMOVED) !== null
+    sessionStorage.removeItem(REMOVED)
+    return wasRemoved
   }
 
   requireUnlocked(): Unlocked {

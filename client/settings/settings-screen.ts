@@ -7,6 +7,7 @@ import { applyTheme, readTheme, type Theme } from '../app/theme.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import '../vault/sign-out-dialog.ts'
+import './device-list.ts'
 import './notification-settings.ts'
 
 /** This device: lock, look, sign out. */
@@ -84,6 +85,7 @@ export class SettingsScreen extends KithElement {
         <p class="soft">What you keep offline plays without network.</p>
         <a class="button" href="/offline">${icon('keep', 20)} What is kept, and room</a>
       </section>
+      <device-list></device-list>
       <notification-settings></notification-settings>
       <section class="card stack" aria-labelledby="look">
         <h2 id="look">Look</h2>

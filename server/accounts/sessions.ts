@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import type { DeviceId, UserId } from '../../shared/format/ids.ts'
 import type { Person } from '../actor.ts'
-import type { AccountRow, SessionRow } from '../db/rows.ts'
+import type { AccountRow, RemovedSessionRow, SessionRow } from '../db/rows.ts'
 import type { Db, Deps } from '../deps.ts'
 
 /** How often `seen_at` is written: more often would turn every read into a write. */
@@ -80,6 +80,49 @@ export async function endSessions(
   return ids
 }
 
+/** Where a person is signed in, newest use first. */
+export async function listSessions(deps: Deps, { userId, sessionId }: Person) {
+  const { sessionIdleMs, sessionMaxMs } = deps.config
+  const now = deps.clock.now()
+  const rows = await deps
+    .db<SessionRow>('sessions')
+    .where({ user_id: userId })
+    .where('seen_at', '>', now - sessionIdleMs)
+    .where('created_at', '>', now - sessionMaxMs)
+    .orderBy('seen_at', 'desc')
+  return rows.map((row) => ({
+    sessionId: row.session_id,
+    createdAt: row.created_at,
+    seenAt: row.seen_at,
+    isCurrent: row.session_id === sessionId,
+  }))
+}
+
+/** As `endSessions`, by another device: whoever still comes with one of them is told. @returns those that ended. */
+export async function removeSessions(
+  { clock, db }: Deps,
+  userId: UserId,
+  which: { only: string } | { except: string },
+): Promise<string[]> {
+  return db.transaction(async (trx) => {
+    const rows = trx<SessionRow>('sessions').where({ user_id: userId })
+    if ('only' in which) rows.where({ session_id: which.only })
+    else rows.whereNot({ session_id: which.except })
+    for (const { token_hash } of await rows) {
+      await trx<RemovedSessionRow>('removed_sessions').insert({ token_hash, removed_at: clock.now() })
+    }
+    return endSessions(trx, userId, which)
+  })
+}
+
+/** Whether another device ended this session. */
+export async function wasRemoved(db: Db, token: string): Promise<boolean> {
+  const row = await db<RemovedSessionRow>('removed_sessions')
+    .where({ token_hash: hashToken(token) })
+    .first()
+  return row !== undefined
+}
+
 /** Removes what no cookie can open any more. */
 export async function sweepSessions(deps: Deps): Promise<void> {
   const now = deps.clock.now()
@@ -87,5 +130,9 @@ export async function sweepSessions(deps: Deps): Promise<void> {
     .db<SessionRow>('sessions')
     .where('seen_at', '<=', now - deps.config.sessionIdleMs)
     .orWhere('created_at', '<=', now - deps.config.sessionMaxMs)
+    .delete()
+  await deps
+    .db<RemovedSessionRow>('removed_sessions')
+    .where('removed_at', '<=', now - deps.config.sessionMaxMs)
     .delete()
 }

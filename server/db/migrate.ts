@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import * as accountsAndGroups from '../../migrations/0001_accounts_and_groups.ts'
 import * as mediaAndJobs from '../../migrations/0002_media_and_jobs.ts'
 import * as friendsAndChat from '../../migrations/0003_friends_and_chat.ts'
+import * as removedSessions from '../../migrations/0004_removed_sessions.ts'
 import { DatabaseError } from './database-error.ts'
 
 /** In order. Imported rather than found in a folder: what runs is what was type-checked. */
@@ -9,6 +10,7 @@ const MIGRATIONS: readonly { name: string; steps: Knex.Migration }[] = [
   { name: '0001_accounts_and_groups', steps: accountsAndGroups },
   { name: '0002_media_and_jobs', steps: mediaAndJobs },
   { name: '0003_friends_and_chat', steps: friendsAndChat },
+  { name: '0004_removed_sessions', steps: removedSessions },
 ]
 
 /** Brings `db` to the newest schema. @throws {DatabaseError} where a newer Kith has been at it. */

@@ -46,6 +46,10 @@ export interface SessionRow {
   created_at: number
   seen_at: number
 }
+export interface RemovedSessionRow {
+  token_hash: Buffer
+  removed_at: number
+}
 export interface LogEntryRow {
   seq: number
   bytes: Buffer

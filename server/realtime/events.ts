@@ -12,7 +12,7 @@ export type Audience = { group: GroupId } | { account: UserId } | { session: str
 export type Notice =
   | { [Name in EventName]: { kind: 'event'; to: Audience; name: Name; payload: Payload<Name> } }[EventName]
   | { kind: 'membership'; memberId: MemberId; groupId: GroupId; isMember: boolean }
-  | { kind: 'ended'; sessions: readonly string[] }
+  | { kind: 'ended'; sessions: readonly string[]; isRemoved: boolean }
   | { kind: 'wake'; account: UserId; why: Why; session: string | null }
 
 /** Why devices that sleep are woken: something came, or what came was seen on one of them, in `session`. */
@@ -23,8 +23,8 @@ export interface Events {
   publish<Name extends EventName>(to: Audience, name: Name, payload: Payload<Name>): void
   /** Somebody came into a group or left it: what they are told changes at once. */
   membership(memberId: MemberId, groupId: GroupId, isMember: boolean): void
-  /** These sessions are over: they are told so and cut off. */
-  ended(sessions: readonly string[]): void
+  /** These sessions are over: they are told so and cut off. @param isRemoved by another device of the person. */
+  ended(sessions: readonly string[], isRemoved?: boolean): void
   /** Wakes devices of a person that are not listening, by push. */
   wake(account: UserId, why: Why, session?: string): void
   listen(listener: (notice: Notice) => void): () => void
@@ -39,7 +39,7 @@ export function createEvents(): Events {
     // The union of `Notice` pairs each name with its payload, which the compiler cannot see through the parameter.
     publish: (to, name, payload) => tell({ kind: 'event', to, name, payload } as Notice),
     membership: (memberId, groupId, isMember) => tell({ kind: 'membership', memberId, groupId, isMember }),
-    ended: (sessions) => tell({ kind: 'ended', sessions }),
+    ended: (sessions, isRemoved = false) => tell({ kind: 'ended', sessions, isRemoved }),
     wake: (account, why, session) => tell({ kind: 'wake', account, why, session: session ?? null }),
     listen(listener) {
       listeners.add(listener)

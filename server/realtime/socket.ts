@@ -105,7 +105,7 @@ function deliver(io: Io, notice: Notice): void {
     }
     case 'ended':
       for (const session of notice.sessions) {
-        io.to(roomOf({ session })).emit('revoked', {})
+        io.to(roomOf({ session })).emit('revoked', { isRemoved: notice.isRemoved })
         io.in(roomOf({ session })).disconnectSockets(true)
       }
   }
@@ -120,5 +120,5 @@ async function cutExpired(io: Io, deps: Deps): Promise<void> {
   for (const { data } of io.sockets.sockets.values()) {
     if (!alive.has(data.person.sessionId)) over.add(data.person.sessionId)
   }
-  deliver(io, { kind: 'ended', sessions: [...over] })
+  deliver(io, { kind: 'ended', sessions: [...over], isRemoved: false })
 }

@@ -5,7 +5,7 @@ import * as z from 'zod/mini'
 import { AppError } from '../../shared/errors.ts'
 import type { BodyOf, ParamsOf, QueryOf, ReplyOf, Route } from '../../shared/wire/route.ts'
 import { readSessionCookie } from '../accounts/cookie.ts'
-import { findPerson } from '../accounts/sessions.ts'
+import { findPerson, wasRemoved } from '../accounts/sessions.ts'
 import type { Actor, ActorOf, Auth } from '../actor.ts'
 import type { Deps } from '../deps.ts'
 import { addressKey, type LimitName, type Limits } from '../middleware/limits.ts'
@@ -94,8 +94,15 @@ export function actorOf(ctx: Context): Actor {
 async function authenticate(deps: Deps, ctx: Context, auth: Auth): Promise<Actor | null> {
   if (auth === 'none') return null
   const actor = await findActor(deps, ctx, auth)
-  if (!actor) throw new AppError('auth/required', 'sign in first')
+  if (!actor) throw await refusal(deps, ctx)
   return actor
+}
+
+async function refusal(deps: Deps, ctx: Context): Promise<AppError> {
+  const token = readSessionCookie(ctx.req, deps.config.origin)
+  if (token !== null && (await wasRemoved(deps.db, token)))
+    return new AppError('auth/removed', 'another device has ended this session')
+  return new AppError('auth/required', 'sign in first')
 }
 
 async function findActor(deps: Deps, ctx: Context, auth: Auth): Promise<Actor | null> {

@@ -1,9 +1,17 @@
 import type { Context } from 'koa'
 import { AppError } from '../../shared/errors.ts'
 import { parseUsername } from '../../shared/format/username.ts'
-import { finishSignIn, readSession, type Session, signOut, startSignIn } from '../../shared/wire/accounts.ts'
+import {
+  finishSignIn,
+  listSessions,
+  readSession,
+  removeSession,
+  type Session,
+  signOut,
+  startSignIn,
+} from '../../shared/wire/accounts.ts'
 import { clearSessionCookie, setSessionCookie } from '../accounts/cookie.ts'
-import { endSessions, findPerson } from '../accounts/sessions.ts'
+import { endSessions, findPerson, listSessions as readSessions, removeSessions } from '../accounts/sessions.ts'
 import { createSignIn } from '../accounts/sign-in.ts'
 import type { Person } from '../actor.ts'
 import type { Deps } from '../deps.ts'
@@ -27,6 +35,14 @@ export function registerSessions({ handle, deps, limits }: Api): void {
     const ended = await endSessions(deps.db, actor.userId, { only: actor.sessionId })
     clearSessionCookie(ctx, deps)
     deps.events.ended(ended)
+  })
+  // After `signOut`: its path would fit here too.
+  handle(listSessions, { auth: 'person', limit: 'read' }, async ({ actor }) => ({
+    sessions: await readSessions(deps, actor),
+  }))
+  handle(removeSession, { auth: 'person', limit: 'write' }, async ({ actor, params }) => {
+    const which = params.sessionId === 'others' ? { except: actor.sessionId } : { only: params.sessionId }
+    deps.events.ended(await removeSessions(deps, actor.userId, which), true)
   })
 }
 

@@ -71,6 +71,21 @@ export const finishSignIn = route('POST', '/api/sessions', {
   reply: session,
 })
 export const readSession = route('GET', '/api/sessions/current', { reply: session })
+/** Where this account is signed in; the server knows devices by random ids, not by names. */
+export const listSessions = route('GET', '/api/sessions', {
+  reply: z.strictObject({
+    sessions: z.array(
+      z.strictObject({ sessionId: opaqueText, createdAt: timeMs, seenAt: timeMs, isCurrent: z.boolean() }),
+    ),
+  }),
+})
+/**
+ * Signs a device out from afar: with its next word to the server it is told `auth/removed`, and forgets everything.
+ * `others`: all but this one. Idempotent.
+ */
+export const removeSession = route('DELETE', '/api/sessions/:sessionId', {
+  params: z.strictObject({ sessionId: z.union([z.literal('others'), opaqueText]) }),
+})
 export const signOut = route('DELETE', '/api/sessions/current')
 /** The boxes of the account key, one for each unlock method. */
 export const readUnlockBoxes = route('GET', '/api/account/unlock', {

@@ -15,8 +15,8 @@ export const serverEvents = {
   typing: z.strictObject({ connectionId, sealed: bytes(40, 128) }),
   /** A worker made itself known or came back. */
   worker: z.strictObject({ workerId }),
-  /** This session is over. */
-  revoked: z.strictObject({}),
+  /** This session is over; `isRemoved`: by another device, so that everything kept here is to be forgotten. */
+  revoked: z.strictObject({ isRemoved: z.boolean() }),
 } as const
 export type ServerEvents = {
   [Name in keyof typeof serverEvents]: (payload: z.output<(typeof serverEvents)[Name]>) => void
