@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { expect, test } from '@playwright/test'
+import { chromium, expect, test } from '@playwright/test'
+import config from '../../playwright.config.ts'
 import { corpusFile, makeVideo } from '../support/media.ts'
-import { PASSWORD } from '../support/person.ts'
+import { PASSWORD, Person } from '../support/person.ts'
 import { World } from '../support/world.ts'
 import { openChromium } from './chromium.ts'
 import type { Engine } from './engine.ts'
@@ -30,7 +31,7 @@ if (video.paused) await video.play().catch(() => undefined)
 return video.currentTime > ${seconds} + 0.2 && video.readyState > 2`
 
 for (const [name, open] of Object.entries(ENGINES)) {
-  test(`${name}: sign up, upload, play and seek, see a photo, keep it, go on without the server`, async () => {
+  test(`${name}: sign up, upload, play and seek, see a photo, keep it, chat, go on without the server`, async () => {
     test.setTimeout(400_000)
     test.skip(!isThere(name), `${name} is not installed`)
     const world = await World.open()
@@ -99,6 +100,8 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
     )
   }
 
+  await chat(world, visitor)
+
   await world.server.stop('SIGKILL')
   await visitor.engine.goto(world.origin)
   await openItem(visitor, 'sea')
@@ -106,6 +109,51 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 11`)
   await visitor.until(PLAYS(11), 'what was kept seeks without the server')
   expect(await visitor.value<string>(`return document.title`)).toContain('Kith')
+}
+
+/** A friend, in Chromium, comes by an invite; both write. */
+async function chat(world: World, visitor: Visitor): Promise<void> {
+  await visitor.engine.goto(`${world.origin}/circle`)
+  await visitor.click('button', 'Invite')
+  await visitor.click('button', 'Make the invite')
+  await visitor.until(`return deep((node) => node.dataset.testid === 'invite-link').length > 0`, 'the invite')
+  const link = await visitor.value<string>(
+    `return deep((node) => node.dataset.testid === 'invite-link')[0].textContent.trim()`,
+  )
+  const browser = await chromium.launch(config.use?.launchOptions ?? {})
+  try {
+    const ben = await Person.arrive(browser, world, 'ben')
+    await ben.joinBy(link)
+    await visitor.engine.goto(`${world.origin}/friends`)
+    await visitor.fill('Name', 'ben')
+    await visitor.click('button', 'Ask')
+    await visitor.until(
+      `const [button] = deep((node) => node.localName === 'button' && node.classList.contains('primary') && shown(node) && named(node) === 'Ask')
+      button?.click()
+      return button !== undefined`,
+      'the button that asks',
+    )
+    await visitor.sees('no answer yet')
+    await ben.go('Friends')
+    await ben.page.getByRole('button', { name: 'Accept' }).click()
+    await visitor.click('a', 'Write to ben')
+    await visitor.until(
+      `const [field] = deep((node) => node.localName === 'textarea' && shown(node))
+      if (!field) return false
+      field.value = 'Grüße aus einem anderen Browser'
+      field.dispatchEvent(new InputEvent('input', { bubbles: true, composed: true }))
+      return true`,
+      'the field for a message',
+    )
+    await visitor.click('button', 'Send')
+    await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+    await expect(ben.page.locator('message-row').filter({ hasText: 'Grüße' })).toBeVisible()
+    await ben.page.getByRole('textbox', { name: 'Message' }).fill('Sie sind angekommen')
+    await ben.page.getByRole('button', { name: 'Send' }).click()
+    await visitor.sees('Sie sind angekommen')
+  } finally {
+    await browser.close()
+  }
 }
 
 async function confirmRecovery(visitor: Visitor): Promise<void> {
