@@ -68,7 +68,15 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await makeVideo(video, { seconds: 16, width: 640, height: 360 })
   const photo = corpusFile('photo-rotated.jpg')
   await visitor.sees('Upload')
-  for (const file of [video, ...(photo ? [photo] : [])]) await visitor.upload('Files to upload', [file])
+  const files = [video, ...(photo ? [photo] : [])]
+  for (const [index, file] of files.entries()) {
+    await visitor.upload('Files to upload', [file])
+    // Some drivers come back before the page has heard of it.
+    await visitor.until(
+      `return deep((node) => node.localName === 'a' && node.pathname.startsWith('/item/')).length > ${index}`,
+      'the upload shows',
+    )
+  }
   await visitor.click('a', 'Activity')
   await visitor.until(
     `return deep((node) => node.localName === 'li' && node.dataset.state === 'done' && named(node).includes('sea')).length > 0`,
