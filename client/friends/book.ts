@@ -1,0 +1,166 @@
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
+import { type ConnectionState, replayConnection } from '../../shared/logs/connection.ts'
+import type { RotateReason } from '../../shared/logs/connection-entries.ts'
+import type { SignedEntry } from '../../shared/logs/signed.ts'
+import { appendConnectionLog, type ConnectionView, REQUEST_TTL_MS } from '../../shared/wire/connections.ts'
+import type { Api } from '../app/api.ts'
+import { Signal } from '../app/signal.ts'
+import { encodeItem } from '../vault/items.ts'
+import type { Secrets } from '../vault/secrets.ts'
+import type { Vault } from '../vault/vault.ts'
+import type { Crypto } from '../workers/crypto.ts'
+import { type ConnectionItem, connectionItem, connectionItemName } from './item.ts'
+import { type KeptConnection, KeptConnections } from './kept.ts'
+import type { Connection, SendingKeys } from './types.ts'
+
+export type ConnectionsContext = {
+  readonly api: Pick<Api, 'call'>
+  readonly crypto: Pick<
+    Crypto,
+    'makeRequest' | 'makeAccept' | 'makeRotate' | 'startSchedule' | 'nextSchedule' | 'openNote'
+  >
+  readonly vault: Pick<Vault, 'read' | 'names' | 'update' | 'openServed'>
+  readonly secrets: Secrets
+  /** Head of one’s own identity log as the server has it now, and when it last changed after the account was made. */
+  readonly identity: () => Promise<{ readonly head: Bytes; readonly changedAt: number | null }>
+  readonly now?: () => number
+}
+
+/** A connection in memory: what the device keeps, and what it makes of it. */
+export type Known = KeptConnection & { readonly state: ConnectionState | null; readonly fault: AppError | null }
+
+/** What is known of each connection: verified logs on the device, secrets in the vault. */
+export class ConnectionBook {
+  readonly list = new Signal<readonly Connection[]>([])
+  readonly context: ConnectionsContext
+  readonly kept: KeptConnections
+  readonly known = new Map<ConnectionId, Known>()
+
+  constructor(context: ConnectionsContext) {
+    this.context = context
+    this.kept = new KeptConnections(context.secrets.accountKey)
+  }
+
+  get me(): UserId {
+    return this.context.secrets.userId
+  }
+
+  now(): number {
+    return (this.context.now ?? Date.now)()
+  }
+
+  /** What the device keeps; what does not verify waits for the server. */
+  async openKept(): Promise<void> {
+    for (const kept of await this.kept.list()) {
+      const { connectionId } = kept.view
+      try {
+        this.known.set(connectionId, { ...kept, state: this.replay(connectionId, kept.entries), fault: null })
+      } catch (error) {
+        if (!isAppError(error)) throw error
+      }
+    }
+    this.show()
+  }
+
+  async forget(connection: ConnectionId): Promise<void> {
+    this.known.delete(connection)
+    await this.kept.remove(connection)
+    const name = connectionItemName(connection)
+    await this.context.vault.update((vault) => (vault.read(connectionItem, name) ? new Map([[name, null]]) : new Map()))
+  }
+
+  async setDue(connection: ConnectionId, reason: RotateReason): Promise<void> {
+    await this.change(connection, (item) => ({ ...item, due: reason }))
+  }
+
+  /** Into the vault, by what it holds at that moment. */
+  async change(
+    connection: ConnectionId,
+    change: (item: ConnectionItem) => ConnectionItem | Promise<ConnectionItem>,
+  ): Promise<void> {
+    const name = connectionItemName(connection)
+    await this.context.vault.update(async (vault) => {
+      const item = vault.read(connectionItem, name)
+      if (!item) return new Map()
+      const next = await change(item)
+      return next === item ? new Map() : new Map([[name, encodeItem(connectionItem, next)]])
+    })
+  }
+
+  /** By compare-and-swap on the head that is known here. @throws {AppError} `log/conflict`, `connection/behind`, … */
+  async append(connection: ConnectionId, ifLastSeq: number, entry: SignedEntry): Promise<void> {
+    const ifHead = this.known.get(connection)?.state?.head
+    if (!ifHead) throw new AppError('connection/not-found', 'no such connection')
+    const body = { ifHead, ifLastSeq, entry }
+    await this.context.api.call(appendConnectionLog, { params: { connectionId: connection }, body })
+  }
+
+  newestKeys(connection: ConnectionId): SendingKeys {
+    const item = this.item(connection)
+    const newest = item?.epochs.find(({ epoch }) => epoch === item.schedule?.epoch)
+    if (!newest) throw new AppError('key/unavailable', 'no key of the newest epoch')
+    return newest
+  }
+
+  requireFriend(connection: ConnectionId): Known {
+    const known = this.require(connection)
+    if (known.fault) throw known.fault
+    if (known.view.state !== 'friends' || !known.state) throw new AppError('connection/refused', 'not friends now')
+    return known
+  }
+
+  require(connection: ConnectionId): Known {
+    const known = this.known.get(connection)
+    if (!known) throw new AppError('connection/not-found', 'no such connection')
+    return known
+  }
+
+  item(connection: ConnectionId): ConnectionItem | null {
+    return this.context.vault.read(connectionItem, connectionItemName(connection))
+  }
+
+  replay(connection: ConnectionId, entries: readonly SignedEntry[]): ConnectionState {
+    const item = this.item(connection)
+    const me = { userId: this.me, identityKey: publicKeyOf(this.context.secrets.identitySeed) }
+    const expected = item ? [me, item.peer] : [me]
+    return replayConnection(connection, entries, { expected, ...(item?.pin ? { pin: item.pin } : {}) })
+  }
+
+  async author() {
+    const { userId, identitySeed } = this.context.secrets
+    return {
+      userId,
+      identitySeed,
+      identityHead: (await this.context.identity()).head,
+      identityKey: publicKeyOf(identitySeed),
+    }
+  }
+
+  /** What was known stays on the screen, with what is wrong now. */
+  setFault(view: ConnectionView, fault: AppError): void {
+    const known = this.known.get(view.connectionId)
+    const blank = { view, entries: [], peer: null, note: null, state: null }
+    this.known.set(view.connectionId, { ...(known ?? blank), fault })
+  }
+
+  show(): void {
+    this.list.value = [...this.known.values()].map((known): Connection => {
+      const { view, state, note, fault } = known
+      const item = this.item(view.connectionId)
+      const identityKey = item?.peer.identityKey ?? known.peer?.identityKey ?? new Uint8Array(32)
+      return {
+        connectionId: view.connectionId,
+        peer: { ...view.peer, identityKey },
+        state: view.state,
+        isVerified: item?.isVerified ?? false,
+        note,
+        createdAt: state?.createdAt ?? view.createdAt,
+        expiresAt: state?.expiresAt ?? view.createdAt + REQUEST_TTL_MS,
+        fault,
+      }
+    })
+  }
+}

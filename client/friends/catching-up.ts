@@ -1,0 +1,180 @@
+import { AppError, isAppError } from '../../shared/errors.ts'
+import { equalBytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import { type ConnectionState, peerOf } from '../../shared/logs/connection.ts'
+import type { SignedEntry } from '../../shared/logs/signed.ts'
+import { type ConnectionView, catchUp, listConnections } from '../../shared/wire/connections.ts'
+import type { ReplyOf } from '../../shared/wire/route.ts'
+import { isPassing } from '../app/passing.ts'
+import { Turns } from '../groups/turns.ts'
+import { advanceItem } from './advance.ts'
+import type { ConnectionBook, Known } from './book.ts'
+import type { ConnectionItem } from './item.ts'
+import type { KeptConnection } from './kept.ts'
+import { learnIdentity } from './people.ts'
+import type { Inbox } from './types.ts'
+
+/** In one answer of the server. */
+const AT_ONCE = 64
+
+type Served = ReplyOf<typeof catchUp>['connections'][number]
+
+/** Asks the server what changed, and takes it: log first, then keys into the vault, then messages. One at a time. */
+export class CatchingUp {
+  inbox: Inbox | null = null
+  readonly #book: ConnectionBook
+  /** Requests that were written down only. @returns whether there were any. */
+  readonly #sendUnsent: () => Promise<boolean>
+  readonly #turns = new Turns<'all'>()
+  /** `null`: nothing was asked since the start; then everything is looked at, also what failed before. */
+  #since: number | null = null
+
+  constructor(book: ConnectionBook, sendUnsent: () => Promise<boolean>) {
+    this.#book = book
+    this.#sendUnsent = sendUnsent
+  }
+
+  catchUp(): Promise<void> {
+    return this.#turns.run('all', () => this.#catchUp())
+  }
+
+  fetch(connection: ConnectionId): Promise<void> {
+    return this.#turns.run('all', async () => {
+      const known = this.#book.known.get(connection)
+      if (known) await this.#takeAll([known.view])
+    })
+  }
+
+  async #catchUp(): Promise<void> {
+    const { api } = this.#book.context
+    const failed: ConnectionView[] = []
+    for (let since = this.#since ?? 0, more = true; more; ) {
+      const page = await api.call(listConnections, { query: { since } })
+      failed.push(...(await this.#takeAll(page.connections)))
+      since = Math.max(since, ...page.connections.map(({ changeSeq }) => changeSeq))
+      more = page.more && page.connections.length > 0
+      this.#since = since
+    }
+    // What failed for a passing reason is asked for again from the start.
+    if (failed.length > 0) this.#since = null
+    if (await this.#sendUnsent()) await this.#catchUp()
+  }
+
+  /** @returns those that have to be looked at again. */
+  async #takeAll(views: readonly ConnectionView[]): Promise<ConnectionView[]> {
+    const failed: ConnectionView[] = []
+    let waiting = [...views]
+    while (waiting.length > 0) {
+      const batch = waiting.slice(0, AT_ONCE)
+      const rest = waiting.slice(AT_ONCE)
+      const cursors = await Promise.all(
+        batch.map(async ({ connectionId }) => ({
+          connectionId,
+          logFrom: this.#book.known.get(connectionId)?.entries.length ?? 0,
+          since: (await this.inbox?.since(connectionId)) ?? 0,
+        })),
+      )
+      const { connections } = await this.#book.context.api.call(catchUp, { body: { cursors } })
+      const served = new Map(connections.map((one) => [one.connectionId, one]))
+      const again: ConnectionView[] = []
+      for (const view of batch) {
+        const answer = served.get(view.connectionId)
+        const logFrom = cursors.find(({ connectionId }) => connectionId === view.connectionId)?.logFrom ?? 0
+        if (!answer) continue
+        try {
+          await this.#take({ ...view, lastSeq: answer.lastSeq }, logFrom, answer)
+          if (answer.more) again.push(view)
+        } catch (error) {
+          if (!isAppError(error)) throw error
+          failed.push(view)
+          if (isPassing(error)) throw error
+          this.#book.setFault(view, error)
+        }
+      }
+      waiting = [...again, ...rest]
+    }
+    this.#book.show()
+    return failed
+  }
+
+  async #take(view: ConnectionView, logFrom: number, served: Served): Promise<void> {
+    const { connectionId } = view
+    const before = this.#book.known.get(connectionId)
+    const entries = [...(before?.entries.slice(0, logFrom) ?? []), ...served.entries]
+    const item = await this.#itemFor(view)
+    const state = this.#book.replay(connectionId, entries)
+    const peer = item ? null : (before?.peer ?? (await this.#learnAsker(state)))
+    this.#checkView(view, state)
+    const note = before?.note ?? (await this.#openNote(view, state))
+    if (item) await this.#advance(connectionId, entries)
+    const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
+    if (isGone) return this.#book.forget(connectionId)
+    const known: Known = { view, entries, peer, note, state, fault: null }
+    this.#book.known.set(connectionId, known)
+    // Messages of an epoch are opened by keys that are in the vault by now.
+    if (this.inbox && this.#book.item(connectionId)?.schedule) {
+      this.#book.show()
+      await this.inbox.take(connectionId, served)
+    }
+    await this.#book.kept.write({ view, entries, peer, note })
+  }
+
+  /** Whoever asked: their identity as the server shows it has to be the one that signed. */
+  async #learnAsker(state: ConnectionState): Promise<KeptConnection['peer']> {
+    const { userId, identityKey } = peerOf(state, this.#book.me)
+    const identity = await learnIdentity(this.#book.context.api, userId)
+    if (!equalBytes(identity.identityKey, identityKey))
+      throw new AppError('identity/changed', 'asked by another identity than the server shows')
+    return { identityKey, pin: { seq: identity.seq, head: identity.head } }
+  }
+
+  /** What the server says must be what was signed. */
+  #checkView(view: ConnectionView, state: ConnectionState): void {
+    if (peerOf(state, this.#book.me).userId !== view.peer.userId)
+      throw new AppError('identity/changed', 'the server names another person than the log')
+    const isAsker = state.requester.userId === this.#book.me
+    const isOpen = state.epoch < 0
+    const fits =
+      view.state === 'ended' ||
+      view.state === 'blocked' ||
+      (view.state === 'friends' ? !isOpen : isOpen && (view.state === 'asking') === isAsker)
+    if (!fits) throw new AppError('connection/fork', 'the server says otherwise than the log')
+  }
+
+  async #openNote(view: ConnectionView, state: ConnectionState): Promise<string | null> {
+    if (!view.note || view.state !== 'asked') return null
+    return this.#book.context.crypto.openNote(
+      view.connectionId,
+      this.#book.context.secrets.agreement,
+      view.note,
+      state.note,
+    )
+  }
+
+  async #itemFor(view: ConnectionView): Promise<ConnectionItem | null> {
+    const item = this.#book.item(view.connectionId)
+    if (item || view.state === 'asked' || view.state === 'ended') return item
+    // Asked or accepted on another device: its vault write came before.
+    await this.#book.context.vault.openServed()
+    const fresh = this.#book.item(view.connectionId)
+    if (!fresh && view.state !== 'blocked')
+      throw new AppError('connection/swapped-key', 'a connection this account never made')
+    return fresh
+  }
+
+  async #advance(connection: ConnectionId, entries: readonly SignedEntry[]): Promise<void> {
+    const { crypto, vault } = this.#book.context
+    const advance = () =>
+      this.#book.change(connection, (item) => {
+        if ((item.pin?.length ?? 0) >= entries.length) return item
+        return advanceItem(crypto, this.#book.me, connection, item, entries)
+      })
+    try {
+      await advance()
+    } catch (error) {
+      if (!isAppError(error, 'key/unavailable')) throw error
+      await vault.openServed()
+      await advance()
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { PendingEntry } from '../../shared/crypto/connection-keys.ts'
+import { isAppError } from '../../shared/errors.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
+import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
+import { decodeUnverified } from '../../shared/logs/signed.ts'
+import { isPassing } from '../app/passing.ts'
+import type { ConnectionBook } from './book.ts'
+import { rotationDue } from './due.ts'
+import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
+import { learnIdentity } from './people.ts'
+import type { SendingKeys, Sent } from './types.ts'
+
+const TRIES = 4
+
+export type RotationPorts = {
+  /** What was sent in a conversation, as verified. */
+  sent(connection: ConnectionId): Promise<Sent>
+  fetch(connection: ConnectionId): Promise<void>
+}
+
+/** Keys to send with: changed first where that is due; vault, then log, then use. */
+export class Rotation {
+  readonly #book: ConnectionBook
+  readonly #sent: RotationPorts['sent']
+  readonly #fetch: RotationPorts['fetch']
+  /** Whose identity was looked at since the start. */
+  readonly #met = new Set<ConnectionId>()
+  /** When the password was last set anew; `undefined`: not asked since the start. */
+  #resetAt: number | null | undefined
+
+  constructor(book: ConnectionBook, { sent, fetch }: RotationPorts) {
+    this.#book = book
+    this.#sent = sent
+    this.#fetch = fetch
+  }
+
+  async sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys> {
+    await this.#meet(connection)
+    if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
+    let seq = lastSeq
+    for (let attempt = 1; ; attempt++) {
+      const known = this.#book.requireFriend(connection)
+      const item = this.#book.item(connection)
+      const sent = await this.#sent(connection)
+      const asked = { due: item?.due ?? null, resetAt: this.#resetAt }
+      const reason = rotationDue(known.state as ConnectionState, this.#book.me, sent, asked, this.#book.now())
+      if (!reason) return this.#book.newestKeys(connection)
+      try {
+        await this.#rotate(connection, seq, reason, [...sent.counters])
+      } catch (error) {
+        const isRace = isAppError(error, 'log/conflict') || isAppError(error, 'connection/behind')
+        if (!isRace || attempt === TRIES) throw error
+        // The entry may be in the log, and only its answer was lost; else the next one says what is true now.
+        await this.#fetch(connection)
+        seq = this.#book.known.get(connection)?.view.lastSeq ?? seq
+      }
+    }
+  }
+
+  /** Once in a session: whether the friend still is who they were. */
+  async #meet(connection: ConnectionId): Promise<void> {
+    const item = this.#book.item(connection)
+    if (!item || this.#met.has(connection)) return
+    const { userId, identityKey, pin } = item.peer
+    try {
+      const identity = await learnIdentity(this.#book.context.api, userId, { ...pin, identityKey })
+      this.#met.add(connection)
+      if (identity.seq > pin.seq)
+        await this.#book.change(connection, (now) => ({
+          ...now,
+          peer: { ...now.peer, pin: { seq: identity.seq, head: identity.head } },
+        }))
+    } catch (error) {
+      if (!isAppError(error) || isPassing(error)) throw error
+      const known = this.#book.known.get(connection)
+      if (known) this.#book.known.set(connection, { ...known, fault: error })
+      this.#book.show()
+      throw error
+    }
+  }
+
+  async #rotate(
+    connection: ConnectionId,
+    lastSeq: number,
+    reason: RotateReason,
+    closes: RotateEntry['closes'],
+  ): Promise<void> {
+    const { crypto, secrets } = this.#book.context
+    const { state } = this.#book.requireFriend(connection)
+    const { epoch, head } = state as ConnectionState
+    const peer = peerOf(state as ConnectionState, this.#book.me).keys as PublicKeys
+    const body = { epoch: epoch + 1, prev: head, reason, closes, createdAt: this.#book.now() }
+    const author = { userId: this.#book.me, identitySeed: secrets.identitySeed }
+    let written: PendingEntry | null = null
+    await this.#book.change(connection, async (item) => {
+      if (item.pending && saysSame(item.pending, body)) {
+        written = item.pending
+        return item
+      }
+      written = await crypto.makeRotate(author, peer, body)
+      return { ...item, pending: written, superseded: supersededBy(item, body.prev) }
+    })
+    if (written) await this.#book.append(connection, lastSeq, (written as PendingEntry).entry)
+    await this.#fetch(connection)
+  }
+}
+
+/**
+ * Whether what was written down, before a crash or by another device, is what would be written now: what it closes has
+ * to be every message that there is, or one that both have seen would count as sent too late.
+ */
+function saysSame({ entry }: PendingEntry, { prev, closes }: Pick<RotateEntry, 'prev' | 'closes'>): boolean {
+  const written = decodeUnverified(rotateEntry, entry.bytes)
+  return equalBytes(written.prev, prev) && listOf(written.closes) === listOf(closes)
+}
+
+const listOf = (closes: RotateEntry['closes']): string =>
+  closes
+    .map(({ senderId, deviceId, counter }) => `${senderId}.${deviceId}.${counter}`)
+    .sort()
+    .join()
+
+/** What was written down to follow the same entry, and may be on its way still. */
+function supersededBy({ pending, superseded = [] }: ConnectionItem, head: Bytes): PendingEntry[] {
+  return [...superseded, ...(pending ? [pending] : [])]
+    .filter(({ entry }) => equalBytes(decodeUnverified(rotateEntry, entry.bytes).prev, head))
+    .slice(-SUPERSEDED_MAX)
+}
