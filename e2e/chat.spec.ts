@@ -105,6 +105,21 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
       )
       .toBeGreaterThan(0)
   }
+  // An item of the library goes the same way, and can be taken back.
+  await ada.page.getByRole('button', { name: 'Back' }).click()
+  const meadow = join(world.folder, 'wiese.mp4')
+  await makeVideo(meadow, { seconds: 2, width: 320, height: 240 })
+  await ada.go('Library')
+  await ada.page.getByRole('button', { name: 'Only me' }).click()
+  await ada.upload(meadow)
+  await expect(ada.page.getByRole('link', { name: /^wiese Uploading/ })).toHaveCount(0)
+  await ada.open('wiese')
+  await ada.page.getByRole('button', { name: 'Send to a friend' }).click()
+  await ada.page.getByRole('button', { name: 'Send to ben' }).click()
+  await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toBeEnabled({ timeout: 30_000 })
+  await ada.page.getByRole('button', { name: 'Take it back from ben' }).click()
+  await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toHaveCount(0)
+
   // It is no part of the circle's library.
   await ben.page.getByRole('button', { name: 'Back' }).click()
   await ben.go('Library')
@@ -154,4 +169,35 @@ test('a device that was signed out from another one forgets everything, and read
   await expect(row(ada.page, 'abgemeldet')).toBeVisible()
   await say(ada, 'Gut so')
   await expect(row(ben.page, 'Gut so')).toBeVisible()
+})
+
+test('a push says nothing: the device asks what came, and shows no more of it than the person allowed', async ({
+  arrive,
+  world,
+}) => {
+  const [ada, ben] = await twoFriends(arrive)
+  await ben.context.grantPermissions(['notifications'], { origin: world.origin })
+  await say(ada, 'Damit alles bereit ist')
+  await expect(row(ada.page, 'bereit ist').locator('[data-state=read]')).toBeVisible()
+  // Nobody looks at Kith any more.
+  const elsewhere = await ben.context.newPage()
+  const devtools = await ben.context.newCDPSession(elsewhere)
+  const registered = new Promise<string>((resolve) => {
+    devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
+      const [first] = registrations
+      if (first) resolve(first.registrationId)
+    })
+  })
+  await devtools.send('ServiceWorker.enable')
+  const registrationId = await registered
+  await ben.page.close()
+  await say(ada, 'Die Kirschen sind reif')
+  await expect(row(ada.page, 'Kirschen').locator('[data-state=sent]')).toBeVisible()
+  await devtools.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId, data: '' })
+  const shown = () =>
+    ben.context.serviceWorkers()[0]?.evaluate(async () => {
+      const scope = globalThis as unknown as { registration: ServiceWorkerRegistration }
+      return (await scope.registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`)
+    })
+  await expect.poll(shown).toEqual(['Kith: New message'])
 })

@@ -58,7 +58,7 @@ export class ToastStack extends KithElement {
   }
 
   override render() {
-    return html`<section aria-live="polite" aria-label="Messages">
+    return html`<section aria-live="polite" aria-label="Notices">
       ${this.services.toasts.shown.value.map(
         ({ text, action }) => html`<div>
           <span>${text}</span>

@@ -17,6 +17,7 @@ import { controls } from '../styles/controls.ts'
 import { isTaken } from './keyboard.ts'
 import { type Neighbours, neighboursOf } from './neighbours.ts'
 import type { VideoPlayer } from './video-player.ts'
+import '../chat/share-dialog.ts'
 import '../elements/dialog.ts'
 import '../offline/keep-button.ts'
 import './photo-view.ts'
@@ -34,6 +35,7 @@ export class ViewerScreen extends KithElement {
     pictureFailed: { state: true },
     neighbours: { state: true },
     editing: { state: true },
+    sharing: { state: true },
   }
   static override styles = [
     controls,
@@ -109,6 +111,7 @@ export class ViewerScreen extends KithElement {
   declare pictureFailed: boolean
   declare neighbours: Neighbours
   declare editing: boolean
+  declare sharing: boolean
   #touchedAt: { x: number; y: number } | null = null
   readonly #ends: (() => void)[] = []
 
@@ -120,6 +123,7 @@ export class ViewerScreen extends KithElement {
     this.pictureFailed = false
     this.neighbours = { previous: null, next: null }
     this.editing = false
+    this.sharing = false
   }
 
   override connectedCallback(): void {
@@ -209,6 +213,7 @@ export class ViewerScreen extends KithElement {
       ${previous ? html`<button class="icon turn" aria-label="Newer item" @click=${() => this.#turn(previous)}>${icon('back')}</button>` : nothing}
       ${next ? html`<button class="icon turn" aria-label="Older item" @click=${() => this.#turn(next)}>${icon('next')}</button>` : nothing}
       ${item.record.state === 'ready' && item.card ? html`<keep-button .item=${item}></keep-button>` : nothing}
+      ${item.record.state === 'ready' && item.card ? html`<button class="icon" aria-label="Send to a friend" @click=${() => (this.sharing = true)}>${icon('send')}</button>` : nothing}
       ${item.record.state === 'ready' ? this.#download(item, html`${icon('download')}`, 'icon') : nothing}
       ${mine && item.card ? html`<button class="icon" aria-label="Edit" @click=${() => (this.editing = true)}>${icon('edit')}</button>` : nothing}
       ${mine ? html`<button class="icon" aria-label="Delete" @click=${() => this.#delete(item)}>${icon('trash')}</button>` : nothing}
@@ -292,7 +297,8 @@ export class ViewerScreen extends KithElement {
         <p class="soft small">${card.fileName}<br />${facts.join(' · ')}</p>
         ${made?.status === 'partial' ? html`<p class="soft small" role="status">Better qualities are being made.</p>` : nothing}
       </section>
-      ${this.editing ? this.#editor(item) : nothing}`
+      ${this.editing ? this.#editor(item) : nothing}
+      ${this.sharing ? html`<share-dialog .mediaId=${record.mediaId} @close=${() => (this.sharing = false)}></share-dialog>` : nothing}`
   }
 
   #editor({ card }: Item) {

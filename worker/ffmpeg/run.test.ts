@@ -1,7 +1,7 @@
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, it } from 'vitest'
+import { afterAll, expect, it, vi } from 'vitest'
 import { run } from './run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'kith-run-'))
@@ -24,12 +24,15 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** A signal was sent; the system may need a moment to end who got it. */
+const gone = (pids: number[]) => vi.waitFor(() => expect(pids.filter(isAlive)).toEqual([]), 5000)
+
 it('ends a program that makes no progress, and its children', async () => {
   const { program, pids } = stubborn()
   const signal = new AbortController().signal
   const running = run({ program, arguments: [], signal, stallMs: 400, outputBytes: 1000 })
   await expect(running).rejects.toMatchObject({ code: 'job/stalled' })
-  expect(pids().filter(isAlive)).toEqual([])
+  await gone(pids())
 })
 
 it('ends it within two seconds of a cancel', async () => {
@@ -41,5 +44,5 @@ it('ends it within two seconds of a cancel', async () => {
   const deadline = AbortSignal.timeout(2500)
   await refused
   expect(deadline.aborted).toBe(false)
-  expect(pids().filter(isAlive)).toEqual([])
+  await gone(pids())
 })
