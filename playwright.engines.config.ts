@@ -6,6 +6,9 @@ export default defineConfig({
   testMatch: '*.engine.ts',
   outputDir: 'test-results/engines',
   workers: 1,
+  // WebKitGTK's network process under Xvfb stands still now and then (docs/engines.md): a fresh one gets another try, and
+  // the report says so.
+  retries: 2,
   forbidOnly: process.env.CI !== undefined,
   reporter: [['list'], ['json', { outputFile: 'test-results/engines.json' }]],
 })

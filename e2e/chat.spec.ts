@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
-import type { Page } from '@playwright/test'
+import { chromium, type Page } from '@playwright/test'
+import config from '../playwright.config.ts'
 import { corpusFile, makeVideo } from './support/media.ts'
 import { Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
@@ -52,6 +53,13 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await doWith(ada.page, 'jemand anderen', 'Delete for both')
   await expect(row(ben.page, 'jemand anderen')).toHaveCount(0)
   await expect(row(ben.page, 'This message was deleted.')).toBeVisible()
+
+  // Read when it is opened, also where nothing has to be scrolled.
+  await ben.page.getByRole('button', { name: 'Back' }).click()
+  await say(ada, 'Bis später')
+  await ben.go('Chats')
+  await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
+  await expect(row(ada.page, 'Bis später').locator('[data-state=read]')).toBeVisible()
 
   for (const { page } of [ada, ben]) {
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -200,4 +208,51 @@ test('a push says nothing: the device asks what came, and shows no more of it th
       return (await scope.registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`)
     })
   await expect.poll(shown).toEqual(['Kith: New message'])
+})
+
+test('messages that disappear are gone once their time is over', async ({ arrive, world }) => {
+  const [ada, ben] = await twoFriends(arrive)
+  await say(ada, 'Das hier bleibt')
+  await expect(row(ben.page, 'hier bleibt')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Disappearing messages' }).click()
+  await ada.page.getByLabel('Messages disappear').selectOption({ label: 'After 1 day' })
+  await ada.page.getByRole('button', { name: 'Set for ben and you' }).click()
+  await expect(row(ben.page, 'Messages disappear after one day from now on.')).toBeVisible()
+  await say(ada, 'Nur für heute')
+  await expect(row(ben.page, 'Nur für heute')).toBeVisible()
+
+  await ben.page.clock.install({ time: Date.now() + 2 * 86_400_000 })
+  await ben.page.goto(`${world.origin}/chats`)
+  await ben.page.getByRole('link', { name: /ada/ }).click()
+  await expect(row(ben.page, 'hier bleibt')).toBeVisible()
+  await expect(row(ben.page, 'Nur für heute')).toHaveCount(0)
+})
+
+test('a voice note is spoken, sealed and heard', async ({ arrive, world }) => {
+  const ben = await arrive('ben')
+  await ben.makeCircle('Gartenfreunde')
+  const link = await ben.invite()
+  const { args = [], ...launch } = config.use?.launchOptions ?? {}
+  const microphone = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
+  const browser = await chromium.launch({ ...launch, args: [...args, ...microphone] })
+  const ada = await Person.arrive(browser, world, 'ada')
+  await ada.joinBy(link)
+  await ben.befriend(ada)
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+  await ada.page.getByRole('button', { name: 'Record a voice note' }).click()
+  await expect(ada.page.getByText('Recording 0:02')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Send the voice note' }).click()
+  const sound = ben.page.getByLabel('Voice note', { exact: true })
+  await expect(sound).toBeVisible({ timeout: 30_000 })
+  await expect
+    .poll(() =>
+      sound.evaluate(async (audio: HTMLAudioElement) => {
+        audio.muted = true
+        await audio.play().catch(() => undefined)
+        return audio.currentTime
+      }),
+    )
+    .toBeGreaterThan(0)
+  await browser.close()
 })

@@ -113,6 +113,8 @@ const LOST: Screen = {
     html`<main class="page"><h1>There is nothing here</h1><p class="soft">The address may be mistyped.</p><p><a class="button primary" href="/">To the library</a></p></main>`,
 }
 
+const SLOW_MS = 10_000
+
 /** The frame: chooses the screen by session and address, and holds the tabs. */
 export class KithApp extends LitElement {
   static override properties = {
@@ -120,6 +122,7 @@ export class KithApp extends LitElement {
     ready: { state: true },
     broken: { state: true },
     renewing: { state: true },
+    isSlow: { state: true },
   }
   static override styles = [
     controls,
@@ -244,6 +247,8 @@ export class KithApp extends LitElement {
   declare ready: Screen | undefined
   declare broken: string | null
   declare renewing: boolean
+  /** Nothing has shown for long: engines now and then do not come back from their own storage. */
+  declare isSlow: boolean
   readonly #provider = new ContextProvider(this, { context: servicesContext })
   #wanted: Screen | undefined
 
@@ -251,6 +256,7 @@ export class KithApp extends LitElement {
     super()
     this.broken = null
     this.renewing = false
+    this.isSlow = false
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
@@ -287,6 +293,9 @@ export class KithApp extends LitElement {
     events.on('revoked', ({ isRemoved }) => void (isRemoved ? session.forget() : session.lock()))
     window.addEventListener('online', () => void session.catchUp())
     if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
+    setTimeout(() => {
+      this.isSlow = this.ready === undefined
+    }, SLOW_MS)
     session.start().catch((error: unknown) => {
       this.broken = sentenceFor(error)
     })
@@ -344,7 +353,12 @@ export class KithApp extends LitElement {
         <p><button class="primary" @click=${() => location.reload()}>Reload</button></p></main>`
     }
     const screen = this.ready
-    if (!screen || !this.services) return html`<div class="splash"><img src="/icon.svg" alt="Kith is starting" /></div>`
+    if (!screen || !this.services) {
+      return html`<div class="splash">
+        <img src="/icon.svg" alt="Kith is starting" />
+        ${this.isSlow ? html`<p role="status">This takes longer than it should. <button @click=${() => location.reload()}>Load again</button></p>` : nothing}
+      </div>`
+    }
     return html`
       ${screen.nav ? this.#nav(this.services) : nothing}
       <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${screen.render()}</div>

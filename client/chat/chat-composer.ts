@@ -1,5 +1,6 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
+import { sentenceFor } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
 import { durationLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
@@ -141,7 +142,8 @@ export class ChatComposer extends KithElement {
   #writing() {
     const canSpeak = this.isEmpty && !this.editing && VoiceRecorder.isPossible()
     return html`<form @submit=${this.#submit} @paste=${this.#paste}>
-      <label class="button icon" aria-hidden="true">${icon('attach')}<input hidden type="file" multiple aria-label="Files to send" tabindex="-1" @change=${this.#attach} /></label>
+      <button type="button" class="icon" aria-label="Attach files" @click=${this.#pick}>${icon('attach')}</button>
+      <input hidden type="file" multiple aria-label="Files to send" @change=${this.#attach} />
       <textarea
         rows="1"
         aria-label="Message"
@@ -154,7 +156,7 @@ export class ChatComposer extends KithElement {
       ${
         canSpeak
           ? html`<button type="button" class="icon" aria-label="Record a voice note" @click=${this.#speak}>${icon('voice')}</button>`
-          : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty || this.working}>${icon('send', 22)}</button>`
+          : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty}>${icon('send', 22)}</button>`
       }
     </form>`
   }
@@ -200,20 +202,31 @@ export class ChatComposer extends KithElement {
     const text = this.#field?.value.trim() ?? ''
     if (text === '') return
     const { editing, reply, thread } = this
-    void this.attempt(async () => {
-      if (editing?.ref) await thread.edit(editing.ref, text)
-      else await thread.sendText(text, reply?.ref ? { reply: reply.ref } : {})
-      this.#setText('')
-      clearTimeout(this.#saving)
-      await thread.saveDraft('')
-      if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
+    clearTimeout(this.#saving)
+    // At once: what is typed while this goes out belongs to the next message.
+    this.#setText(editing ? thread.conversation.value.draft : '')
+    if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
+    void this.#send(text, editing, reply, thread).catch((error: unknown) => {
+      this.failure = sentenceFor(error)
+      const typed = this.#field?.value ?? ''
+      this.#setText(typed === '' ? text : `${text}\n${typed}`)
+      this.requestUpdate()
     })
+  }
+
+  async #send(text: string, editing: Message | null, reply: Message | null, thread: Thread): Promise<void> {
+    this.failure = null
+    if (editing?.ref) return thread.edit(editing.ref, text)
+    await thread.sendText(text, reply?.ref ? { reply: reply.ref } : {})
+    if ((this.#field?.value ?? '') === '') await thread.saveDraft('')
   }
 
   #leave = (): void => {
     if (this.editing) this.#setText(this.thread.conversation.value.draft)
     this.dispatchEvent(new CustomEvent('done'))
   }
+
+  #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[type=file]')?.click()
 
   #attach = (event: Event): void => {
     const input = event.target as HTMLInputElement
@@ -240,6 +253,8 @@ export class ChatComposer extends KithElement {
   #speak = (): void => {
     void VoiceRecorder.start().then(
       (recorder) => {
+        // The person may have gone while the browser asked.
+        if (!this.isConnected) return void recorder.cancel()
         this.recorder = recorder
         this.elapsedMs = 0
         this.#clock = setInterval(() => {

@@ -129,6 +129,8 @@ export class ConversationScreen extends KithElement {
     await this.updateComplete
     if (this.#unreadAt === null) this.#toFoot()
     else this.renderRoot.querySelector('.new')?.scrollIntoView({ block: 'center' })
+    // What fits on the screen is read without scrolling.
+    this.#isAtFoot = this.#isFootShown()
     this.#look()
     void talk.chat.catchUp().catch(passAppError)
   }
@@ -158,7 +160,8 @@ export class ConversationScreen extends KithElement {
   }
 
   #read(): Promise<void> {
-    this.#reading = this.#reading.then(async () => {
+    // After one that failed, too: the next change may bring what was missing.
+    this.#reading = this.#reading.catch(passAppError).then(async () => {
       const { thread } = this
       if (!thread) return
       const { from, to } = this.#view
@@ -188,6 +191,11 @@ export class ConversationScreen extends KithElement {
     return this.renderRoot.querySelector('.log')
   }
 
+  #isFootShown(): boolean {
+    const log = this.#log
+    return log !== null && log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX && this.#view.to >= this.#total
+  }
+
   #toFoot = (): void => {
     const log = this.#log
     if (log) log.scrollTop = log.scrollHeight
@@ -211,7 +219,7 @@ export class ConversationScreen extends KithElement {
     if (!log || !this.thread) return
     const left = log.scrollHeight - log.scrollTop - log.clientHeight
     const wasAtFoot = this.#isAtFoot
-    this.#isAtFoot = left < NEAR_PX && this.#view.to >= this.#total
+    this.#isAtFoot = this.#isFootShown()
     if (this.#isAtFoot && !wasAtFoot) {
       this.below = 0
       this.#look()

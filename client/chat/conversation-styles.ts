@@ -14,8 +14,8 @@ export const conversationStyles = css`
   }
   main {
     position: relative;
-    display: grid;
-    grid-template-rows: auto auto 1fr auto auto;
+    display: flex;
+    flex-direction: column;
     min-width: 0;
     min-height: 0;
   }
@@ -40,6 +40,7 @@ export const conversationStyles = css`
     color: var(--accent);
   }
   .log {
+    flex: 1;
     min-height: 0;
     padding: 8px 0 12px;
     overflow-y: auto;

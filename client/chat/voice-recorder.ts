@@ -19,7 +19,7 @@ export class VoiceRecorder {
       recorder.onstop = () => resolve()
     })
     recorder.start()
-    setTimeout(() => recorder.state === 'recording' && recorder.stop(), MAX_MS)
+    setTimeout(() => void this.#stop(), MAX_MS)
   }
 
   static isPossible(): boolean {
@@ -29,12 +29,17 @@ export class VoiceRecorder {
   /** @throws {DOMException} where the person, or the browser, does not allow it. */
   static async start(): Promise<VoiceRecorder> {
     const stream = await navigator.mediaDevices.getUserMedia({ audio: true })
-    const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type))
-    return new VoiceRecorder(new MediaRecorder(stream, mimeType ? { mimeType } : {}))
+    try {
+      const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type))
+      return new VoiceRecorder(new MediaRecorder(stream, mimeType ? { mimeType } : {}))
+    } catch (error) {
+      for (const track of stream.getTracks()) track.stop()
+      throw error
+    }
   }
 
   async finish(): Promise<VoiceNote> {
-    const durationMs = Date.now() - this.startedAt
+    const durationMs = Math.min(MAX_MS, Date.now() - this.startedAt)
     await this.#stop()
     const sound = new Blob(this.#parts, { type: this.#recorder.mimeType.split(';')[0] ?? '' })
     return { sound, durationMs, waveform: await waveformOf(sound) }

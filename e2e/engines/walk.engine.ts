@@ -52,7 +52,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
 }
 
 async function walk(world: World, visitor: Visitor): Promise<void> {
-  await visitor.engine.goto(world.origin)
+  await visitor.goto(world.origin)
   await visitor.fill('Your name', 'ada')
   await visitor.fill('Password', PASSWORD)
   await visitor.fill('Name of your circle', 'Gartenfreunde')
@@ -81,7 +81,7 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.until(
     `return deep((node) => node.localName === 'li' && node.dataset.state === 'done' && named(node).includes('sea')).length > 0`,
     'the video is converted',
-    150_000,
+    60_000,
   )
 
   await visitor.click('a', 'Library')
@@ -99,7 +99,7 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.sees('It plays without network.')
 
   if (photo) {
-    await visitor.engine.goto(world.origin)
+    await visitor.goto(world.origin)
     await openItem(visitor, 'photo-rotated')
     await visitor.until(
       `const [picture] = deep((node) => node.localName === 'img' && node.src.includes('/original'))
@@ -111,7 +111,7 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await chat(world, visitor)
 
   await world.server.stop('SIGKILL')
-  await visitor.engine.goto(world.origin)
+  await visitor.goto(world.origin)
   await openItem(visitor, 'sea')
   await visitor.until(PLAYS(0), 'what was kept plays without the server')
   await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 11`)
@@ -121,7 +121,7 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
 
 /** A friend, in Chromium, comes by an invite; both write. */
 async function chat(world: World, visitor: Visitor): Promise<void> {
-  await visitor.engine.goto(`${world.origin}/circle`)
+  await visitor.goto(`${world.origin}/circle`)
   await visitor.click('button', 'Invite')
   await visitor.click('button', 'Make the invite')
   await visitor.until(`return deep((node) => node.dataset.testid === 'invite-link').length > 0`, 'the invite')
@@ -132,7 +132,7 @@ async function chat(world: World, visitor: Visitor): Promise<void> {
   try {
     const ben = await Person.arrive(browser, world, 'ben')
     await ben.joinBy(link)
-    await visitor.engine.goto(`${world.origin}/friends`)
+    await visitor.goto(`${world.origin}/friends`)
     await visitor.fill('Name', 'ben')
     await visitor.click('button', 'Ask')
     await visitor.until(
