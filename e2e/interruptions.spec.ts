@@ -56,9 +56,8 @@ function waitUntilSpooled(): Promise<void> {
       const look = () => {
         const rows = opening.result.transaction('uploads').objectStore('uploads').getAll()
         rows.onsuccess = () => {
-          const [row] = rows.result as { spooledPieces: number }[]
-          // 90 MiB are 23 pieces of 4 MiB.
-          if (row && row.spooledPieces >= 23) {
+          const [row] = rows.result as { isSpooled: boolean }[]
+          if (row?.isSpooled) {
             opening.result.close()
             resolve()
           } else requestAnimationFrame(look)

@@ -29,7 +29,7 @@ async function sendSealed(file: File): Promise<void> {
   }
   const db = await openDevice()
   const sealed = await sealUpload(mediaId, secret)
-  const fresh = { spooledPieces: 0, sentBytes: 0, uploadUrl: null, problem: null }
+  const fresh = { sealedPieces: 0, isSpooled: false, sentBytes: 0, uploadUrl: null, problem: null }
   await db.put('uploads', { mediaId, groupId, createdAt: Date.now(), sealed, step: 'original', ...fresh }, mediaId)
   const spool = await openOpfsSpool()
   if (!spool) throw new Error('no private file system')

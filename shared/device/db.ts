@@ -129,8 +129,10 @@ export type UploadRow = {
   readonly createdAt: number
   readonly sealed: Bytes
   readonly step: 'register' | 'thumb' | 'original' | 'finish' | 'done'
-  /** Pieces that were sealed and spooled, from the first on. */
-  readonly spooledPieces: number
+  /** Pieces that were sealed and whose hashes are recorded, from the first on. */
+  readonly sealedPieces: number
+  /** All is sealed, and what the server has not got lies on this device: it goes on without the file. */
+  readonly isSpooled: boolean
   readonly sentBytes: number
   /** Where tus goes on. */
   readonly uploadUrl: string | null
@@ -138,7 +140,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 8
+const VERSION = 9
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -164,6 +166,9 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 6) createEffects(db, transaction)
       if (from < 7) db.createObjectStore('push')
       if (from < 8) db.createObjectStore('connections')
+      // Uploads of the form before: nothing of them can be taken up.
+      if (from >= 1 && from < 9)
+        for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()
       if (from >= 1) return
       for (const store of [
         'keys',

@@ -2,7 +2,6 @@ import { objectId } from '../../../shared/crypto/object-key.ts'
 import type { UploadRow } from '../../../shared/device/db.ts'
 import { openDevice } from '../../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
-import type { Bytes } from '../../../shared/format/bytes.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../../shared/format/layout.ts'
 import { ORIGINAL, THUMB } from '../../../shared/format/object-name.ts'
@@ -18,6 +17,7 @@ import {
   THUMB_PIECE,
   type UploadSecret,
 } from '../record.ts'
+import { Backlog } from './backlog.ts'
 import { pieceCount, piecesBefore, piecesOf } from './pieces.ts'
 import { sealAhead } from './seal-ahead.ts'
 import { putObject, type SendPorts, sendByTus } from './send.ts'
@@ -25,10 +25,6 @@ import type { Spool } from './spool.ts'
 
 /** Below this an object goes in one request (architecture: `PUT` up to 32 MiB). */
 const PUT_MAX_BYTES = 32 * 2 ** 20
-/** Sealed and not yet sent, at most: 512 MiB. A closed tab then costs no more than what was not sealed yet. */
-const AHEAD_PIECES = 128
-/** Sent from memory where the network keeps up: 32 MiB at most. */
-const RECENT_PIECES = 8
 const RETRY_MS = 5000
 /** Failures that time heals; every other one waits for the person. */
 const PASSING: readonly ErrorCode[] = ['server/unreachable', 'server/unavailable', 'auth/rate-limited', 'storage/full']
@@ -147,86 +143,94 @@ export class Engine {
     const totalBytes = sealedSize(layout)
     const count = pieceCount(layout)
     const file = this.#files.get(mediaId)
-    let { spooledPieces: spooled, sentBytes } = row
-    let acknowledged = 0
-    const recent = new Map<number, Bytes>()
-    const changed = new EventTarget()
-    const wake = () => changed.dispatchEvent(new Event('change'))
-    const until = async (fits: () => boolean) => {
-      while (!fits()) {
-        stop.signal.throwIfAborted()
-        await new Promise<void>((resolve) => changed.addEventListener('change', () => resolve(), { once: true }))
-      }
-    }
+    let { sealedPieces, sentBytes } = row
     const stop = new AbortController()
     outer.addEventListener('abort', () => stop.abort(new AppError('job/cancelled', 'cancelled')), { once: true })
-    stop.signal.addEventListener('abort', wake)
+    const { signal } = stop
+    const spooled = new Set(await this.#spool.pieces(mediaId))
+    const first = piecesBefore(layout, sentBytes)
+    const wanted = Array.from({ length: count - first }, (_, at) => first + at).filter((index) => !spooled.has(index))
+    const backlog = new Backlog(this.#spool, mediaId, spooled, signal)
     const tell = (phase: 'sealing' | 'sending' | 'needs-file') =>
       this.#tell({
         mediaId,
         phase,
-        sealedBytes: Math.round((totalBytes * spooled) / count),
+        sealedBytes: Math.round((totalBytes * sealedPieces) / count),
         sentBytes,
         totalBytes,
         code: null,
       })
 
-    if (!file && spooled < count) {
+    if (!file && wanted.length > 0) {
       await changeUpload(mediaId, { problem: 'upload/source-changed' })
       tell('needs-file')
       return false
     }
     tell('sealing')
-    const sealing = file
-      ? sealAhead(this.#spool, {
+    const seal = async () => {
+      if (file) {
+        await sealAhead({
           mediaId,
           secret,
           file,
-          spooledPieces: spooled,
-          signal: stop.signal,
-          mayGoOn: (next) => until(() => next - piecesBefore(layout, acknowledged) < AHEAD_PIECES),
-          onPiece: (pieces, sealed) => {
-            spooled = pieces
-            recent.set(pieces - 1, sealed)
-            recent.delete(pieces - 1 - RECENT_PIECES)
+          sealedPieces,
+          wanted,
+          signal,
+          room: () => backlog.room(),
+          onPiece: (index, sealed) => {
+            sealedPieces = Math.max(sealedPieces, index + 1)
+            backlog.add(index, sealed)
             tell(sentBytes > 0 ? 'sending' : 'sealing')
-            wake()
           },
         })
-      : Promise.resolve()
+      }
+      await changeUpload(mediaId, { isSpooled: await backlog.sealed() })
+    }
+    let acknowledged = sentBytes
+    const acknowledge = (bytes: number) => {
+      acknowledged = bytes
+      backlog.acknowledge(piecesBefore(layout, bytes))
+    }
+    acknowledge(sentBytes)
     const read = async (start: number, end: number): Promise<Blob> => {
       const pieces = piecesOf(layout, start, end)
-      await until(() => spooled > (pieces.at(-1)?.index ?? 0))
+      const gone = async () => {
+        // The server forgot what it had acknowledged: sealed again from there, from the same file.
+        await changeUpload(mediaId, { sentBytes: start })
+        return new AppError('upload/source-changed', 'a sealed piece is gone')
+      }
+      if (start < acknowledged) throw await gone()
+      // What is asked for says what the server has.
+      acknowledge(start)
+      await backlog.has(pieces.map(({ index }) => index))
       const parts = await Promise.all(
         pieces.map(async ({ index, from, to }) => {
-          const made = recent.get(index)
-          if (made) return made.subarray(Math.max(0, start - from), Math.min(to, end) - from)
-          const piece = await this.#spool.read(mediaId, index)
-          if (!piece || piece.size !== to - from) throw new AppError('upload/source-changed', 'a sealed piece is gone')
+          const piece = await backlog.read(index)
+          if (!piece || piece.size !== to - from) throw await gone()
           return piece.slice(Math.max(0, start - from), Math.min(to, end) - from)
         }),
       )
       return new Blob(parts)
     }
     const ports: SendPorts = {
-      signal: stop.signal,
+      signal,
       onSent: (bytes) => {
         sentBytes = bytes
         tell('sending')
       },
       onAcknowledged: (bytes) => {
-        const before = piecesBefore(layout, acknowledged)
-        acknowledged = bytes
-        for (let index = before; index < piecesBefore(layout, bytes); index++) void this.#spool.remove(mediaId, index)
+        acknowledge(bytes)
         void changeUpload(mediaId, { sentBytes: bytes })
-        wake()
       },
       onUploadUrl: (uploadUrl) => void changeUpload(mediaId, { uploadUrl }),
     }
     const object = await objectId(secret.contentKey, ORIGINAL)
+    const sealing = seal()
     const sending =
       totalBytes <= PUT_MAX_BYTES
-        ? read(0, totalBytes).then((body) => putObject(mediaId, object, body, ports))
+        ? read(0, totalBytes)
+            .then((body) => putObject(mediaId, object, body, ports))
+            .then(() => acknowledge(totalBytes))
         : sendByTus(mediaId, object, totalBytes, read, row.uploadUrl, ports)
     try {
       await Promise.all([sealing, sending])

@@ -7,9 +7,8 @@ import { type Bytes, concat, equalBytes, utf8 } from '../../../shared/format/byt
 import type { MediaId } from '../../../shared/format/ids.ts'
 import { type Layout, layoutFor } from '../../../shared/format/layout.ts'
 import { ORIGINAL } from '../../../shared/format/object-name.ts'
-import { changeUpload, readUploadsKey, type UploadSecret } from '../record.ts'
-import { pieceAt, pieceCount } from './pieces.ts'
-import type { Spool } from './spool.ts'
+import { readUploadsKey, type UploadSecret } from '../record.ts'
+import { pieceAt } from './pieces.ts'
 
 const HASH_BYTES = 32
 
@@ -17,25 +16,29 @@ export type SealJob = {
   readonly mediaId: MediaId
   readonly secret: UploadSecret
   readonly file: Blob
-  readonly spooledPieces: number
+  /** Sealed before, and recorded: they are never sealed from other bytes. */
+  readonly sealedPieces: number
+  /** Which are wanted, in order: recorded ones that were lost with the tab, and every one after them. */
+  readonly wanted: readonly number[]
   readonly signal: AbortSignal
-  /** Resolves when sealing may go on: the spool is not allowed to grow without end. */
-  readonly mayGoOn: (nextPiece: number) => Promise<void>
-  /** A piece is durable and recorded; its bytes may be sent without reading them back. */
-  readonly onPiece: (pieces: number, sealed: Bytes) => void
+  /** Resolves when sealing may go on. */
+  readonly room: () => Promise<void>
+  /** A piece is recorded: it may be sent. */
+  readonly onPiece: (index: number, sealed: Blob) => void
 }
 
 /**
- * Seals a file piece by piece into the spool. Order, for a crash at any line: the piece is durable, then its hashes and
- * the count are recorded, and only what is recorded may be sent. A chunk that was recorded is never sealed from other
- * bytes: a file that was picked again has to match every recorded hash.
- * @throws {AppError} `upload/source-changed`, `upload/no-room`
+ * Seals a file piece by piece. Order, for a crash at any line: the hashes of a piece and the count are recorded, and only
+ * what is recorded may be sent. A chunk that was recorded is never sealed from other bytes: a file that was picked
+ * again has to match every recorded hash.
+ * @throws {AppError} `upload/source-changed`, `upload/no-room`, `job/cancelled`
  */
-export async function sealAhead(spool: Spool, job: SealJob): Promise<void> {
-  const { mediaId, secret, file, signal } = job
+export async function sealAhead(job: SealJob): Promise<void> {
+  const { mediaId, secret, file, signal, wanted } = job
   const layout = layoutFor(secret.sizeBytes)
   if (file.size !== secret.sizeBytes) throw changed()
-  await checkRecorded(job, layout)
+  const key = await readUploadsKey()
+  await checkRecorded(job, layout, key)
   const sealer = await createObjectSealer({
     contentKey: secret.contentKey,
     mediaId,
@@ -43,43 +46,54 @@ export async function sealAhead(spool: Spool, job: SealJob): Promise<void> {
     salt: secret.salt,
     trueBytes: secret.sizeBytes,
   })
-  const keep = async (index: number, sealed: Bytes, hashes: Bytes): Promise<void> => {
-    await spool.write(mediaId, index, sealed)
-    await recordHashes(mediaId, index, hashes)
-    if (!(await changeUpload(mediaId, { spooledPieces: index + 1 }))) throw new AppError('job/cancelled', 'cancelled')
-    job.onPiece(index + 1, sealed)
+  const read = (index: number | undefined): Promise<Bytes> | null => {
+    if (index === undefined) return null
+    const { firstChunk, endChunk } = pieceAt(layout, index)
+    const [start] = plainRange(layout, secret.sizeBytes, firstChunk)
+    const [, end] = plainRange(layout, secret.sizeBytes, endChunk - 1)
+    const reading = readSlice(file, start, end)
+    // Told when its turn comes, also where something before it fails first.
+    reading.catch(() => undefined)
+    return reading
   }
-  // One piece is written while the next is sealed; they are recorded in order.
+  const keep = async (index: number, sealed: Blob, hashes: Bytes): Promise<void> => {
+    if (index < job.sealedPieces) {
+      // Checked above; but a file may change between two looks at it.
+      if (!equalBytes(hashes, await readHashes(mediaId, index, key))) throw changed()
+    } else await record(mediaId, index, hashes, key)
+    job.onPiece(index, sealed)
+  }
+  // One piece is read and one is recorded while another is sealed; they are recorded in order.
   let keeping: Promise<void> = Promise.resolve()
-  for (let index = job.spooledPieces; index < pieceCount(layout); index++) {
-    await job.mayGoOn(index)
+  let reading = read(wanted[0])
+  for (const [at, index] of wanted.entries()) {
+    await job.room()
     signal.throwIfAborted()
-    const piece = pieceAt(layout, index)
-    const chunks = Array.from({ length: piece.endChunk - piece.firstChunk }, (_, i) => piece.firstChunk + i)
-    const [start] = plainRange(layout, secret.sizeBytes, piece.firstChunk)
-    const [, end] = plainRange(layout, secret.sizeBytes, piece.endChunk - 1)
-    const plain = await readSlice(file, start, end)
+    const plain = (await reading) ?? new Uint8Array()
+    reading = read(wanted[at + 1])
+    const { firstChunk, endChunk } = pieceAt(layout, index)
+    const [start] = plainRange(layout, secret.sizeBytes, firstChunk)
     const made = await Promise.all(
-      chunks.map((chunk) => {
-        const [from, to] = plainRange(layout, secret.sizeBytes, chunk)
-        return sealer.sealChunk(chunk, plain.subarray(from - start, to - start))
+      Array.from({ length: endChunk - firstChunk }, (_, i) => {
+        const [from, to] = plainRange(layout, secret.sizeBytes, firstChunk + i)
+        return sealer.sealChunk(firstChunk + i, plain.subarray(from - start, to - start))
       }),
     )
-    const head = index === 0 ? [sealer.header] : []
-    const sealed = concat(...head, ...made.map((chunk) => chunk.sealed))
+    // A Blob at once: it is on its way out of this process while the next one is sealed.
+    const sealed = new Blob([...(index === 0 ? [sealer.header] : []), ...made.map((chunk) => chunk.sealed)])
     await keeping
     keeping = keep(index, sealed, concat(...made.map(({ plainHash }) => plainHash)))
-    // Told when its turn comes, also where sealing the next one fails first.
     keeping.catch(() => undefined)
   }
   await keeping
 }
 
 /** Whether the file still is what was sealed from it. @throws {AppError} `upload/source-changed` */
-async function checkRecorded({ mediaId, secret, file, spooledPieces, signal }: SealJob, layout: Layout): Promise<void> {
-  for (let index = 0; index < spooledPieces; index++) {
+async function checkRecorded(job: SealJob, layout: Layout, key: CryptoKey): Promise<void> {
+  const { mediaId, secret, file, sealedPieces, signal } = job
+  for (let index = 0; index < sealedPieces; index++) {
     signal.throwIfAborted()
-    const hashes = await readHashes(mediaId, index)
+    const hashes = await readHashes(mediaId, index, key)
     const piece = pieceAt(layout, index)
     for (let chunk = piece.firstChunk; chunk < piece.endChunk; chunk++) {
       const [start, end] = plainRange(layout, secret.sizeBytes, chunk)
@@ -101,15 +115,29 @@ async function readSlice(file: Blob, start: number, end: number): Promise<Bytes>
 
 const placeOf = (media: MediaId, index: number) => utf8(`${media}/${index}`)
 
-async function recordHashes(media: MediaId, index: number, hashes: Bytes): Promise<void> {
-  const sealedHashes = await sealAes(await readUploadsKey(), hashes, placeOf(media, index))
-  await (await openDevice()).put('pieces', { sealedHashes }, [media, index])
+/** Hashes and count in one transaction. @throws {AppError} `upload/no-room`, `job/cancelled` */
+async function record(media: MediaId, index: number, hashes: Bytes, key: CryptoKey): Promise<void> {
+  const sealedHashes = await sealAes(key, hashes, placeOf(media, index))
+  const transaction = (await openDevice()).transaction(['uploads', 'pieces'], 'readwrite')
+  const uploads = transaction.objectStore('uploads')
+  const row = await uploads.get(media)
+  if (row) {
+    void transaction.objectStore('pieces').put({ sealedHashes }, [media, index])
+    void uploads.put({ ...row, sealedPieces: index + 1 }, media)
+  }
+  try {
+    await transaction.done
+  } catch (cause) {
+    const isFull = cause instanceof DOMException && cause.name === 'QuotaExceededError'
+    throw isFull ? new AppError('upload/no-room', 'the device keeps nothing more', { cause }) : cause
+  }
+  if (!row) throw new AppError('job/cancelled', 'cancelled')
 }
 
-async function readHashes(media: MediaId, index: number): Promise<Bytes> {
+async function readHashes(media: MediaId, index: number, key: CryptoKey): Promise<Bytes> {
   const row = await (await openDevice()).get('pieces', [media, index])
   if (!row) throw changed()
-  return openAes(await readUploadsKey(), row.sealedHashes, placeOf(media, index))
+  return openAes(key, row.sealedHashes, placeOf(media, index))
 }
 
 function changed(): AppError {

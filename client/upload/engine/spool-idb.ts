@@ -1,6 +1,6 @@
 import { openDevice } from '../../../shared/device/db.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
-import { isQuotaError, noRoom, type Spool } from './spool.ts'
+import type { Spool } from './spool.ts'
 
 /** Spool in IndexedDB, for engines without a private file system. */
 export async function openIdbSpool(): Promise<Spool> {
@@ -8,16 +8,13 @@ export async function openIdbSpool(): Promise<Spool> {
   const all = (upload: MediaId) => IDBKeyRange.bound([upload, 0], [upload, Number.MAX_SAFE_INTEGER])
   return {
     async write(upload, index, sealed) {
-      try {
-        await db.put('blobs', sealed, [upload, index])
-      } catch (error) {
-        throw isQuotaError(error) ? noRoom(error) : error
-      }
+      await db.put('blobs', sealed, [upload, index])
     },
     async read(upload, index) {
       const sealed = await db.get('blobs', [upload, index])
       return sealed ? new Blob([sealed]) : null
     },
+    pieces: async (upload) => (await db.getAllKeys('blobs', all(upload))).map(([, index]) => index),
     remove: (upload, index) => db.delete('blobs', [upload, index]),
     clear: (upload) => db.delete('blobs', all(upload)),
     async list() {

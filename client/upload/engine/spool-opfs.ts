@@ -1,5 +1,5 @@
 import { parseMediaId } from '../../../shared/format/ids.ts'
-import { isQuotaError, noRoom, type Spool } from './spool.ts'
+import type { Spool } from './spool.ts'
 
 const FOLDER = 'spool'
 
@@ -33,7 +33,7 @@ export async function openOpfsSpool(): Promise<Spool | null> {
       } catch (error) {
         access.close()
         await orNull(folder.removeEntry(`${index}.draft`))
-        throw isQuotaError(error) ? noRoom(error) : error
+        throw error
       }
       access.close()
       await draft.move(String(index))
@@ -42,6 +42,13 @@ export async function openOpfsSpool(): Promise<Spool | null> {
       const folder = await folderOf(upload, false)
       const handle = folder && (await orNull(folder.getFileHandle(String(index))))
       return handle ? handle.getFile() : null
+    },
+    async pieces(upload) {
+      const folder = await folderOf(upload, false)
+      const names: string[] = []
+      if (folder) for await (const name of folder.keys()) names.push(name)
+      // Drafts are not pieces.
+      return names.filter((name) => /^\d+$/.test(name)).map(Number)
     },
     async remove(upload, index) {
       const folder = await folderOf(upload, false)
