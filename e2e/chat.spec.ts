@@ -51,6 +51,8 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await say(ada, 'Das war für jemand anderen')
   await expect(row(ben.page, 'jemand anderen')).toBeVisible()
   await doWith(ada.page, 'jemand anderen', 'Delete for both')
+  await expect(ada.page.getByRole('dialog', { name: 'Delete for both?' })).toBeVisible()
+  await ada.page.locator('message-menu').getByRole('button', { name: 'Delete for both', exact: true }).click()
   await expect(row(ben.page, 'jemand anderen')).toHaveCount(0)
   await expect(row(ben.page, 'This message was deleted.')).toBeVisible()
 
@@ -208,6 +210,41 @@ test('a push says nothing: the device asks what came, and shows no more of it th
       return (await scope.registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`)
     })
   await expect.poll(shown).toEqual(['Kith: New message'])
+})
+
+test('what was said is found, in one chat and in all of them; writing leads back to the foot', async ({ arrive }) => {
+  const [ada, ben] = await twoFriends(arrive)
+  const isSeen = (text: string) => expect(row(ada.page, text)).toBeInViewport()
+  await say(ada, 'Der Schlüssel liegt unter dem Topf')
+  for (let index = 1; index <= 60; index++) await say(ada, `Tomate ${index}`)
+  await say(ben, 'So viele Tomaten')
+  await expect(row(ada.page, 'So viele Tomaten')).toBeVisible()
+  // Only what is near is in the page.
+  await expect(row(ada.page, 'Schlüssel')).toHaveCount(0)
+
+  await ada.page.getByRole('button', { name: 'Search in this chat' }).click()
+  await ada.page.getByRole('searchbox', { name: 'Search in this chat' }).fill('schlüssel')
+  await isSeen('Schlüssel')
+  await expect(ada.page.getByText('1 of 1')).toBeVisible()
+  await ada.page.getByRole('searchbox', { name: 'Search in this chat' }).fill('tomate 5')
+  await expect(ada.page.getByText('1 of 11')).toBeVisible()
+  await isSeen('Tomate 59')
+  await ada.page.getByRole('button', { name: 'Older match' }).click()
+  await isSeen('Tomate 58')
+  await ada.page.keyboard.press('Escape')
+
+  await ada.page.locator('.log').evaluate((log) => log.scrollTo(0, 0))
+  await expect(ada.page.getByRole('button', { name: 'To the newest' })).toBeVisible()
+  await say(ada, 'Wer will welche?')
+  await isSeen('Wer will welche?')
+  // The log alone scrolls.
+  expect(await ada.page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true)
+
+  await ada.page.getByRole('button', { name: 'Back' }).click()
+  await ada.go('Chats')
+  await ada.page.getByRole('searchbox', { name: 'Search in all chats' }).fill('Topf')
+  await ada.page.getByRole('list', { name: 'Found' }).getByRole('link', { name: /Topf/ }).click()
+  await isSeen('Schlüssel')
 })
 
 test('messages that disappear are gone once their time is over', async ({ arrive, world }) => {

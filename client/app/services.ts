@@ -1,4 +1,6 @@
 import { createContext } from '@lit/context'
+import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { MessageRef } from '../../shared/wire/message-body.ts'
 import type { ChatEngine } from '../chat/chat.ts'
 import type { Push } from '../chat/push.ts'
 import type { FriendConnections } from '../friends/connections.ts'
@@ -36,7 +38,13 @@ export type Services = {
 }
 
 /** What two people have with each other. */
-export type Talk = { readonly friends: FriendConnections; readonly chat: ChatEngine; readonly push: Push }
+export type Talk = {
+  readonly friends: FriendConnections
+  readonly chat: ChatEngine
+  readonly push: Push
+  /** A message that was found elsewhere: its conversation shows it and sets this back. */
+  readonly wanted: Signal<{ readonly connectionId: ConnectionId; readonly ref: MessageRef } | null>
+}
 
 export const servicesContext = createContext<Services>(Symbol('kith services'))
 

@@ -10,6 +10,7 @@ import type { Events } from './events.ts'
 import { passAppError } from './passing.ts'
 import type { Talk } from './services.ts'
 import type { Session } from './session.ts'
+import { Signal } from './signal.ts'
 
 type Parts = {
   readonly api: Api
@@ -33,5 +34,5 @@ export async function openTalk({ api, crypto, session, events, uploads }: Parts)
   chat.connect({ events, uploads })
   const push = new Push(api)
   void push.renew().catch(passAppError)
-  return { friends, chat, push }
+  return { friends, chat, push, wanted: new Signal<Talk['wanted']['value']>(null) }
 }

@@ -206,6 +206,7 @@ export class ChatComposer extends KithElement {
     // At once: what is typed while this goes out belongs to the next message.
     this.#setText(editing ? thread.conversation.value.draft : '')
     if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
+    if (!editing) this.dispatchEvent(new CustomEvent('sent'))
     void this.#send(text, editing, reply, thread).catch((error: unknown) => {
       this.failure = sentenceFor(error)
       const typed = this.#field?.value ?? ''

@@ -88,6 +88,8 @@ export class ChatList extends KithElement {
   declare current: ConnectionId | null
   declare found: readonly { readonly conversation: Conversation; readonly message: Message }[] | null
   #searching: ReturnType<typeof setTimeout> | undefined
+  /** The answer of a search that another has followed is not shown. */
+  #turn = 0
 
   constructor() {
     super()
@@ -116,6 +118,7 @@ export class ChatList extends KithElement {
     return html`
       <div class="search">
         <input type="search" aria-label="Search in all chats" placeholder="Search" @input=${this.#search} />
+        ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       </div>
       ${
         this.found
@@ -136,7 +139,7 @@ export class ChatList extends KithElement {
 
   #row(one: Conversation, message: Message | null, unread: number | null) {
     return html`<li>
-      <a href="/chats/${one.connectionId}" aria-current=${this.current === one.connectionId ? 'page' : nothing}>
+      <a href="/chats/${one.connectionId}" aria-current=${this.current === one.connectionId ? 'page' : nothing} @click=${() => this.#want(one, message)}>
         <span class="avatar" aria-hidden="true">${one.peer.username.slice(0, 1) || '?'}</span>
         <span class="grow">
           <span class="line">
@@ -163,16 +166,23 @@ export class ChatList extends KithElement {
     return `${message.isMine ? 'You: ' : ''}${previewOf(message)}`
   }
 
+  /** What was found is where one lands. */
+  #want({ connectionId }: Conversation, message: Message | null): void {
+    if (this.found && message?.ref) this.talk.wanted.value = { connectionId, ref: message.ref }
+  }
+
   #search = (event: Event): void => {
     const text = (event.target as HTMLInputElement).value.trim()
     clearTimeout(this.#searching)
+    const turn = ++this.#turn
     if (text.length < 2) {
       this.found = null
       return
     }
     this.#searching = setTimeout(() => {
-      void this.talk.chat.search(text).then((found) => {
-        this.found = found
+      void this.attempt(async () => {
+        const found = await this.talk.chat.search(text)
+        if (turn === this.#turn) this.found = found
       })
     }, SEARCH_AFTER_MS)
   }

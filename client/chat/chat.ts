@@ -77,7 +77,8 @@ export class ChatEngine implements Chat {
       requestSync: () => void requestSync(),
     })
     this.receipts = new Receipts(context, tellsRead)
-    this.typing = new Typing(context, (id) => this.#touch(id, NOTHING_MOVED))
+    this.typing = new Typing(context, tellsRead, (id) => this.#touch(id, NOTHING_MOVED))
+    this.inbox.onHeard = (id) => this.typing.stopped(id)
     this.#sweep = new Sweep(context)
     this.#announced = new Announced(context)
     this.#tabs = context.isAlone ? undefined : new BroadcastChannel(TABS_CHANNEL)

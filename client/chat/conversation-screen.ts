@@ -3,7 +3,6 @@ import { repeat } from 'lit/directives/repeat.js'
 import { parseConnectionId } from '../../shared/format/ids.ts'
 import type { MessageRef } from '../../shared/wire/message-body.ts'
 import { KithElement } from '../app/element.ts'
-import { sentenceFor } from '../app/messages.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Talk } from '../app/services.ts'
 import { icon } from '../elements/icon.ts'
@@ -13,20 +12,19 @@ import { controls } from '../styles/controls.ts'
 import './chat-composer.ts'
 import type { ChatComposer } from './chat-composer.ts'
 import './chat-list.ts'
+import { banners } from './conversation-banners.ts'
+import './conversation-search.ts'
 import './disappearing-dialog.ts'
 import { conversationStyles } from './conversation-styles.ts'
 import { type Line, linesOf, previewOf } from './lines.ts'
 import './message-menu.ts'
 import './message-row.ts'
-import type { Conversation, Message, Thread } from './types.ts'
+import type { Message, Thread } from './types.ts'
 import { follow, newer, older, type ViewWindow, windowAround } from './view-window.ts'
 
 /** As near to the foot as counts as being there. */
 const NEAR_PX = 80
 const EDGE_PX = 400
-/** A friend whose devices are silent for longer may be away, or kept from hearing. */
-const CONFIRMED_WITHIN_MS = 3_600_000
-
 /** One conversation: what was said, and where to answer. */
 export class ConversationScreen extends KithElement {
   static override properties = {
@@ -41,6 +39,8 @@ export class ConversationScreen extends KithElement {
     lit: { state: true },
     below: { state: true },
     heard: { state: true },
+    isSearching: { state: true },
+    isAway: { state: true },
   }
   static override styles = [controls, conversationStyles]
   declare connectionId: string
@@ -57,10 +57,14 @@ export class ConversationScreen extends KithElement {
   declare below: number
   /** What came in while the person looked: for whoever listens instead. */
   declare heard: string
+  declare isSearching: boolean
+  /** Looks at what was said earlier. */
+  declare isAway: boolean
   #view: ViewWindow = { from: 0, to: 0 }
   #total = 0
   #isAtFoot = true
-  #unreadAt: number | null = null
+  /** Key of the first message that was unread when the person came. */
+  #firstUnread: string | null = null
   readonly #quotes = new Map<string, Message | null>()
   readonly #stops: (() => void)[] = []
   #reading: Promise<void> = Promise.resolve()
@@ -77,6 +81,8 @@ export class ConversationScreen extends KithElement {
     this.lit = null
     this.below = 0
     this.heard = ''
+    this.isSearching = false
+    this.isAway = false
   }
 
   override connectedCallback(): void {
@@ -104,6 +110,7 @@ export class ConversationScreen extends KithElement {
     this.reply = null
     this.editing = null
     this.menuFor = null
+    this.isSearching = false
     this.#quotes.clear()
   }
 
@@ -118,17 +125,22 @@ export class ConversationScreen extends KithElement {
     if (this.connectionId !== wanted) return thread.close()
     this.thread = thread
     this.#total = thread.total.value
-    this.#unreadAt = await thread.firstUnread()
-    this.#view = windowAround(this.#total, this.#unreadAt)
-    this.#isAtFoot = this.#unreadAt === null
+    const unread = await thread.firstUnread()
+    const found = await this.#takeWanted(talk, thread)
+    this.#view = windowAround(this.#total, found ?? unread)
+    this.#isAtFoot = unread === null && found === null
     this.#stops.push(
       thread.revision.watch(() => void this.#follow()),
       thread.conversation.watch(() => this.requestUpdate()),
+      talk.wanted.watch(() => void this.#showWanted()),
     )
     await this.#read()
+    this.#firstUnread = this.lines.find(({ position }) => position === unread)?.message.key ?? null
+    this.requestUpdate()
     await this.updateComplete
-    if (this.#unreadAt === null) this.#toFoot()
-    else this.renderRoot.querySelector('.new')?.scrollIntoView({ block: 'center' })
+    if (found !== null) this.#light(found)
+    else if (unread === null) this.#toFoot()
+    else this.#toMiddle(this.renderRoot.querySelector('.new'))
     // What fits on the screen is read without scrolling.
     this.#isAtFoot = this.#isFootShown()
     this.#look()
@@ -200,12 +212,12 @@ export class ConversationScreen extends KithElement {
     const log = this.#log
     if (log) log.scrollTop = log.scrollHeight
     this.below = 0
+    this.isAway = false
   }
 
   #jumpToFoot = (): void => {
     this.#view = windowAround(this.#total, null)
     this.#isAtFoot = true
-    this.#unreadAt = null
     void this.#read()
       .then(() => this.updateComplete)
       .then(() => {
@@ -220,6 +232,7 @@ export class ConversationScreen extends KithElement {
     const left = log.scrollHeight - log.scrollTop - log.clientHeight
     const wasAtFoot = this.#isAtFoot
     this.#isAtFoot = this.#isFootShown()
+    this.isAway = left > log.clientHeight || this.#view.to < this.#total
     if (this.#isAtFoot && !wasAtFoot) {
       this.below = 0
       this.#look()
@@ -244,17 +257,43 @@ export class ConversationScreen extends KithElement {
 
   async #jump(ref: MessageRef): Promise<void> {
     const position = await this.thread?.positionOf(ref)
-    if (position === null || position === undefined) return
+    if (position !== null && position !== undefined) await this.#goTo(position)
+  }
+
+  async #goTo(position: number): Promise<void> {
     this.#isAtFoot = false
     this.#view = windowAround(this.#total, position)
     await this.#read()
     await this.updateComplete
+    this.#light(position)
+  }
+
+  #light(position: number): void {
     const line = this.lines.find((one) => one.position === position)
     this.lit = line?.message.key ?? null
     const row = [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')].find(
       ({ dataset }) => dataset.key === this.lit,
     )
-    row?.scrollIntoView({ block: 'center' })
+    this.#toMiddle(row)
+  }
+
+  /** The log alone moves: `scrollIntoView` would move the page, too. */
+  #toMiddle(row: HTMLElement | null | undefined): void {
+    const log = this.#log
+    if (log && row) log.scrollTop = row.offsetTop - (log.clientHeight - row.offsetHeight) / 2
+  }
+
+  /** Where a search in all chats wants to go; asked for once. */
+  async #takeWanted(talk: Talk, thread: Thread): Promise<number | null> {
+    const wanted = talk.wanted.value
+    if (wanted?.connectionId !== this.connectionId) return null
+    talk.wanted.value = null
+    return thread.positionOf(wanted.ref)
+  }
+
+  async #showWanted(): Promise<void> {
+    const position = this.talk && this.thread ? await this.#takeWanted(this.talk, this.thread) : null
+    if (position !== null) await this.#goTo(position)
   }
 
   override render() {
@@ -286,10 +325,12 @@ export class ConversationScreen extends KithElement {
           ${one.isVerified ? html`<span class="mark">${icon('shield', 18)}<span class="visually-hidden">verified</span></span>` : nothing}
           <span class="soft small" aria-live="polite">${one.isTyping ? 'is typing…' : ''}</span>
         </h1>
+        <button class="icon" aria-label="Search in this chat" aria-expanded=${this.isSearching} @click=${() => (this.isSearching = !this.isSearching)}>${icon('search')}</button>
         <button class="icon" aria-label="Disappearing messages" @click=${() => (this.open = 'disappearing')}>${icon('timer')}</button>
         ${friend?.state === 'friends' ? html`<friend-menu .connection=${friend} @verify=${() => (this.open = 'verify')}></friend-menu>` : nothing}
       </header>
-      ${this.#banners(one)}
+      ${this.isSearching ? html`<conversation-search .thread=${thread} @found=${(event: CustomEvent<number>) => void this.#goTo(event.detail)} @close=${() => (this.isSearching = false)}></conversation-search>` : nothing}
+      ${banners(one, this.lines)}
       <div class="log" tabindex="0" role="region" aria-label="Conversation" @scroll=${this.#scrolled}>
         ${this.lines.length === 0 ? html`<p class="empty soft">Say hello to ${username}. Only the two of you can read it.</p>` : nothing}
         ${repeat(
@@ -299,7 +340,7 @@ export class ConversationScreen extends KithElement {
         )}
       </div>
       <p class="visually-hidden" role="log" aria-live="polite">${this.heard}</p>
-      ${this.below > 0 || this.#view.to < this.#total ? html`<button class="to-foot" @click=${this.#jumpToFoot}>${this.below > 0 ? `${this.below} new` : 'To the newest'}</button>` : nothing}
+      ${this.below > 0 || this.isAway ? html`<button class="to-foot" @click=${this.#jumpToFoot}>${this.below > 0 ? `${this.below} new` : 'To the newest'}</button>` : nothing}
       ${
         one.canSend
           ? html`<chat-composer
@@ -307,6 +348,7 @@ export class ConversationScreen extends KithElement {
               .reply=${this.reply}
               .editing=${this.editing}
               @done=${this.#done}
+              @sent=${this.#jumpToFoot}
             ></chat-composer>`
           : html`<p class="closed soft">${one.fault ? 'Nothing can be sent here now.' : `You and ${username || 'this person'} are not connected now.`}</p>`
       }
@@ -314,22 +356,9 @@ export class ConversationScreen extends KithElement {
     </main>`
   }
 
-  #banners(one: Conversation) {
-    // Only where it matters: something of one's own has been waiting for long.
-    const isBehind = this.lines.some(
-      ({ message }) => message.state === 'sent' && Date.now() - message.sentAt > CONFIRMED_WITHIN_MS,
-    )
-    const confirmed = isBehind ? one.lastConfirmedAt : null
-    return html`
-      ${one.fault ? html`<p class="banner bad" role="alert" data-code=${one.fault.code}>${sentenceFor(one.fault)}</p>` : nothing}
-      ${one.missing > 0 ? html`<p class="banner bad" role="alert">${one.missing === 1 ? 'One message is' : `${one.missing} messages are`} missing: the server does not show ${one.missing === 1 ? 'it' : 'them'}.</p>` : nothing}
-      ${confirmed ? html`<p class="banner">${one.peer.username} has confirmed what was written until ${new Date(confirmed).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })}.</p>` : nothing}
-    `
-  }
-
-  #line({ message, day, isContinued, position }: Line, friend: string) {
+  #line({ message, day, isContinued }: Line, friend: string) {
     return html`${day ? html`<h2 class="day">${day}</h2>` : nothing}
-      ${position === this.#unreadAt ? html`<p class="new">New</p>` : nothing}
+      ${message.key === this.#firstUnread ? html`<p class="new">New</p>` : nothing}
       <message-row
         data-key=${message.key}
         .message=${message}

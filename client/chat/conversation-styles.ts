@@ -40,6 +40,8 @@ export const conversationStyles = css`
     color: var(--accent);
   }
   .log {
+    /* What is in it is placed within it, or it would make the page longer. */
+    position: relative;
     flex: 1;
     min-height: 0;
     padding: 8px 0 12px;

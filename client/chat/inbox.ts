@@ -29,6 +29,8 @@ export class ChatInbox implements Inbox {
   readonly #context: ChatContext
   /** Called when something is missing, so that it is asked for again. */
   onGap: (id: ConnectionId) => void = () => undefined
+  /** Somebody else's message has come. */
+  onHeard: (id: ConnectionId) => void = () => undefined
 
   constructor(context: ChatContext) {
     this.#context = context
@@ -131,6 +133,7 @@ export class ChatInbox implements Inbox {
     const mine = this.#waitingOf(draft, outbox, message)
     const arrival = { seq: stored.seq, createdAt: stored.createdAt, ...(mine ? { key: mine.content.key } : {}) }
     await draft.take(message, arrival)
+    if (message.senderId !== me.userId) this.onHeard(connection.connectionId)
     if (mine) draft.removeWaiting(mine.row.order)
     const isSelf = message.senderId === me.userId && message.deviceId === state.self.deviceId
     if (isSelf && message.counter > state.self.counter) {

@@ -1,4 +1,5 @@
 import { css, html, nothing } from 'lit'
+import type { MessageRef } from '../../shared/wire/message-body.ts'
 import { KithElement } from '../app/element.ts'
 import '../elements/dialog.ts'
 import { icon } from '../elements/icon.ts'
@@ -13,7 +14,7 @@ const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const
  * @fires reply, edit for the composer
  */
 export class MessageMenu extends KithElement {
-  static override properties = { message: { attribute: false }, thread: { attribute: false } }
+  static override properties = { message: { attribute: false }, thread: { attribute: false }, isSure: { state: true } }
   static override styles = [
     controls,
     css`
@@ -42,6 +43,13 @@ export class MessageMenu extends KithElement {
   ]
   declare message: Message
   declare thread: Thread
+  /** Deleting for both was chosen, and is asked for once more. */
+  declare isSure: boolean
+
+  constructor() {
+    super()
+    this.isSure = false
+  }
 
   override render() {
     const { message, thread } = this
@@ -50,6 +58,7 @@ export class MessageMenu extends KithElement {
     const text = content.type === 'text' ? content.text : content.type === 'media' ? content.text : null
     const isThere = ref !== null && content.type !== 'deleted'
     const mine = message.reactions.find((reaction) => reaction.isMine)?.emoji
+    if (this.isSure && ref) return this.#asking(ref)
     return html`<kith-dialog heading="Message" @close=${this.#close}>
       <div class="stack">
         ${
@@ -68,7 +77,21 @@ export class MessageMenu extends KithElement {
           ${text ? html`<button @click=${() => this.#copy(text)}>${icon('copy', 20)} Copy</button>` : nothing}
           ${isThere && isMine && canWrite && content.type === 'text' ? html`<button @click=${() => this.#tell('edit')}>${icon('edit', 20)} Edit</button>` : nothing}
           <button @click=${() => this.#do(() => thread.deleteForMe(message.key))}>${icon('trash', 20)} Delete for me</button>
-          ${isThere && isMine && canWrite ? html`<button class="danger" @click=${() => this.#do(() => thread.deleteForBoth(ref))}>${icon('trash', 20)} Delete for both</button>` : nothing}
+          ${isThere && isMine && canWrite ? html`<button class="danger" @click=${() => (this.isSure = true)}>${icon('trash', 20)} Delete for both…</button>` : nothing}
+        </div>
+      </div>
+    </kith-dialog>`
+  }
+
+  #asking(ref: MessageRef) {
+    const { username } = this.thread.conversation.value.peer
+    return html`<kith-dialog heading="Delete for both?" @close=${this.#close}>
+      <div class="stack">
+        <p>It goes from your devices and from ${username}’s. What ${username} has already read or copied stays with them.</p>
+        ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+        <div class="choices">
+          <button class="danger" @click=${() => this.#do(() => this.thread.deleteForBoth(ref))}>${icon('trash', 20)} Delete for both</button>
+          <button @click=${this.#close}>Keep it</button>
         </div>
       </div>
     </kith-dialog>`

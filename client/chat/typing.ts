@@ -14,13 +14,16 @@ type Payload = { readonly connectionId: ConnectionId; readonly sealed: Bytes }
 /** "… is typing": sealed, never stored, never a promise. */
 export class Typing {
   readonly #context: ChatContext
+  readonly #tells: () => boolean
   readonly #changed: (id: ConnectionId) => void
   readonly #said = new Map<ConnectionId, number>()
   readonly #heard = new Map<ConnectionId, ReturnType<typeof setTimeout>>()
   send: (payload: Payload) => void = () => undefined
 
-  constructor(context: ChatContext, changed: (id: ConnectionId) => void) {
+  /** @param tells whether friends are told what this person does: read, and type. */
+  constructor(context: ChatContext, tells: () => boolean, changed: (id: ConnectionId) => void) {
     this.#context = context
+    this.#tells = tells
     this.#changed = changed
   }
 
@@ -30,7 +33,7 @@ export class Typing {
 
   async say(id: ConnectionId): Promise<void> {
     const { crypto, me, now } = this.#context
-    if (now() - (this.#said.get(id) ?? 0) < SAY_MS) return
+    if (!this.#tells() || now() - (this.#said.get(id) ?? 0) < SAY_MS) return
     const keys = newestKeys(this.#context, id)
     if (!keys) return
     this.#said.set(id, now())

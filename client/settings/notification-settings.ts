@@ -68,7 +68,7 @@ export class NotificationSettings extends KithElement {
       ${state === 'on' ? this.#announcing(settings) : nothing}
       <label class="row">
         <input type="checkbox" .checked=${this.#tellsRead} @change=${this.#setTellsRead} />
-        Tell friends when I have read what they wrote
+        Tell friends when I have read what they wrote, and when I am writing
       </label>
     </section>`
   }
