@@ -69,15 +69,29 @@ export function textOf(made: Made, name: string): string {
   return Buffer.from(made.objects.get(name) ?? []).toString('utf8')
 }
 
-/** `ffprobe` of one rendition, init segment and segments joined. */
+/** A rendition as one file: its init segment and its segments. */
+function joined(made: Made, rendition: string): Buffer {
+  const base = `r/${made.document.set}/${rendition}/`
+  const names = [...made.objects.keys()].filter((name) => name.startsWith(base) && name.endsWith('.m4s')).sort()
+  return Buffer.concat([`${base}init.mp4`, ...names].map((name) => made.objects.get(name) ?? new Uint8Array()))
+}
+
+/** `ffprobe` of one rendition. */
 export function inspect(
   made: Made,
   rendition: string,
   entries = 'stream',
 ): { streams: Record<string, unknown>[]; frames?: Record<string, unknown>[] } {
-  const base = `r/${made.document.set}/${rendition}/`
-  const names = [...made.objects.keys()].filter((name) => name.startsWith(base) && name.endsWith('.m4s')).sort()
-  const input = Buffer.concat([`${base}init.mp4`, ...names].map((name) => made.objects.get(name) ?? new Uint8Array()))
+  const input = joined(made, rendition)
   const seen = spawnSync('ffprobe', ['-v', 'error', '-of', 'json', '-show_entries', entries, '-'], { input })
   return JSON.parse(seen.stdout.toString('utf8'))
+}
+
+/** Mean brightness of the first frame, as it is coded: 16 black to 235 white. */
+export function luma(made: Made, rendition: string): number {
+  const out = ['-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-']
+  const { stdout } = spawnSync('ffmpeg', ['-v', 'error', '-i', '-', ...out], { input: joined(made, rendition) })
+  const { streams } = inspect(made, rendition)
+  const pixels = Number(streams[0]?.width) * Number(streams[0]?.height)
+  return stdout.subarray(0, pixels).reduce((sum, value) => sum + value, 0) / pixels
 }

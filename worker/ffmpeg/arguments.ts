@@ -133,6 +133,9 @@ function h264(video: VideoStream, rung: Rung): string[] {
     ...['-force_key_frames', KEYFRAME_TIMES, '-forced-idr', '1'],
     // No other keyframes than these: segments are cut at every one of them, on all rungs alike.
     ...['-g', '100000', '-sc_threshold', '0', '-flags:v', '+cgop+bitexact'],
+    // How long a frame really stands. The muxer lets a segment begin where the last frame of the one before should have
+    // ended by the frame rate: without this the first frame after a pause would be shown a pause too early.
+    ...['-bsf:v', 'setts=pts=PTS:dts=DTS:duration=if(eq(NEXT_DTS\\,NOPTS)\\,DURATION\\,NEXT_DTS-DTS)'],
   ]
 }
 

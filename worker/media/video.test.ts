@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sha256 } from '../../shared/crypto/hash.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
-import { CHEAP, generate, inspect, type Made, make, picture, textOf, tone } from '../fixtures.ts'
+import { CHEAP, generate, inspect, luma, type Made, make, picture, textOf, tone } from '../fixtures.ts'
 
 const base = (made: Made, file: string) => `r/${made.document.set}/${file}`
 const playlist = (made: Made, rung: string) => textOf(made, base(made, `${rung}/index.m3u8`))
@@ -140,6 +140,44 @@ describe('a video that is not like others', () => {
     const turn = major >= 6 ? ['-display_rotation', '90', ...input] : [...input, '-metadata:s:v', 'rotate=90']
     const made = await make(generate('turned.mp4', ...turn))
     expect([made.document.width, made.document.height]).toEqual([240, 320])
+  }, 60_000)
+
+  it.each([
+    ['PQ', 'smpte2084', 8],
+    // Made so that an old screen shows it nearly right: there is little to see in one grey.
+    ['HLG', 'arib-std-b67', 0],
+  ])(
+    'in high dynamic range (%s): tone-mapped, and said to be what it is now',
+    async (_what, transfer, moved) => {
+      // One grey, brighter than white paper, so that what became of it can be read.
+      const grey = ['-f', 'lavfi', '-i', 'color=c=gray:s=320x240:r=25:d=2,format=yuv420p10le,lutyuv=y=640:u=512:v=512']
+      const tags = ['-color_primaries', 'bt2020', '-color_trc', transfer, '-colorspace', 'bt2020nc']
+      const wide = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none', ...tags]
+      const made = await make(generate(`${transfer}.mp4`, ...grey, ...wide))
+      const { streams } = inspect(made, '240p')
+      expect(streams[0]).toMatchObject({ codec_name: 'h264', pix_fmt: 'yuv420p', color_transfer: 'bt709' })
+      expect(streams[0]).toMatchObject({ color_primaries: 'bt709', color_space: 'bt709' })
+      const shown = luma(made, '240p')
+      // Neither its code as it stood (10 bit to 8), nor clipped to white, nor lost in black.
+      expect(Math.abs(shown - 640 / 4)).toBeGreaterThan(moved)
+      expect(shown).toBeGreaterThan(40)
+      expect(shown).toBeLessThan(235)
+    },
+    60_000,
+  )
+
+  it('with a frame rate that varies: every frame keeps its time, none is doubled', async () => {
+    // Two seconds at 25 a second, then every fifth frame alone.
+    const vary = ['-vf', "select='lt(t,2)+not(mod(n,5))'", '-fps_mode', 'vfr']
+    const made = await make(generate('varies.mp4', ...picture('320x240', 6), ...vary, '-c:v', 'mpeg4'))
+    const { frames = [] } = inspect(made, '240p', 'frame=pts_time')
+    const times = frames.map(({ pts_time }) => Number(pts_time))
+    expect(times.filter((time) => time < 2.07)).toHaveLength(50)
+    const late = times.filter((time) => time >= 2.1)
+    expect(late.length).toBeGreaterThanOrEqual(19)
+    expect(late.length).toBeLessThanOrEqual(21)
+    for (const [index, time] of late.slice(1).entries()) expect(time - (late[index] ?? 0)).toBeCloseTo(0.2, 2)
+    expect(durations(playlist(made, '240p')).map((value) => Math.round(value))).toEqual([2, 2, 2])
   }, 60_000)
 
   it('cut short at its end: what there is plays', async () => {
