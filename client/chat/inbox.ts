@@ -16,6 +16,8 @@ import { fill, missingOf, type Window, windowOf } from './windows.ts'
 
 /** A hole is asked for again this long; then the conversation says so (docs/protocol.md §5). */
 export const GAP_MS = 30_000
+/** A hole that is further back than so many messages is not asked for at each start. */
+const ASK_AGAIN_MAX = 1024
 /** Opened in one call of the Web Worker: long enough to be worth the way, short enough not to hold it up. */
 const BATCH = 64
 
@@ -32,13 +34,20 @@ export class ChatInbox implements Inbox {
   /** Somebody else's message has come. */
   onHeard: (id: ConnectionId) => void = () => undefined
 
+  readonly #askedAgain = new Set<ConnectionId>()
+
   constructor(context: ChatContext) {
     this.#context = context
   }
 
   async since(id: ConnectionId): Promise<number> {
     const { gap, cursor } = await this.#context.store.readState(id)
-    return gap && this.#context.now() - gap.since < GAP_MS ? gap.from : cursor
+    if (!gap) return cursor
+    if (this.#context.now() - gap.since < GAP_MS) return gap.from
+    // Once more at each start: a server that has come to its senses, or was mended, has it again.
+    if (this.#askedAgain.has(id) || cursor - gap.from > ASK_AGAIN_MAX) return cursor
+    this.#askedAgain.add(id)
+    return gap.from
   }
 
   async sent(id: ConnectionId): Promise<Sent> {

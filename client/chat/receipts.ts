@@ -8,6 +8,7 @@ import { type ChatContext, stateLock } from './context.ts'
 import { refOf } from './rows.ts'
 import { type ConversationState, type Mark, markOf, raiseMarks } from './state.ts'
 import type { Position } from './store.ts'
+import type { Window } from './windows.ts'
 
 /** Takes what other devices say that they have received and read. A receipt that is refused changes nothing. */
 export async function takeReceipts(
@@ -132,7 +133,7 @@ export class Receipts {
       const peer = await crypto.sealPeerReceipt(
         of,
         { ...keys, identitySeed: me.identitySeed },
-        { delivered, read: tells ? read : null },
+        { delivered, read: tells ? within(read, state.windows) : null },
       )
       const own = await crypto.sealOwnReceipt(of, me.accountKey, { delivered, read })
       return { body: { deviceId, revision, peer, own }, said }
@@ -170,6 +171,15 @@ async function open(
   const messageSecret = connections.messageSecret(connectionId, epoch)
   // Said under an epoch that has disappeared: the next one will open.
   return messageSecret && crypto.openPeerReceipt(of, { messageSecret, identityKey }, sealed)
+}
+
+/** Nobody hears that something was read which never came: what is told ends before the first hole. */
+function within(marks: readonly Mark[], windows: readonly Window[]): Mark[] {
+  return marks.flatMap((mark) => {
+    const own = windows.find((one) => one.senderId === mark.senderId && one.deviceId === mark.deviceId)
+    const counter = Math.min(mark.counter, own?.low.counter ?? 0)
+    return counter > 0 ? [{ ...mark, counter }] : []
+  })
 }
 
 const only = (marks: readonly Mark[], sender: string) => marks.filter(({ senderId }) => senderId === sender)

@@ -50,8 +50,13 @@ export class FriendsScreen extends KithElement {
         padding: 0.5rem 0.75rem;
         white-space: nowrap;
       }
-      .asks {
+      .asks,
+      li:has(.fault) {
         flex-wrap: wrap;
+      }
+      .fault {
+        flex: 1 0 100%;
+        order: 1;
       }
     `,
   ]
@@ -136,8 +141,9 @@ export class FriendsScreen extends KithElement {
           ${peer.username || 'Somebody who is gone'}
           ${isVerified ? html`<span class="mark">${icon('shield', 16)}<span class="visually-hidden">verified</span></span>` : nothing}
         </p>
-        ${fault ? html`<p class="error small" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>` : more}
-      </div>`
+        ${fault ? nothing : more}
+      </div>
+      ${fault ? html`<p class="error small fault" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>` : nothing}`
   }
 
   #asked(one: Connection) {

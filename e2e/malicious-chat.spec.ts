@@ -1,0 +1,247 @@
+import type { Page } from '@playwright/test'
+import type { Person } from './support/person.ts'
+import type { Exchange } from './support/relay.ts'
+import { expect, test } from './support/test.ts'
+import type { World } from './support/world.ts'
+
+type Message = { seq: number; senderId: string; counter: number; sealed: string | null }
+type Served = { connectionId: string; entries: { bytes: string }[]; messages: Message[]; lastSeq: number }
+
+const json = ({ body }: Exchange) => JSON.parse(body.toString('utf8'))
+const forged = (value: unknown) => Buffer.from(JSON.stringify(value))
+const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })
+const fault = (page: Page, code: string) => page.locator(`[data-code="${code}"]`).first()
+
+/** From now on the server says this of a conversation instead of what is true. */
+function lie(world: World, change: (served: Served) => Served): void {
+  world.relay.rewrite = (exchange) => {
+    if (exchange.path !== '/api/connections/catch-up' || exchange.status !== 200) return undefined
+    const { connections } = json(exchange)
+    return forged({ connections: connections.map(change) })
+  }
+}
+/** The same to the one that carries `counter` of whoever is not the first to have written. */
+const toMessages = (change: (messages: Message[]) => Message[]) => (served: Served) => ({
+  ...served,
+  messages: change(served.messages),
+})
+function flipped(base64url: string, at: number): string {
+  const bytes = Buffer.from(base64url, 'base64url')
+  bytes[at] = (bytes[at] ?? 0) ^ 1
+  return bytes.toString('base64url')
+}
+
+async function say({ page }: Person, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+  await expect(row(page, text).locator('[data-state=sent], [data-state=delivered], [data-state=read]')).toBeVisible()
+}
+const write = (from: Person, to: string) => from.page.getByRole('link', { name: `Write to ${to}` }).click()
+
+test('a malicious server in a conversation: what it changes, repeats, swaps, drops and withholds is seen', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await ada.befriend(ben)
+  await write(ada, 'ben')
+  await write(ben, 'ada')
+  await say(ben, 'Erste')
+  await expect(row(ada.page, 'Erste')).toBeVisible()
+  await expect(row(ben.page, 'Erste').locator('[data-state=read]')).toBeVisible()
+
+  await test.step('it edits the header of a message', async () => {
+    // The place in the order, in the last byte of it; the signature covers it.
+    lie(
+      world,
+      toMessages((messages) => messages.map((one) => ({ ...one, sealed: one.sealed && flipped(one.sealed, 70) }))),
+    )
+    await say(ben, 'Zweite')
+    await expect(fault(ada.page, 'message/tampered')).toHaveText(
+      'A message was changed on its way. Kith does not show it.',
+    )
+    await expect(row(ada.page, 'Zweite')).toHaveCount(0)
+    await expect(row(ada.page, 'Erste')).toBeVisible()
+    // Nothing is lost: it comes as soon as it is shown as it was written.
+    world.relay.rewrite = undefined
+    await ada.page.reload()
+    await expect(row(ada.page, 'Zweite')).toBeVisible()
+    await expect(fault(ada.page, 'message/tampered')).toHaveCount(0)
+  })
+
+  await test.step('it repeats a message, and shows others in another order', async () => {
+    await ada.context.setOffline(true)
+    for (const text of ['Dritte', 'Vierte', 'Fünfte']) await say(ben, text)
+    lie(
+      world,
+      toMessages((messages) => {
+        const sealed = messages.toReversed()
+        return messages
+          .map((one, index) => ({ ...one, ...contentOf(sealed[index] ?? one) }))
+          .concat(messages.slice(0, 1))
+      }),
+    )
+    await ada.context.setOffline(false)
+    await expect(row(ada.page, 'Fünfte')).toBeVisible()
+    for (const text of ['Dritte', 'Vierte', 'Fünfte']) await expect(row(ada.page, text)).toHaveCount(1)
+    const shown = await ada.page.locator('message-row .text').allTextContents()
+    expect(shown).toEqual(['Erste', 'Zweite', 'Dritte', 'Vierte', 'Fünfte'])
+    world.relay.rewrite = undefined
+  })
+
+  await test.step('it drops one in the middle', async () => {
+    await ada.page.clock.install()
+    await ada.page.reload()
+    await expect(row(ada.page, 'Fünfte')).toBeVisible()
+    await ada.context.setOffline(true)
+    for (const text of ['Sechste', 'Siebte', 'Achte']) await say(ben, text)
+    let dropped: Message | undefined
+    lie(
+      world,
+      toMessages((messages) => {
+        dropped ??= messages.at(-2)
+        return messages.filter(({ counter }) => counter !== dropped?.counter)
+      }),
+    )
+    await ada.context.setOffline(false)
+    await expect(row(ada.page, 'Achte')).toBeVisible()
+    // Perhaps it was only late: it is asked for again first.
+    await ada.page.clock.fastForward(31_000)
+    await expect(ada.page.getByText('One message is missing: the server does not show it.')).toBeVisible()
+    await expect(row(ada.page, 'Siebte')).toHaveCount(0)
+    // And its writer does not hear that it was read.
+    await expect(row(ben.page, 'Sechste').locator('[data-state=read]')).toBeVisible()
+    await expect(row(ben.page, 'Siebte').locator('[data-state=sent]')).toBeVisible()
+    world.relay.rewrite = undefined
+    await ada.page.reload()
+    await expect(row(ada.page, 'Siebte')).toBeVisible()
+    await expect(ada.page.getByText('One message is missing')).toHaveCount(0)
+  })
+
+  await test.step('it withholds the newest: its writer sees until when the friend has confirmed', async () => {
+    lie(world, (served) => ({ ...served, messages: served.messages.slice(0, 0), lastSeq: served.lastSeq }))
+    await say(ben, 'Neunte')
+    await ben.page.clock.install({ time: Date.now() + 2 * 3_600_000 })
+    await ben.page.reload()
+    await expect(ben.page.getByText(/^ada has confirmed what was written until/)).toBeVisible()
+    await expect(row(ben.page, 'Neunte').locator('[data-state=sent]')).toBeVisible()
+    await expect(row(ada.page, 'Neunte')).toHaveCount(0)
+    world.relay.rewrite = undefined
+  })
+
+  await test.step('it shows a new device an older log', async () => {
+    const phone = await arrive('ada')
+    lie(world, (served) => ({ ...served, entries: served.entries.slice(0, 1), messages: [] }))
+    await phone.signIn()
+    await phone.go('Friends')
+    await expect(fault(phone.page, 'connection/rollback')).toContainText(
+      'older state of this conversation than you have seen',
+    )
+    world.relay.rewrite = undefined
+    await phone.page.reload()
+    await expect(phone.page.getByRole('link', { name: 'Write to ben' })).toBeVisible()
+    await write(phone, 'ben')
+    await expect(row(phone.page, 'Neunte')).toBeVisible()
+  })
+
+  await test.step('it says otherwise than the log', async () => {
+    world.relay.rewrite = (exchange) => {
+      if (exchange.method !== 'GET' || !exchange.path.startsWith('/api/connections?')) return undefined
+      const { connections, more } = json(exchange)
+      return forged({ connections: connections.map((one: object) => ({ ...one, state: 'asking' })), more })
+    }
+    await ada.page.reload()
+    await expect(fault(ada.page, 'connection/fork')).toContainText('different histories of this conversation')
+    await expect(row(ada.page, 'Erste')).toBeVisible()
+    await expect(ada.page.getByText('Nothing can be sent here now.')).toBeVisible()
+  })
+})
+
+const contentOf = ({ senderId, counter, sealed, ...rest }: Message & { deviceId?: string }) => ({
+  senderId,
+  counter,
+  sealed,
+  ...('deviceId' in rest ? { deviceId: rest.deviceId } : {}),
+})
+
+test('a malicious server between people: another identity, another key, a message of another conversation', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  const cleo = await arrive('cleo')
+  await cleo.joinBy(await ada.invite())
+  const identities: Exchange[] = []
+  world.relay.onExchange = (exchange) => {
+    if (exchange.method === 'GET' && exchange.path.startsWith('/api/identities/')) identities.push(exchange)
+  }
+  await ada.befriend(ben)
+  const ofBen = identities.at(-1)
+  expect(ofBen).toBeDefined()
+
+  await test.step('it puts itself in place of whoever is asked', async () => {
+    world.relay.rewrite = ({ method, path }) =>
+      method === 'GET' && path.startsWith('/api/identities/') ? ofBen?.body : undefined
+    await ada.page.getByLabel('Name', { exact: true }).fill('cleo')
+    await ada.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
+    await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+    await expect(ada.page.locator('kith-dialog').getByRole('alert')).not.toBeEmpty()
+    await expect(ada.page.getByText('no answer yet')).toHaveCount(0)
+    world.relay.rewrite = undefined
+    await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+    await expect(ada.page.getByText('no answer yet')).toBeVisible()
+  })
+
+  await test.step('it swaps the key in the answer of whoever was asked', async () => {
+    lie(world, (served) => ({ ...served, entries: served.entries.map(withOtherKeys) }))
+    await cleo.go('Friends')
+    await cleo.page.getByRole('button', { name: 'Accept' }).click()
+    await expect(fault(ada.page, 'log/bad-signature')).toBeVisible()
+    await expect(ada.page.getByRole('link', { name: 'Write to cleo' })).toHaveCount(0)
+    world.relay.rewrite = undefined
+    await ada.page.reload()
+    await cleo.page.reload()
+    await expect(ada.page.getByRole('link', { name: 'Write to cleo' })).toBeVisible()
+  })
+
+  await test.step('it moves a message to another conversation', async () => {
+    await write(ben, 'ada')
+    await write(ada, 'cleo')
+    let moved: Message | undefined
+    let to: string | undefined
+    world.relay.rewrite = (exchange) => {
+      if (exchange.path !== '/api/connections/catch-up') return undefined
+      const { connections } = json(exchange) as { connections: Served[] }
+      for (const { messages } of connections) moved ??= messages.find(({ sealed }) => sealed !== null)
+      return forged({
+        connections: connections.map((one) =>
+          one.connectionId === to && moved
+            ? { ...one, messages: [{ ...moved, seq: one.lastSeq + 1 }], lastSeq: one.lastSeq + 1 }
+            : one,
+        ),
+      })
+    }
+    await say(ben, 'Nur für Ada')
+    await expect.poll(() => moved).toBeDefined()
+    to = new URL(ada.page.url()).pathname.split('/').at(-1)
+    await ada.page.reload()
+    await expect(fault(ada.page, 'message/misplaced')).toHaveText(
+      'A message was put where it does not belong. Kith does not show it.',
+    )
+    await expect(row(ada.page, 'Nur für Ada')).toHaveCount(0)
+  })
+})
+
+/** The key of whoever accepted is made another; the rest stays as it was signed. */
+function withOtherKeys<T extends { bytes: string }>(entry: T): T {
+  const body = JSON.parse(Buffer.from(entry.bytes, 'base64url').toString('utf8'))
+  if (!('request' in body)) return entry
+  const bytes = Buffer.from(JSON.stringify({ ...body, x: flipped(body.x, 0) })).toString('base64url')
+  return { ...entry, bytes }
+}
