@@ -212,6 +212,31 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await expect.poll(shown).toEqual(['Kith: New message'])
 })
 
+test('what the server refuses says so, and is tried again or taken back', async ({ arrive }) => {
+  const [ada, ben] = await twoFriends(arrive)
+  const messages = /\/api\/connections\/[\w-]+\/messages$/
+  const refusal = { type: 'about:blank', title: 'Forbidden', status: 403, code: 'connection/refused' }
+  await ada.page.route(messages, (route) =>
+    route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify(refusal) }),
+  )
+  await say(ada, 'Einmal')
+  await say(ada, 'Zweimal')
+  for (const text of ['Einmal', 'Zweimal'])
+    await expect(row(ada.page, text).getByRole('alert')).toContainText(
+      'does not receive messages or requests from you now',
+    )
+  await ada.page.unroute(messages)
+  await row(ada.page, 'Einmal').getByRole('button', { name: 'Take it back' }).click()
+  await expect(row(ada.page, 'Einmal')).toHaveCount(0)
+  await row(ada.page, 'Zweimal').getByRole('button', { name: 'Try again' }).click()
+  await expect(row(ben.page, 'Zweimal')).toBeVisible()
+  await expect(row(ada.page, 'Zweimal').locator('[data-state=read]')).toBeVisible()
+  await say(ada, 'Dreimal')
+  await expect(row(ben.page, 'Dreimal')).toBeVisible()
+  await expect(row(ben.page, 'Einmal')).toHaveCount(0)
+  await expect(ben.page.locator('.banner')).toHaveCount(0)
+})
+
 test('what was said is found, in one chat and in all of them; writing leads back to the foot', async ({ arrive }) => {
   const [ada, ben] = await twoFriends(arrive)
   const isSeen = (text: string) => expect(row(ada.page, text)).toBeInViewport()
