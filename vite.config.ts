@@ -1,5 +1,7 @@
 import { defineConfig } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
+import { appManifest } from './bin/build/manifest.ts'
+import { whatsNewFile } from './bin/build/whats-new.ts'
 
 const server = `http://127.0.0.1:${process.env.KITH_PORT ?? 8420}`
 
@@ -26,6 +28,7 @@ export default defineConfig({
     },
   },
   plugins: [
+    whatsNewFile('CHANGELOG.md'),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: '../sw',
@@ -37,28 +40,12 @@ export default defineConfig({
         // One classic script: a Service Worker may not import on demand, and Firefox knew no modules there for long.
         rollupFormat: 'iife',
         globPatterns: ['**/*.{js,css,html,svg,png,webp,woff2,webmanifest}'],
-        globIgnores: ['sw.js', 'sw.mjs'],
+        globIgnores: ['sw.js', 'sw.mjs', 'screenshots/*'],
         maximumFileSizeToCacheInBytes: 4 * 1024 * 1024,
         sourcemap: true,
       },
       devOptions: { enabled: true, type: 'module', navigateFallback: 'index.html' },
-      manifest: {
-        id: '/',
-        name: 'Kith',
-        short_name: 'Kith',
-        description: 'Private media and chat for a circle of friends',
-        start_url: '/',
-        scope: '/',
-        display: 'standalone',
-        background_color: '#1f1a38',
-        theme_color: '#1f1a38',
-        categories: ['photo', 'social'],
-        icons: [
-          { src: '/icons/icon-192.png', sizes: '192x192', type: 'image/png' },
-          { src: '/icons/icon-512.png', sizes: '512x512', type: 'image/png' },
-          { src: '/icons/maskable-512.png', sizes: '512x512', type: 'image/png', purpose: 'maskable' },
-        ],
-      },
+      manifest: appManifest,
     }),
   ],
 })

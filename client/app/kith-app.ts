@@ -389,11 +389,7 @@ export class KithApp extends LitElement {
           ? html`<p class="banner" role="status">To play videos this page has to be loaded again.<button @click=${() => location.reload()}>Reload</button></p>`
           : nothing
       }
-      ${
-        mediaWorker.updateWaits.value && !busy.isBusy
-          ? html`<p class="banner" role="status">A new version is ready.<button @click=${() => mediaWorker.update()}>Update</button></p>`
-          : nothing
-      }
+      ${mediaWorker.updateWaits.value && !busy.isBusy ? html`<update-banner></update-banner>` : nothing}
     `
   }
 

@@ -29,6 +29,8 @@ export class MediaWorker {
   constructor(url: string, type: 'classic' | 'module') {
     this.#workbox = new Workbox(url, { type })
     this.#workbox.addEventListener('waiting', () => {
+      // What it shows is loaded when it is needed.
+      void import('./update-banner.ts')
       this.updateWaits.value = true
     })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {

@@ -10,11 +10,13 @@ import { type Crypto, startCrypto } from '../workers/crypto.ts'
 import { Api } from './api.ts'
 import { Busy } from './busy.ts'
 import { Events } from './events.ts'
+import { Install } from './install.ts'
 import { Router } from './router.ts'
 import type { MediaWorker } from './service-worker.ts'
 import { Session } from './session.ts'
 import { Signal } from './signal.ts'
 import { Toasts } from './toasts.ts'
+import { keepAwake } from './wake-lock.ts'
 
 /** What screens work with; made once by `main.ts`, handed down by context. */
 export type Services = {
@@ -29,6 +31,7 @@ export type Services = {
   /** There once `openLibrary` has resolved, which every screen behind the lock waits for. */
   readonly items: Items
   readonly uploads: Uploads
+  readonly install: Install
   /** Friends and chats, once `openTalk` has resolved. */
   readonly talk: Signal<Talk | null>
   /** Opens them after unlocking; nobody waits for it to see the library. */
@@ -54,7 +57,9 @@ export function createServices(mediaWorker: MediaWorker): Services {
   const session = new Session(api, crypto)
   const router = new Router()
   mediaWorker.onOpen = (path) => router.go(path)
+  const install = new Install((path) => router.go(path))
   const busy = new Busy()
+  keepAwake(busy)
   let library: { items: Items; uploads: Uploads } | undefined
   let opening: Promise<void> | undefined
   const opened = () => {
@@ -79,6 +84,7 @@ export function createServices(mediaWorker: MediaWorker): Services {
     events,
     toasts: new Toasts(),
     busy,
+    install,
     router,
     mediaWorker,
     get items() {

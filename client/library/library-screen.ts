@@ -160,6 +160,7 @@ export class LibraryScreen extends KithElement {
       events.connected.watch((isConnected) => isConnected && void this.#sync()),
     )
     uploads.onDone = () => void this.#sync()
+    this.#ends.push(this.services.install.opened.watch(() => this.#takeOpened()))
     for (const [type, listener] of this.#drops()) window.addEventListener(type, listener as EventListener)
     this.#ends.push(() => {
       for (const [type, listener] of this.#drops()) window.removeEventListener(type, listener as EventListener)
@@ -176,6 +177,7 @@ export class LibraryScreen extends KithElement {
   async #load(): Promise<void> {
     this.#group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     if (!this.#group) return
+    this.#takeOpened()
     this.items = await this.services.items.kept(this.#group.groupId)
     await this.#sync()
   }
@@ -253,6 +255,15 @@ export class LibraryScreen extends KithElement {
         </ul>
       </section>`,
     )
+  }
+
+  /** Files that the system opened Kith with. */
+  #takeOpened(): void {
+    const { opened } = this.services.install
+    if (!this.#group || opened.value.length === 0) return
+    const files = opened.value
+    opened.value = []
+    void this.#upload(files)
   }
 
   #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[type=file]')?.click()

@@ -8,6 +8,7 @@ import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import '../vault/sign-out-dialog.ts'
 import './device-list.ts'
+import './install-card.ts'
 import './notification-settings.ts'
 
 /** This device: lock, look, sign out. */
@@ -85,6 +86,7 @@ export class SettingsScreen extends KithElement {
         <p class="soft">What you keep offline plays without network.</p>
         <a class="button" href="/offline">${icon('keep', 20)} What is kept, and room</a>
       </section>
+      <install-card></install-card>
       <device-list></device-list>
       <notification-settings></notification-settings>
       <section class="card stack" aria-labelledby="look">

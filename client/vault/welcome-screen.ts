@@ -29,6 +29,7 @@ export class WelcomeScreen extends KithElement {
   override connectedCallback(): void {
     super.connectedCallback()
     void this.#ask()
+    if (this.services.install.state.value === 'by-hand') void import('../settings/install-card.ts')
   }
 
   async #ask(): Promise<void> {
@@ -44,6 +45,7 @@ export class WelcomeScreen extends KithElement {
   override render() {
     return html`<main>
       <img src="/icon.svg" alt="" width="72" height="72" />
+      ${this.services.install.state.value === 'by-hand' ? html`<install-card early></install-card>` : nothing}
       ${this.unreachable ? this.#unreachable(this.unreachable) : this.instance ? this.#form() : html`<div class="skeleton tall"></div>`}
     </main>`
   }

@@ -24,6 +24,8 @@ export class Relay {
   rewrite: Rewrite | undefined
   /** May keep a request waiting before it is passed on. */
   gate: ((method: string, path: string) => Promise<void>) | undefined
+  /** Another file than the server's, by its path: a newer version of the client, or a broken one. */
+  readonly instead = new Map<string, { readonly type: string; readonly body: string }>()
   recording = true
   /** Called with each exchange after it was answered. */
   onExchange: ((exchange: Exchange) => void) | undefined
@@ -78,6 +80,16 @@ export class Relay {
     const path = incoming.url ?? '/'
     this.#keep(`${incoming.method} ${path}\n${incoming.rawHeaders.join('\n')}`)
     await this.gate?.(incoming.method ?? 'GET', path)
+    const other = this.instead.get(path)
+    if (other) {
+      outgoing.writeHead(200, {
+        'content-type': other.type,
+        'cache-control': 'no-cache',
+        'service-worker-allowed': '/',
+      })
+      outgoing.end(other.body)
+      return
+    }
     const sent: Buffer[] = []
     const upstream = request({
       host: '127.0.0.1',

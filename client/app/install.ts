@@ -1,0 +1,74 @@
+import { Signal } from './signal.ts'
+
+/** Chromium's own event; no other engine has it. */
+interface InstallEvent extends Event {
+  prompt(): Promise<{ outcome: 'accepted' | 'dismissed' }>
+}
+interface LaunchParams {
+  readonly targetURL?: string
+  readonly files: readonly { getFile(): Promise<File> }[]
+}
+
+/** How Kith can get onto this device: `can`: the browser asks; `by-hand`: the person does it, in Safari's menu. */
+export type InstallState = 'installed' | 'can' | 'by-hand' | 'no'
+
+/** Kith as an installed app: whether it is one, how it becomes one, and what it is opened with. */
+export class Install {
+  readonly state: Signal<InstallState>
+  /** Files that the system opened Kith with; whoever takes them empties it. */
+  readonly opened = new Signal<readonly File[]>([])
+  #event: InstallEvent | undefined
+
+  constructor(go: (path: string) => void) {
+    const isApp = matchMedia('(display-mode: standalone)').matches || isStandalone(navigator)
+    this.state = new Signal(installStateOf(isApp, navigator))
+    addEventListener('beforeinstallprompt', (event) => {
+      // Kept for the button in the settings: a banner over the first screen would come before anybody knows what this is.
+      event.preventDefault()
+      this.#event = event as InstallEvent
+      if (this.state.value !== 'installed') this.state.value = 'can'
+    })
+    addEventListener('appinstalled', () => {
+      this.#event = undefined
+      this.state.value = 'installed'
+    })
+    window.launchQueue?.setConsumer((params) => {
+      void this.#open(params).catch(() => undefined)
+      if (params.targetURL) go(new URL(params.targetURL).pathname)
+    })
+  }
+
+  /** Resolves when the person has chosen. */
+  async ask(): Promise<void> {
+    const event = this.#event
+    if (!event) return
+    // It may be asked once.
+    this.#event = undefined
+    const { outcome } = await event.prompt()
+    this.state.value = outcome === 'accepted' ? 'installed' : 'no'
+  }
+
+  async #open({ files }: LaunchParams): Promise<void> {
+    if (files.length === 0) return
+    const read = await Promise.all(files.map((file) => file.getFile()))
+    this.opened.value = [...this.opened.value, ...read]
+  }
+}
+
+type Device = { readonly userAgent: string; readonly maxTouchPoints: number }
+
+/** An iPad says that it is a Mac; no Mac has a screen to touch. */
+export function installStateOf(isApp: boolean, { userAgent, maxTouchPoints }: Device): InstallState {
+  if (isApp) return 'installed'
+  const isApple = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)
+  return isApple ? 'by-hand' : 'no'
+}
+
+/** Safari's own word for it, older than the media query. */
+const isStandalone = (device: Navigator) => 'standalone' in device && device.standalone === true
+
+declare global {
+  interface Window {
+    launchQueue?: { setConsumer(consumer: (params: LaunchParams) => void): void }
+  }
+}
