@@ -103,6 +103,10 @@ export const ERROR_CODES = [
   // accounts
   'auth/required',
   'auth/failed',
+  /** The person or the time called it off. */
+  'passkey/cancelled',
+  'passkey/unsupported',
+  'passkey/foreign',
   'auth/expired',
   'auth/removed',
   'auth/server-changed',

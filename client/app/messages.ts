@@ -68,6 +68,10 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'message/key-gone': 'The key of this message is gone for good: it has disappeared.',
   'receipt/rollback': 'The server shows an older receipt than you have seen. Kith keeps the newer one.',
   'auth/required': 'Your session is over. Sign in again.',
+  'passkey/cancelled': 'The passkey was not used. Try again, or use your password.',
+  'passkey/unsupported':
+    'This device or browser cannot unlock Kith with a passkey yet. Nothing was kept; your password works as before.',
+  'passkey/foreign': 'This passkey does not open Kith here. Use your password.',
   'auth/failed': 'Name or password are wrong. Check both and try again.',
   'auth/expired': 'Your session is over. Sign in again.',
   'auth/removed':

@@ -146,12 +146,32 @@ export class Session {
     const state = this.state.value
     if (state.kind !== 'locked') return
     const accountKey = await openUnlock(this.#crypto, state.account.userId, password)
-    await keepAccountKey(accountKey)
-    await this.#open(state.account, accountKey)
-    this.#tabs.postMessage('unlocked')
-    await this.catchUp()
+    await this.#enter(state.account, accountKey)
     // The password is at hand: whoever unlocks is not asked for it twice. A refusal is shown as an ended session.
     if (this.isExpired.value) await this.renew(password).catch(passAppError)
+  }
+
+  /** Works without network. @throws {AppError} `passkey/…`, `key/unavailable` */
+  async unlockByPasskey(): Promise<void> {
+    const state = this.state.value
+    if (state.kind !== 'locked') return
+    const { openByPasskey } = await import('../vault/passkey.ts')
+    await this.#enter(state.account, await openByPasskey(this.#crypto, state.account.userId))
+  }
+
+  /** A second way to unlock this device. @param password of the account: nobody else adds a way in. @throws {AppError} `auth/failed`, `passkey/…` */
+  async addPasskey(password: string): Promise<void> {
+    const { userId } = this.requireUnlocked().account
+    const accountKey = await openUnlock(this.#crypto, userId, password)
+    const { makePasskey } = await import('../vault/passkey.ts')
+    await makePasskey(this.#crypto, userId, accountKey)
+  }
+
+  async #enter(account: DeviceAccount, accountKey: Bytes): Promise<void> {
+    await keepAccountKey(accountKey)
+    await this.#open(account, accountKey)
+    this.#tabs.postMessage('unlocked')
+    await this.catchUp()
   }
 
   /** Every tab forgets its keys; what lies on the device does not open until somebody unlocks it. */

@@ -10,6 +10,7 @@ import '../vault/sign-out-dialog.ts'
 import './device-list.ts'
 import './install-card.ts'
 import './notification-settings.ts'
+import './passkey-card.ts'
 
 /** This device: lock, look, sign out. */
 export class SettingsScreen extends KithElement {
@@ -81,6 +82,7 @@ export class SettingsScreen extends KithElement {
         </div>
         <button @click=${() => void this.services.session.lock()}>${icon('lock', 20)} Lock now</button>
       </section>
+      <passkey-card></passkey-card>
       <section class="card stack" aria-labelledby="kept">
         <h2 id="kept">On this device</h2>
         <p class="soft">What you keep offline plays without network.</p>

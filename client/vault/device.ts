@@ -7,6 +7,7 @@ import { AppError } from '../../shared/errors.ts'
 import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
 import { idBytes, type UserId } from '../../shared/format/ids.ts'
 import type { Crypto } from '../workers/crypto.ts'
+import { dropStalePasskey } from './passkey.ts'
 
 const SALT_BYTES = 16
 const ACCOUNT_KEY = 'account-key'
@@ -48,6 +49,7 @@ export async function keepUnlock(crypto: Crypto, userId: UserId, password: strin
   const lock = await createKey('lock')
   const sealed = await sealAes(lock, inner, utf8('unlock'))
   await (await openDevice()).put('unlock', { salt, sealed }, 'password')
+  await dropStalePasskey(accountKey)
 }
 
 /** @throws {AppError} `auth/failed`: another password; `key/unavailable`: this device has never been unlocked by one. */

@@ -34,7 +34,7 @@ export function headers(origin: string): Middleware {
     // The camera reads QR codes; nothing else of the device is asked for.
     ctx.set(
       'Permissions-Policy',
-      'camera=(self), microphone=(self), geolocation=(), payment=(), usb=(), browsing-topics=()',
+      'camera=(self), microphone=(self), publickey-credentials-create=(self), publickey-credentials-get=(self), geolocation=(), payment=(), usb=(), browsing-topics=()',
     )
     return secure(ctx, next)
   }

@@ -22,10 +22,15 @@ export type DeviceAccount = {
 /** The device's database, the same for page, Web Workers and Service Worker. Bytes in it are ciphertext. */
 export interface DeviceSchema extends DBSchema {
   /** Non-extractable AES keys: `device` while unlocked, `lock` always (docs/protocol.md §8). */
-  keys: { key: 'device' | 'lock'; value: CryptoKey }
+  keys: { key: 'device' | 'lock' | 'passkey'; value: CryptoKey }
   account: { key: 'current'; value: DeviceAccount }
   /** What a password unlocks without the server: salt, and the account key sealed twice. */
   unlock: { key: 'password'; value: { salt: Bytes; sealed: Bytes } }
+  /**
+   * What a passkey unlocks without the server: which one, the input of its pseudo-random function, and the account key
+   * sealed to what comes out of that; `check` tells whether it is still the account's key.
+   */
+  passkey: { key: 'current'; value: { credentialId: Bytes; input: Bytes; sealed: Bytes; check: Bytes } }
   /** Small values sealed under the device key, by name. */
   sealed: { key: string; value: Bytes }
   /** The vault as the server keeps it, for unlocking offline; the index under `index`. */
@@ -140,7 +145,7 @@ export type UploadRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 9
+const VERSION = 10
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -166,6 +171,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 6) createEffects(db, transaction)
       if (from < 7) db.createObjectStore('push')
       if (from < 8) db.createObjectStore('connections')
+      if (from < 10) db.createObjectStore('passkey')
       // Uploads of the form before: nothing of them can be taken up.
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()
