@@ -45,7 +45,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'group/not-member': 'You are not a member of this circle.',
   'group/not-found': 'This circle is not on this device. Reload the page.',
   'invite/invalid': 'This invite is not valid. Ask for a new one.',
-  'invite/expired': 'This invite has expired. Ask for a new one.',
+  'invite/expired':
+    'This invite has expired, or the clock of this device is wrong. Look at its date, or ask for a new invite.',
   'invite/used-up': 'This invite has been used already. Ask for a new one.',
   'connection/not-found': 'This conversation is not here any more.',
   'connection/exists': 'You have asked this person already, or they have asked you. Look at your friends.',

@@ -22,9 +22,12 @@ export class Person {
   }
 
   static async arrive(browser: Browser, world: World, name: string): Promise<Person> {
-    const context = await browser.newContext({ viewport: { width: 390, height: 844 } })
-    const page = await context.newPage()
-    return new Person(name, world, context, page)
+    return Person.in(await browser.newContext({ viewport: { width: 390, height: 844 } }), world, name)
+  }
+
+  /** In a browser that is there already, such as one with a profile on disk. */
+  static async in(context: BrowserContext, world: World, name: string): Promise<Person> {
+    return new Person(name, world, context, await context.newPage())
   }
 
   async newPage(): Promise<Page> {

@@ -2,8 +2,12 @@ import { type DeviceSchema, openDevice } from './db.ts'
 
 type KeyName = DeviceSchema['keys']['key']
 
-/** Some private windows refuse to store keys: then they live as long as this realm. */
+/** Some private windows refuse to store keys: then they live as long as this realm, which lends them to the others. */
 const inMemory = new Map<KeyName, CryptoKey>()
+const CHANNEL = 'kith/device-keys'
+/** For a page that is there; nobody who is not there would ever answer. */
+const ANSWER_MS = 1000
+let lending: BroadcastChannel | undefined
 
 /**
  * A new non-extractable AES-256-GCM key under `name`, read back before it is relied on.
@@ -25,14 +29,44 @@ export async function createKey(name: KeyName): Promise<CryptoKey> {
   }
   await db.delete('keys', name)
   inMemory.set(name, key)
+  lend()
   return key
 }
 
 export async function readKey(name: KeyName): Promise<CryptoKey | null> {
-  return inMemory.get(name) ?? (await (await openDevice()).get('keys', name)) ?? null
+  const db = await openDevice()
+  const kept = inMemory.get(name) ?? (await db.get('keys', name))
+  if (kept) return kept
+  // What is sealed under it goes when this device is locked: it is unlocked, and another realm holds the key.
+  return name === 'device' && (await db.count('sealed')) > 0 ? borrow(name) : null
 }
 
 export async function removeKey(name: KeyName): Promise<void> {
   inMemory.delete(name)
   await (await openDevice()).delete('keys', name)
+}
+
+/** A key is not readable by script, here as little as in IndexedDB: it can be used by this origin alone. */
+function lend(): void {
+  if (lending) return
+  lending = new BroadcastChannel(CHANNEL)
+  lending.onmessage = ({ data }) => {
+    const key = inMemory.get(data?.asked)
+    if (key) lending?.postMessage({ name: data.asked, key })
+  }
+}
+
+async function borrow(name: KeyName): Promise<CryptoKey | null> {
+  const channel = new BroadcastChannel(CHANNEL)
+  try {
+    return await new Promise((resolve) => {
+      channel.onmessage = ({ data }) => {
+        if (data?.name === name && data.key instanceof CryptoKey) resolve(data.key)
+      }
+      channel.postMessage({ asked: name })
+      setTimeout(() => resolve(null), ANSWER_MS)
+    })
+  } finally {
+    channel.close()
+  }
 }

@@ -39,6 +39,30 @@ describe('device key', () => {
     await removeKey('lock')
     expect(await readKey('lock')).toBeNull()
   })
+
+  it('is lent to the other realms from there, as long as the device is unlocked', async () => {
+    const db = await openDevice()
+    const put = db.put.bind(db)
+    vi.spyOn(db, 'put').mockImplementation((store, value, key) =>
+      value instanceof CryptoKey
+        ? Promise.reject(new DOMException('no keys here', 'DataCloneError'))
+        : put(store, value, key),
+    )
+    await createKey('device')
+    vi.resetModules()
+    const other = await import('./device-key.ts')
+    // Nothing is sealed under it: for the other realm this device is locked.
+    expect(await other.readKey('device')).toBeNull()
+    await writeSealed('a', utf8('secret'))
+    const borrowed = await other.readKey('device')
+    const iv = new Uint8Array(12)
+    const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv }, borrowed as CryptoKey, utf8('b'))
+    const own = (await readKey('device')) as CryptoKey
+    expect(new Uint8Array(await crypto.subtle.decrypt({ name: 'AES-GCM', iv }, own, sealed))).toEqual(utf8('b'))
+    await expect(crypto.subtle.exportKey('raw', borrowed as CryptoKey)).rejects.toThrow()
+    await removeKey('device')
+    expect(await other.readKey('device')).toBeNull()
+  })
 })
 
 describe('sealed store', () => {

@@ -1,0 +1,218 @@
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { chromium, type Page } from '@playwright/test'
+import config from '../playwright.config.ts'
+import { type Canary, searchFolder } from './support/canaries.ts'
+import { PASSWORD, Person } from './support/person.ts'
+import { expect, test } from './support/test.ts'
+
+const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+}
+async function talk(ada: Person, ben: Person): Promise<void> {
+  await ada.befriend(ben)
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+}
+
+test('a copy of the profile of a locked browser holds no plaintext, and opens nothing', async ({ world, arrive }) => {
+  const canaries: Canary[] = [
+    { what: 'the password', text: 'velvet-Kanarienvogel-quartz-91' },
+    { what: 'the circle’s name', text: 'Zeisigfreunde' },
+    { what: 'a file’s name', text: 'Stieglitz-am-Morgen' },
+    { what: 'a file’s content', text: 'Kernbeisser steht in dieser Datei' },
+    { what: 'a message', text: 'Gimpel sitzt in der Hecke' },
+    { what: 'a draft', text: 'Girlitz noch nicht gesagt' },
+  ]
+  const password = canaries[0]?.text ?? ''
+  const profile = join(world.folder, 'profile')
+  const open = (folder: string) =>
+    chromium.launchPersistentContext(folder, {
+      ...config.use?.launchOptions,
+      viewport: { width: 390, height: 844 },
+    })
+  const context = await open(profile)
+  const ada = await Person.in(context, world, 'ada')
+  await ada.makeCircle('Zeisigfreunde', password)
+  const text = join(world.folder, 'Stieglitz-am-Morgen.txt')
+  await writeFile(text, 'Kernbeisser steht in dieser Datei\n'.repeat(200))
+  await ada.upload(text)
+  await ada.open('Stieglitz-am-Morgen')
+  await ada.page.getByRole('button', { name: 'Keep offline' }).click()
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Keep offline' }).click()
+  await expect(
+    ada.page.getByText('It opens without network.').or(ada.page.getByText('It plays without network.')),
+  ).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Close' }).click()
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await talk(ada, ben)
+  await say(ada.page, 'Gimpel sitzt in der Hecke')
+  await expect(row(ben.page, 'Gimpel')).toBeVisible()
+  await ada.page.getByRole('textbox', { name: 'Message' }).fill('Girlitz noch nicht gesagt')
+  await ada.go('Chats')
+  await expect(ada.page.getByText('Girlitz noch nicht gesagt')).toBeVisible()
+  await ada.go('Settings')
+  await ada.page.getByRole('button', { name: 'Lock now' }).click()
+  await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await context.close()
+
+  const { findings, files } = await searchFolder(profile, canaries)
+  expect(files).toBeGreaterThan(20)
+  expect(findings).toEqual([])
+
+  const copy = join(world.folder, 'copy')
+  await cp(profile, copy, { recursive: true })
+  const thief = await open(copy)
+  const page = await thief.newPage()
+  await page.goto(world.origin)
+  await expect(page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  const keys = await page.evaluate(
+    () =>
+      new Promise<unknown[]>((resolve) => {
+        const opening = indexedDB.open('kith')
+        opening.onsuccess = () => {
+          const asked = opening.result.transaction('keys').objectStore('keys').getAllKeys()
+          asked.onsuccess = () => resolve(asked.result)
+        }
+      }),
+  )
+  expect(keys).toEqual(['lock'])
+  await thief.close()
+})
+
+test('storage wiped under the app: a new device after the next sign-in, nothing lost and nothing doubled', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const file = join(world.folder, 'list.txt')
+  await writeFile(file, 'Tomaten')
+  await ada.upload(file)
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await talk(ada, ben)
+  await say(ada.page, 'Vorher')
+  await expect(row(ben.page, 'Vorher')).toBeVisible()
+
+  const devtools = await ada.context.newCDPSession(ada.page)
+  await devtools.send('Storage.clearDataForOrigin', { origin: world.origin, storageTypes: 'all' })
+  await ada.page.goto(world.origin)
+  await ada.signIn()
+  await expect(ada.page.getByRole('link', { name: /^list/ })).toHaveCount(1, { timeout: 30_000 })
+  await ada.go('Chats')
+  await ada.page.getByRole('link', { name: /ben/ }).click()
+  await expect(row(ada.page, 'Vorher')).toHaveCount(1)
+  await say(ada.page, 'Nachher')
+  await expect(row(ben.page, 'Nachher')).toHaveCount(1)
+  await say(ben.page, 'Alles da')
+  await expect(row(ada.page, 'Alles da')).toBeVisible()
+  await expect(ben.page.locator('.banner')).toHaveCount(0)
+  await expect(row(ben.page, 'Vorher')).toHaveCount(1)
+})
+
+for (const [when, shift] of [
+  ['ahead', 365],
+  ['behind', -365],
+] as const) {
+  test(`a clock a year ${when}: joining, uploading and talking go on, in the same order for both`, async ({
+    world,
+    arrive,
+  }) => {
+    const ada = await arrive('ada')
+    await ada.makeCircle('Gartenfreunde')
+    const link = await ada.invite()
+    const ben = await arrive('ben')
+    await ben.page.clock.install({ time: Date.now() + shift * 86_400_000 })
+    if (when === 'ahead') {
+      await ben.page.goto(link)
+      await expect(ben.page.getByRole('alert')).toContainText('the clock of this device is wrong')
+      // Set right for the invite alone: what comes after it does not depend on it.
+      await ben.page.clock.setSystemTime(Date.now())
+      await ben.page.goto('about:blank')
+      await ben.joinBy(link)
+      await ben.page.clock.setSystemTime(Date.now() + shift * 86_400_000)
+      await ben.page.reload()
+    } else await ben.joinBy(link)
+    const file = join(world.folder, 'list.txt')
+    await writeFile(file, 'Tomaten')
+    await ben.upload(file)
+    await expect(ben.page.getByRole('link', { name: /^list/ })).toBeVisible()
+    await expect(ada.page.getByRole('button', { name: 'Invite', exact: true })).toBeVisible()
+    await ada.go('Library')
+    await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible()
+    await talk(ada, ben)
+    await say(ada.page, 'Eins')
+    await expect(row(ben.page, 'Eins')).toBeVisible()
+    await say(ben.page, 'Zwei')
+    await expect(row(ada.page, 'Zwei')).toBeVisible()
+    await say(ada.page, 'Drei')
+    await expect(row(ben.page, 'Drei')).toBeVisible()
+    for (const { page } of [ada, ben])
+      expect(await page.locator('message-row .text').allTextContents()).toEqual(['Eins', 'Zwei', 'Drei'])
+  })
+}
+
+test('two tabs: one of them uploads, one of them sends, and each thing arrives once', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await talk(ada, ben)
+  const first = ada.page
+  const second = await ada.newPage()
+  await second.goto(first.url())
+  await expect(second.getByRole('textbox', { name: 'Message' })).toBeVisible()
+  await ada.context.setOffline(true)
+  await say(first, 'Aus dem ersten')
+  await say(second, 'Aus dem zweiten')
+  await ada.context.setOffline(false)
+  for (const text of ['Aus dem ersten', 'Aus dem zweiten'])
+    for (const page of [ben.page, first, second]) await expect(row(page, text)).toHaveCount(1)
+  await expect(ben.page.locator('.banner')).toHaveCount(0)
+
+  const files = ['apples', 'pears'].map((name) => join(world.folder, `${name}.txt`))
+  for (const file of files) await writeFile(file, file)
+  ada.page = first
+  await ada.go('Library')
+  ada.page = second
+  await ada.go('Library')
+  await first.getByLabel('Files to upload').setInputFiles(files[0] ?? '')
+  await second.getByLabel('Files to upload').setInputFiles(files[1] ?? '')
+  for (const page of [first, second])
+    for (const name of [/^apples/, /^pears/]) await expect(page.getByRole('link', { name })).toHaveCount(1)
+  await ben.go('Library')
+  for (const name of [/^apples/, /^pears/]) await expect(ben.page.getByRole('link', { name })).toHaveCount(1)
+})
+
+test('a private window that stores no keys: everything works until it is closed, and a load asks for the password', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.context.addInitScript(() => {
+    const { put } = IDBObjectStore.prototype
+    IDBObjectStore.prototype.put = function (value, key) {
+      if (value instanceof CryptoKey) throw new DOMException('a key cannot be stored here', 'DataCloneError')
+      return put.call(this, value, key)
+    }
+  })
+  await ada.makeCircle('Gartenfreunde')
+  const file = join(world.folder, 'list.txt')
+  await writeFile(file, 'Tomaten')
+  await ada.upload(file)
+  await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible()
+  await ada.open('list')
+  // By the Service Worker, which borrows the page's key.
+  const downloading = ada.page.waitForEvent('download')
+  await ada.page.getByRole('link', { name: 'Download' }).last().click()
+  expect(await readFile(await (await downloading).path(), 'utf8')).toBe('Tomaten')
+  await ada.go('Library')
+  await ada.page.reload()
+  await ada.page.getByLabel('Password', { exact: true }).fill(PASSWORD)
+  await ada.page.getByRole('button', { name: /^(Unlock|Sign in)$/ }).click()
+  await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
+})
