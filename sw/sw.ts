@@ -8,6 +8,7 @@ import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
 import { OUTBOX_TAG, sendOutbox } from './outbox.ts'
 import { announce, type PushPorts } from './push.ts'
+import { takeShare } from './share.ts'
 import { serverSource } from './source.ts'
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: { url: string; revision: string | null }[] }
@@ -50,6 +51,14 @@ self.addEventListener('fetch', (event) => {
   // By prefix: what hls.js asks for has no `destination`.
   if (url.origin === self.location.origin && url.pathname.startsWith(MEDIA_PREFIX)) {
     event.respondWith(media.answer(event.request))
+    event.stopImmediatePropagation()
+  }
+})
+
+self.addEventListener('fetch', (event) => {
+  const { pathname, origin } = new URL(event.request.url)
+  if (event.request.method === 'POST' && origin === self.location.origin && pathname === '/share') {
+    event.respondWith(takeShare(event.request))
     event.stopImmediatePropagation()
   }
 })

@@ -44,6 +44,18 @@ export const appManifest = {
     { name: 'Friends', url: '/friends', icons: [png('shortcut-friends', 96)] },
     { name: 'Uploads', url: '/activity', icons: [png('shortcut-uploads', 96)] },
   ],
+  // The Service Worker takes it (sw/share.ts): it never goes to the server.
+  share_target: {
+    action: '/share',
+    method: 'POST',
+    enctype: 'multipart/form-data',
+    params: {
+      title: 'title',
+      text: 'text',
+      url: 'url',
+      files: [{ name: 'files', accept: ['image/*', 'video/*', 'audio/*', '*/*'] }],
+    },
+  },
   file_handlers: [
     {
       action: '/',

@@ -1,5 +1,6 @@
 import { ContextProvider } from '@lit/context'
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
+import { ERROR_CODES } from '../../shared/errors.ts'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { startIdleLock } from './idle.ts'
@@ -66,6 +67,12 @@ const SCREENS: Readonly<Record<string, Screen>> = {
     title: 'On this device',
     load: () => import('../offline/offline-screen.ts'),
     render: () => html`<offline-screen></offline-screen>`,
+    nav: true,
+  },
+  '/share': {
+    title: 'Shared with Kith',
+    load: () => import('../share/share-screen.ts'),
+    render: () => html`<share-screen></share-screen>`,
     nav: true,
   },
   '/settings': {
@@ -293,6 +300,7 @@ export class KithApp extends LitElement {
     events.on('revoked', ({ isRemoved }) => void (isRemoved ? session.forget() : session.lock()))
     window.addEventListener('online', () => void session.catchUp())
     if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
+    this.#sayProblem(services)
     setTimeout(() => {
       this.isSlow = this.ready === undefined
     }, SLOW_MS)
@@ -391,6 +399,14 @@ export class KithApp extends LitElement {
       }
       ${mediaWorker.updateWaits.value && !busy.isBusy ? html`<update-banner></update-banner>` : nothing}
     `
+  }
+
+  /** What the Service Worker could not take from the share sheet. */
+  #sayProblem({ toasts }: Services): void {
+    const code = new URLSearchParams(location.search).get('problem')
+    const known = ERROR_CODES.find((one) => one === code)
+    if (known) toasts.show(sentenceForCode(known), { tone: 'error', forMs: 20_000 })
+    if (code !== null) history.replaceState(null, '', location.pathname)
   }
 
   #renew = async (): Promise<void> => {

@@ -72,6 +72,12 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'passkey/cancelled': 'The passkey was not used. Try again, or use your password.',
   'passkey/unsupported':
     'This device or browser cannot unlock Kith with a passkey yet. Nothing was kept; your password works as before.',
+  'share/nobody': 'Nobody is signed in here. Sign in, then share it again. Nothing was kept.',
+  'share/too-large':
+    'That is more than this device has room for now. Share less at once, or make room first. Nothing of it was kept.',
+  'share/unsupported': 'This browser cannot take shared things. Open Kith and upload them there.',
+  'share/tampered':
+    'Something that was shared with Kith was changed on this device, and does not open. Share it again.',
   'passkey/foreign': 'This passkey does not open Kith here. Use your password.',
   'auth/failed': 'Name or password are wrong. Check both and try again.',
   'auth/expired': 'Your session is over. Sign in again.',

@@ -320,6 +320,7 @@ export class Session {
     const groups = new Groups({ api, crypto, vault, secrets, actor: () => identity.actor })
     await groups.openKept()
     await keepUploadsKey(accountKey)
+    await import('../share/share-key.ts').then(({ keepShareKey }) => keepShareKey(accountKey))
     const unlocked: Unlocked = { account, vault, identity, groups }
     try {
       await first(unlocked)

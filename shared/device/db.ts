@@ -31,6 +31,11 @@ export interface DeviceSchema extends DBSchema {
    * sealed to what comes out of that; `check` tells whether it is still the account's key.
    */
   passkey: { key: 'current'; value: { credentialId: Bytes; input: Bytes; sealed: Bytes; check: Bytes } }
+  /** Public half of the key that shares to this device are sealed to, locked or not. */
+  shareKey: { key: 'current'; value: Bytes }
+  /** What waits from the system's share sheet, and its pieces: share, file, piece. */
+  shares: { key: string; value: ShareRow }
+  sharePieces: { key: [string, number, number]; value: Bytes }
   /** Small values sealed under the device key, by name. */
   sealed: { key: string; value: Bytes }
   /** The vault as the server keeps it, for unlocking offline; the index under `index`. */
@@ -144,8 +149,16 @@ export type UploadRow = {
   readonly problem: string | null
 }
 
+/** Sealed to the device's share key; `sealed` says what it is. */
+export type ShareRow = {
+  readonly id: string
+  readonly createdAt: number
+  readonly ephemeral: Bytes
+  readonly sealed: Bytes
+}
+
 const NAME = 'kith'
-const VERSION = 10
+const VERSION = 11
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -172,6 +185,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 7) db.createObjectStore('push')
       if (from < 8) db.createObjectStore('connections')
       if (from < 10) db.createObjectStore('passkey')
+      if (from < 11) for (const store of ['shareKey', 'shares', 'sharePieces'] as const) db.createObjectStore(store)
       // Uploads of the form before: nothing of them can be taken up.
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()

@@ -1,0 +1,91 @@
+import AxeBuilder from '@axe-core/playwright'
+import type { Page } from '@playwright/test'
+import type { Person } from './support/person.ts'
+import { expect, test } from './support/test.ts'
+
+/** As the system's share sheet does it: a form that is posted as a navigation. */
+async function share(page: Page, files: { name: string; type: string; content: string }[], text = ''): Promise<void> {
+  await Promise.all([
+    page.waitForURL((url) => url.pathname === '/share'),
+    page.evaluate(
+      ([given, said]) => {
+        const form = document.createElement('form')
+        Object.assign(form, { method: 'post', action: '/share', enctype: 'multipart/form-data' })
+        const input = document.createElement('input')
+        Object.assign(input, { type: 'file', name: 'files', multiple: true })
+        const transfer = new DataTransfer()
+        for (const { name, type, content } of given) transfer.items.add(new File([content], name, { type }))
+        input.files = transfer.files
+        const field = document.createElement('input')
+        Object.assign(field, { name: 'text', value: said })
+        form.append(input, field)
+        document.body.append(form)
+        form.submit()
+      },
+      [files, text] as const,
+    ),
+  ])
+}
+const heading = ({ page }: Person) => page.getByRole('heading', { name: 'Shared with Kith' })
+
+test('shared from another app: waits sealed while Kith is locked, then goes into the library or to a friend; the server sees none of it', async ({
+  arrive,
+  world,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await ada.befriend(ben)
+
+  await ada.go('Settings')
+  await ada.page.getByRole('button', { name: 'Lock now' }).click()
+  await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  const file = { name: 'Stieglitz.txt', type: 'text/plain', content: 'Kernbeisser steht in dieser Datei' }
+  await share(ada.page, [file])
+  await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await ada.unlock()
+  await expect(heading(ada)).toBeVisible()
+  await expect(ada.page.getByText('Stieglitz.txt')).toBeVisible()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await ada.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    expect((await new AxeBuilder({ page: ada.page }).analyze()).violations).toEqual([])
+  }
+  await ada.page.getByRole('button', { name: 'Add to Gartenfreunde' }).click()
+  await expect(ada.page.getByRole('link', { name: /^Stieglitz/ })).toBeVisible()
+
+  await share(ada.page, [{ ...file, name: 'Girlitz.txt' }], 'Schau mal')
+  await expect(ada.page.getByText('Stieglitz.txt')).toHaveCount(0)
+  await ada.page.getByRole('button', { name: 'Send to this friend' }).click()
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+  await expect(ben.page.locator('message-row').filter({ hasText: 'Schau mal' })).toBeVisible()
+  await expect(ben.page.getByRole('link', { name: 'Download Girlitz.txt' })).toBeVisible()
+
+  await share(ada.page, [], 'https://example.org/nur-ein-link')
+  await expect(ada.page.getByText('https://example.org/nur-ein-link')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Throw it away' }).click()
+  await expect(ada.page.getByText('Nothing waits here.')).toBeVisible()
+  for (const canary of ['Kernbeisser', 'Stieglitz', 'Girlitz', 'Schau mal', 'nur-ein-link'])
+    expect(world.relay.recorded.includes(canary)).toBe(false)
+})
+
+test('where nobody is signed in it is not kept, and that is said', async ({ arrive }) => {
+  const ada = await arrive('ada')
+  await ada.page.goto(ada.world.origin)
+  await expect(ada.page.getByLabel('Your name')).toBeVisible()
+  await ada.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined))
+  await ada.page.reload()
+  await share(ada.page, [{ name: 'a.txt', type: 'text/plain', content: 'a' }])
+  await expect(ada.page.getByText('Nobody is signed in here.')).toBeVisible()
+})
+
+test('files that are pasted are uploaded', async ({ arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  await ada.page.evaluate(() => {
+    const clipboardData = new DataTransfer()
+    clipboardData.items.add(new File(['Tomaten'], 'Tomaten.txt', { type: 'text/plain' }))
+    window.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }))
+  })
+  await expect(ada.page.getByRole('link', { name: /^Tomaten/ })).toBeVisible()
+})
