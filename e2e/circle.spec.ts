@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import AxeBuilder from '@axe-core/playwright'
 import { makeVideo } from './support/media.ts'
 import { Program } from './support/processes.ts'
 import { expect, test } from './support/test.ts'
@@ -83,4 +84,41 @@ test('the 24 words open the account when the password is forgotten', async ({ wo
   await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')
   await tablet.signIn('a-new-lantern-over-the-bridge-5')
   await expect(tablet.page.getByRole('button', { name: 'Upload' })).toBeVisible({ timeout: 60_000 })
+})
+
+test('an owner renames the circle, hands it over and leaves', async ({ arrive }) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await ben.go('Circle')
+  await expect(ben.page.getByRole('button', { name: 'Rename the circle' })).toHaveCount(0)
+  await expect(ben.page.getByLabel(/^Role of/)).toHaveCount(0)
+
+  await ada.go('Circle')
+  await ada.page.getByRole('button', { name: 'Rename the circle' }).click()
+  await ada.page.getByLabel('Name', { exact: true }).fill('Tomatenfreunde')
+  await ada.page.getByRole('button', { name: 'Save' }).click()
+  await expect(ada.page.getByRole('heading', { name: 'Tomatenfreunde' })).toBeVisible()
+  await expect(ada.page.getByText('You are its only owner.')).toBeVisible()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await ada.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    expect((await new AxeBuilder({ page: ada.page }).analyze()).violations).toEqual([])
+  }
+  await ada.page.getByLabel('Role of ben').selectOption('owner')
+  await ada.page.getByRole('button', { name: 'Make ben an owner' }).click()
+  await expect(ada.page.getByLabel('Role of ben')).toHaveValue('owner')
+
+  await ben.page.reload()
+  await expect(ben.page.getByRole('heading', { name: 'Tomatenfreunde' })).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Leave this circle' }).click()
+  await ada.page.getByRole('button', { name: 'Leave', exact: true }).click()
+  await expect(ada.page.getByRole('heading', { name: 'No circle yet' })).toBeVisible()
+
+  await ben.page.reload()
+  await expect(ben.page.getByText('ada', { exact: true })).toHaveCount(0)
+  // The key is another one by now; what Ben shares is sealed under it.
+  await expect(ben.page.getByText('The circle’s key is being changed.')).toHaveCount(0, { timeout: 30_000 })
+  await ada.page.reload()
+  await expect(ada.page.getByRole('heading', { name: 'No circle yet' })).toBeVisible()
 })

@@ -2,6 +2,7 @@ import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { AppError } from '../../shared/errors.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
+import type { Role } from '../../shared/logs/group-entries.ts'
 import { type Invite, isOpen, type Member } from '../../shared/logs/group-state.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
@@ -9,9 +10,11 @@ import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import type { Ask } from './confirm-dialog.ts'
-import { type Group, mayManage } from './group.ts'
+import { type Group, mayManage, roleOf } from './group.ts'
 import './confirm-dialog.ts'
 import './invite-dialog.ts'
+import { leave, mayLeave, setRole } from './membership.ts'
+import './rename-dialog.ts'
 import './worker-list.ts'
 
 const INVITED = { admin: 'An admin', member: 'A member', worker: 'A worker' } as const
@@ -26,6 +29,7 @@ const ROLES = { owner: 'Owner', admin: 'Admin', member: 'Member' } as const
 export class CircleScreen extends KithElement {
   static override properties = {
     inviting: { state: true },
+    renaming: { state: true },
     asking: { state: true },
   }
   static override styles = [
@@ -38,14 +42,22 @@ export class CircleScreen extends KithElement {
         gap: 1rem;
         flex-wrap: wrap;
       }
+      .role {
+        width: auto;
+        min-height: 36px;
+        padding-block: 0.25rem;
+        font-size: 0.875rem;
+      }
     `,
   ]
   declare inviting: boolean
+  declare renaming: Group | null
   declare asking: Ask | null
 
   constructor() {
     super()
     this.inviting = false
+    this.renaming = null
     this.asking = null
   }
 
@@ -78,7 +90,10 @@ export class CircleScreen extends KithElement {
     const mine = mayManage(circle, me)
     const invites = [...circle.state.invites.values()].filter((invite) => isOpen(invite, Date.now()))
     return html`<header>
-        <h1>${circle.name ?? 'Circle'}</h1>
+        <h1>
+          ${circle.name ?? 'Circle'}
+          ${mine ? html`<button class="icon" aria-label="Rename the circle" @click=${() => (this.renaming = circle)}>${icon('edit', 20)}</button>` : nothing}
+        </h1>
         ${mine ? html`<button class="primary" @click=${() => (this.inviting = true)}>Invite</button>` : nothing}
       </header>
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
@@ -91,14 +106,65 @@ export class CircleScreen extends KithElement {
             ({ userId }) => userId,
             (member) => html`<li>
               <span class="avatar" aria-hidden="true">${member.username.slice(0, 1)}</span>
-              <span class="grow"><strong>${member.username}</strong>${member.userId === me ? ' (you)' : ''}<br /><span class="soft small">${ROLES[member.role]}</span></span>
+              <span class="grow"><strong>${member.username}</strong>${member.userId === me ? ' (you)' : ''}<br />${this.#role(circle, member, me)}</span>
               ${mine && member.userId !== me && member.role !== 'owner' ? html`<button class="quiet" aria-label="Remove ${member.username}" @click=${() => this.#askRemove(circle, member)}>Remove</button>` : nothing}
             </li>`,
           )}
         </ul>
       </section>
       ${invites.length > 0 ? this.#invites(circle, invites, mine) : nothing}
+      ${this.#leaving(circle, me)}
+      ${this.renaming === circle ? html`<rename-dialog .group=${circle} @close=${() => (this.renaming = null)}></rename-dialog>` : nothing}
       ${this.inviting ? html`<invite-dialog .groupId=${circle.groupId} @close=${() => (this.inviting = false)}></invite-dialog>` : nothing}`
+  }
+
+  /** An owner chooses it for the others; everybody else reads it. */
+  #role(circle: Group, member: Member, me: Member['userId']) {
+    if (roleOf(circle, me) !== 'owner' || member.userId === me)
+      return html`<span class="soft small">${ROLES[member.role]}</span>`
+    return html`<select class="role" aria-label="Role of ${member.username}" ?disabled=${this.working} @change=${(event: Event) => this.#askRole(circle, member, event)}>
+      ${Object.entries(ROLES).map(([role, label]) => html`<option value=${role} .selected=${role === member.role}>${label}</option>`)}
+    </select>`
+  }
+
+  #askRole(circle: Group, { userId, username, role: before }: Member, event: Event): void {
+    const field = event.target as HTMLSelectElement
+    const role = field.value as Role
+    const { groups } = this.services.session.requireUnlocked()
+    const run = () => setRole(groups, circle.groupId, userId, role)
+    // It becomes so when the log says so.
+    field.value = before
+    if (role !== 'owner') return void this.attempt(run)
+    this.asking = {
+      heading: `Make ${username} an owner?`,
+      text: 'An owner can do all that you can: remove others, you too, and choose who else owns the circle.',
+      label: `Make ${username} an owner`,
+      run,
+    }
+  }
+
+  #leaving(circle: Group, me: Member['userId']) {
+    return html`<section class="card stack" aria-labelledby="leave">
+      <h2 id="leave">Leave</h2>
+      ${
+        mayLeave(circle, me)
+          ? html`<button class="danger" @click=${() => this.#askLeave(circle, me)}>Leave this circle</button>`
+          : html`<p class="soft">You are its only owner. Make somebody else an owner first; then you can leave.</p>`
+      }
+    </section>`
+  }
+
+  #askLeave(circle: Group, me: Member['userId']): void {
+    const { groups } = this.services.session.requireUnlocked()
+    const isLast = circle.state.members.size === 1
+    this.asking = {
+      heading: `Leave ${circle.name ?? 'this circle'}?`,
+      text: isLast
+        ? 'You are the last one in it. What is in it can be opened by nobody afterwards.'
+        : 'You see nothing of it any more. What you shared stays with the others; coming back takes an invite.',
+      label: 'Leave',
+      run: () => leave(groups, circle.groupId, me),
+    }
   }
 
   #fault(groupId: GroupId, error: AppError) {

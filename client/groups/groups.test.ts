@@ -21,6 +21,7 @@ import { prepareGroup } from './group-keys.ts'
 import { Groups } from './groups.ts'
 import { inviteByLink } from './invites.ts'
 import { join, readInvite } from './join.ts'
+import { leave, mayLeave, setRole } from './membership.ts'
 import { sealGroupName } from './profile.ts'
 import { enrolWorker } from './workers.ts'
 
@@ -117,6 +118,23 @@ describe('groups on a device', () => {
     }
     await join(ben.groups, invite, ben.person.identity)
     expect(ben.groups.get(circle).state.members.has(ben.person.userId)).toBe(true)
+  })
+
+  it('change a role by an owner alone, and let everybody go but the last owner', async () => {
+    const bob = await invited('bob')
+    const me = bob.person.userId
+    const own = ann.person.userId
+    expect(await codeOf(() => setRole(bob.groups, circle, own, 'member'))).toBe('group/forbidden')
+    expect(mayLeave(ann.groups.get(circle), own)).toBe(false)
+    expect(await codeOf(() => leave(ann.groups, circle, own))).toBe('group/forbidden')
+    await setRole(ann.groups, circle, me, 'owner')
+    await bob.groups.show(circle)
+    expect(bob.groups.get(circle).state.members.get(me)?.role).toBe('owner')
+    expect(mayLeave(ann.groups.get(circle), own)).toBe(true)
+    await leave(ann.groups, circle, own)
+    expect(ann.groups.all.value.has(circle)).toBe(false)
+    await bob.groups.show(circle)
+    expect([...bob.groups.get(circle).state.members.keys()]).toEqual([me])
   })
 
   it('end an invite without ending the others', async () => {
