@@ -15,6 +15,8 @@ const RETRY_MS = 2000
 /** What the server tells in passing. Everything can also be fetched: after a gap, `connected` says to catch up. */
 export class Events {
   readonly connected = new Signal(false)
+  /** Called when the server takes no session of ours any more. */
+  onRefused: () => void = () => undefined
   readonly #listeners = new Map<Name, Set<(payload: never) => void>>()
   #socket: Socket | undefined
 
@@ -41,7 +43,8 @@ export class Events {
     })
     socket.on('connect_error', ({ message }) => {
       // Without a session there is nothing to hear; `connect` is called again with the next one.
-      if (message !== 'auth/required') again()
+      if (message === 'auth/required') this.onRefused()
+      else again()
     })
     for (const name of Object.keys(serverEvents) as Name[]) {
       socket.on(name, (payload: unknown) => {

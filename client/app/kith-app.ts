@@ -297,7 +297,9 @@ export class KithApp extends LitElement {
       const state = session.state.value
       if (state.kind === 'unlocked') void state.unlocked.groups.refreshOne(groupId)
     })
-    events.on('revoked', ({ isRemoved }) => void (isRemoved ? session.forget() : session.lock()))
+    // Why, the next answer says: over, or ended from another device while this one did not listen.
+    events.onRefused = () => void session.catchUp()
+    events.on('revoked', ({ isRemoved }) => void session.revoked(isRemoved))
     window.addEventListener('online', () => void session.catchUp())
     if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
     this.#sayProblem(services)

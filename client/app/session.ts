@@ -106,6 +106,26 @@ export class Session {
     await this.catchUp()
   }
 
+  /**
+   * Another password, and another or no destruction password; every other device is signed out.
+   * @param wanted `password` null: the one that is. @throws {AppError} `auth/failed`: not the current password.
+   */
+  async setPasswords(
+    current: string,
+    wanted: { readonly password: string | null; readonly destruction: string | null },
+  ): Promise<void> {
+    // Proves who asks, and makes the session fresh.
+    await this.renew(current)
+    const { account, identity, groups } = this.requireUnlocked()
+    const { replacePasswords } = await import('../vault/account.ts')
+    const { secrets } = groups.context
+    const passwords = { password: wanted.password ?? current, destruction: wanted.destruction }
+    const ports = { api: this.#api, crypto: this.#crypto }
+    await replacePasswords(ports, account.username, secrets, await identity.learn(), passwords)
+    await keepUnlock(this.#crypto, account.userId, passwords.password, secrets.accountKey)
+    await identity.learn()
+  }
+
   /** @throws {AppError} what `signIn` throws. */
   async signIn(username: string, password: string): Promise<void> {
     const { signIn } = await import('../vault/account.ts')
@@ -196,6 +216,16 @@ export class Session {
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
     location.assign('/')
+  }
+
+  /** The server says that a session is over. Of this browser, unless it has begun another one since. */
+  async revoked(isRemoved: boolean): Promise<void> {
+    const state = this.state.value
+    if (state.kind === 'unlocked') {
+      const session = await this.#api.call(readSession).catch(() => null)
+      if (session?.userId === state.unlocked.account.userId) return
+    }
+    await (isRemoved ? this.forget() : this.lock())
   }
 
   /** Another device signed this one out: nothing that is kept here may be opened again. */

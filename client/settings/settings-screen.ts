@@ -11,6 +11,7 @@ import './device-list.ts'
 import './install-card.ts'
 import './notification-settings.ts'
 import './passkey-card.ts'
+import './password-card.ts'
 
 /** This device: lock, look, sign out. */
 export class SettingsScreen extends KithElement {
@@ -82,6 +83,7 @@ export class SettingsScreen extends KithElement {
         </div>
         <button @click=${() => void this.services.session.lock()}>${icon('lock', 20)} Lock now</button>
       </section>
+      <password-card></password-card>
       <passkey-card></passkey-card>
       <section class="card stack" aria-labelledby="kept">
         <h2 id="kept">On this device</h2>

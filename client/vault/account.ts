@@ -154,29 +154,47 @@ export async function recover(
   if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
   const { accountKey, identity } = await openAccount({ api, crypto }, session, 'recovery', recoveryKey)
   const secrets = await readIdentityItem(session, accountKey)
-  const registered = await register({ api, crypto }, username, wanted.newPassword)
+  const passwords = { password: wanted.newPassword, destruction: null }
+  const replaced = await replacePasswords({ api, crypto }, username, secrets, identity, passwords)
+  return { session, accountKey, ...replaced }
+}
+
+/**
+ * A new password, and with it a new or no destruction password; every other session ends. The session has to be fresh.
+ * @throws {AppError} `auth/expired`, `log/conflict`
+ */
+export async function replacePasswords(
+  { api, crypto }: AccountPorts,
+  username: string,
+  secrets: Secrets,
+  identity: SignedEntry,
+  { password, destruction }: { readonly password: string; readonly destruction: string | null },
+): Promise<{ serverKey: string; identity: SignedEntry }> {
+  const registered = await register({ api, crypto }, username, password)
+  const second = destruction === null ? null : await register({ api, crypto }, username, destruction, 1)
   const { publicKey } = await crypto.unlockKeys('password', registered.exportKey)
   const next = nextStatement(secrets, identity, { method: 'password', publicKey }, Date.now())
-  const { userId } = session
-  const box = await crypto.sealAccountKey(publicKey, userId, 'password', accountKey)
+  const box = await crypto.sealAccountKey(publicKey, secrets.userId, 'password', secrets.accountKey)
   await api.call(changePassword, {
     body: {
-      records: { password: registered.record, destruction: null },
+      records: { password: registered.record, destruction: second?.record ?? null },
       unlock: [{ method: 'password', sealed: box }],
       ifIdentityHead: hashEntry(identity),
       identity: next,
     },
   })
-  return { session, accountKey, serverKey: registered.serverKey, identity: next }
+  return { serverKey: registered.serverKey, identity: next }
 }
 
 /** The words to write down. */
 export const wordsOf = (recoveryKey: Bytes): string[] => recoveryWords(recoveryKey)
 
-async function register({ api, crypto }: AccountPorts, username: string, password: string) {
+async function register({ api, crypto }: AccountPorts, username: string, password: string, slot: Slot = 0) {
   const { state, request } = await crypto.startOpaqueRegistration(password)
-  const { responses } = await api.call(startRegistration, { body: { username, requests: [request] } })
-  return crypto.finishOpaqueRegistration(username, 0, password, { state, response: responses[0] ?? '' })
+  // One answer for each slot, in their order.
+  const requests = slot === 0 ? [request] : [request, request]
+  const { responses } = await api.call(startRegistration, { body: { username, requests } })
+  return crypto.finishOpaqueRegistration(username, slot, password, { state, response: responses[slot] ?? '' })
 }
 
 async function openAccount(

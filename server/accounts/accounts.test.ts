@@ -163,9 +163,9 @@ describe('sign-in', () => {
       expect(await server.deps.db(table), table).toEqual([])
     }
     await expect(anna.signIn()).rejects.toEqual(failsWith('auth/failed'))
-    await expect(anna.client.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+    await expect(anna.client.call(readSession)).rejects.toEqual(failsWith('auth/removed'))
     await expect(recover(anna)).rejects.toEqual(failsWith('recovery/failed'))
-    expect(server.notices.at(-1)).toMatchObject({ kind: 'ended', sessions: [expect.any(String)] })
+    expect(server.notices.at(-1)).toMatchObject({ kind: 'ended', sessions: [expect.any(String)], isRemoved: true })
   })
 
   it('slows down whoever guesses', async () => {

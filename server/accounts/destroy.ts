@@ -2,7 +2,7 @@ import type { UserId } from '../../shared/format/ids.ts'
 import { publishChanges } from '../connections/changes.ts'
 import { leaveConnections } from '../connections/leave.ts'
 import type { Deps } from '../deps.ts'
-import { endSessions } from './sessions.ts'
+import { removeSessions } from './sessions.ts'
 
 /**
  * The destruction password was used: everything that could open the account again is erased, for good. The name and
@@ -16,10 +16,11 @@ export async function destroyAccount(deps: Deps, userId: UserId): Promise<void> 
     await trx('group_boxes').where({ member_id: userId }).delete()
     await trx('accounts').where({ user_id: userId }).update({ recovery_key: null })
     const changes = await leaveConnections(trx, userId)
-    return { changes, ended: await endSessions(trx, userId, { except: null }) }
+    // Its devices forget what they kept, now or when they come next.
+    return { changes, ended: await removeSessions({ clock: deps.clock, db: trx }, userId, { except: null }) }
   })
   // Deleted pages are overwritten (`secure_delete`); the write-ahead log still holds them until it is emptied.
   await deps.db.raw('PRAGMA wal_checkpoint(TRUNCATE)')
-  deps.events.ended(ended)
+  deps.events.ended(ended, true)
   publishChanges(deps, changes)
 }

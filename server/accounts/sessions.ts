@@ -100,14 +100,14 @@ export async function listSessions(deps: Deps, { userId, sessionId }: Person) {
 
 /** As `endSessions`, by another device: whoever still comes with one of them is told. @returns those that ended. */
 export async function removeSessions(
-  { clock, db }: Deps,
+  { clock, db }: Pick<Deps, 'clock' | 'db'>,
   userId: UserId,
-  which: { only: string } | { except: string },
+  which: { only: string } | { except: string | null },
 ): Promise<string[]> {
   return db.transaction(async (trx) => {
     const rows = trx<SessionRow>('sessions').where({ user_id: userId })
     if ('only' in which) rows.where({ session_id: which.only })
-    else rows.whereNot({ session_id: which.except })
+    else if (which.except !== null) rows.whereNot({ session_id: which.except })
     for (const { token_hash } of await rows) {
       await trx<RemovedSessionRow>('removed_sessions').insert({ token_hash, removed_at: clock.now() })
     }
