@@ -1,6 +1,6 @@
 import AxeBuilder from '@axe-core/playwright'
 import type { Page } from '@playwright/test'
-import type { Person } from './support/person.ts'
+import { Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
 /** As the system's share sheet does it: a form that is posted as a navigation. */
@@ -79,13 +79,53 @@ test('where nobody is signed in it is not kept, and that is said', async ({ arri
   await expect(ada.page.getByText('Nobody is signed in here.')).toBeVisible()
 })
 
-test('files that are pasted are uploaded', async ({ arrive }) => {
+test('files that are pasted or dropped on the library are uploaded; text that is dragged is left alone', async ({
+  arrive,
+}) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   await ada.page.evaluate(() => {
-    const clipboardData = new DataTransfer()
-    clipboardData.items.add(new File(['Tomaten'], 'Tomaten.txt', { type: 'text/plain' }))
-    window.dispatchEvent(new ClipboardEvent('paste', { clipboardData, bubbles: true }))
+    const given = (name: string) => {
+      const transfer = new DataTransfer()
+      transfer.items.add(new File([name], `${name}.txt`, { type: 'text/plain' }))
+      return transfer
+    }
+    window.dispatchEvent(new ClipboardEvent('paste', { clipboardData: given('Tomaten'), bubbles: true }))
+    window.dispatchEvent(new DragEvent('dragover', { dataTransfer: given('Gurken'), cancelable: true }))
+    window.dispatchEvent(new DragEvent('drop', { dataTransfer: given('Gurken'), cancelable: true }))
   })
   await expect(ada.page.getByRole('link', { name: /^Tomaten/ })).toBeVisible()
+  await expect(ada.page.getByRole('link', { name: /^Gurken/ })).toBeVisible()
+  const isTaken = await ada.page.evaluate(() => {
+    const dataTransfer = new DataTransfer()
+    dataTransfer.setData('text/plain', 'Gurken')
+    return !window.dispatchEvent(new DragEvent('drop', { dataTransfer, cancelable: true }))
+  })
+  expect(isTaken).toBe(false)
+})
+
+test('a phone offers its camera, for the library and in a chat', async ({ browser, world, arrive }) => {
+  const context = await browser.newContext({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true })
+  const ada = await Person.in(context, world, 'ada')
+  await ada.makeCircle('Gartenfreunde')
+  const photo = { name: 'image.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('not really a photo') }
+  const camera = ada.page.getByRole('button', { name: 'Take a photo or video' })
+  const choose = async () => {
+    const [chooser] = await Promise.all([ada.page.waitForEvent('filechooser'), camera.tap()])
+    expect(await chooser.element().getAttribute('capture')).toBe('environment')
+    await chooser.setFiles(photo)
+  }
+  await choose()
+  await expect(ada.page.getByRole('link', { name: /^image/ })).toBeVisible()
+  const ben = await arrive('ben')
+  await ben.joinBy(await ada.invite())
+  await ada.befriend(ben)
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await choose()
+  await expect(ada.page.locator('message-row').filter({ hasText: 'image.jpg' })).toBeVisible()
+  // With a mouse it would open the same dialog as any file.
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+  await expect(ben.page.getByRole('button', { name: 'Attach files' })).toBeVisible()
+  await expect(ben.page.getByRole('button', { name: 'Take a photo or video' })).toHaveCount(0)
+  await context.close()
 })

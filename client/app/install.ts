@@ -34,7 +34,9 @@ export class Install {
     })
     window.launchQueue?.setConsumer((params) => {
       void this.#open(params).catch(() => undefined)
-      if (params.targetURL) go(new URL(params.targetURL).pathname)
+      const path = params.targetURL && new URL(params.targetURL).pathname
+      // Where a launch has loaded the page there, its address may say more.
+      if (path && path !== location.pathname) go(path)
     })
   }
 

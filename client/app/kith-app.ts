@@ -406,7 +406,7 @@ export class KithApp extends LitElement {
   /** What the Service Worker could not take from the share sheet. */
   #sayProblem({ toasts }: Services): void {
     const code = new URLSearchParams(location.search).get('problem')
-    const known = ERROR_CODES.find((one) => one === code)
+    const known = ERROR_CODES.find((one) => one === code && one.startsWith('share/'))
     if (known) toasts.show(sentenceForCode(known), { tone: 'error', forMs: 20_000 })
     if (code !== null) history.replaceState(null, '', location.pathname)
   }

@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
+import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import { durationLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
@@ -144,6 +145,7 @@ export class ChatComposer extends KithElement {
     return html`<form @submit=${this.#submit} @paste=${this.#paste}>
       <button type="button" class="icon" aria-label="Attach files" @click=${this.#pick}>${icon('attach')}</button>
       <input hidden type="file" multiple aria-label="Files to send" @change=${this.#attach} />
+      ${this.isEmpty && !this.editing ? cameraButton('icon', (files) => this.sendFiles(files)) : nothing}
       <textarea
         rows="1"
         aria-label="Message"
@@ -227,7 +229,7 @@ export class ChatComposer extends KithElement {
     this.dispatchEvent(new CustomEvent('done'))
   }
 
-  #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[type=file]')?.click()
+  #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[multiple]')?.click()
 
   #attach = (event: Event): void => {
     const input = event.target as HTMLInputElement

@@ -5,6 +5,7 @@ import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { passAppError } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
+import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import type { Group } from '../groups/group.ts'
 import type { Item } from '../media/items.ts'
@@ -12,6 +13,7 @@ import { keeperOf } from '../offline/my-keeper.ts'
 import { controls } from '../styles/controls.ts'
 import { chosenGroup, currentGroup, groupLabel, sortedGroups } from './current-group.ts'
 import { dayLabel } from './days.ts'
+import { takeIncoming } from './incoming.ts'
 import './item-tile.ts'
 
 /** Everything of a group, newest first, by days. */
@@ -52,14 +54,22 @@ export class LibraryScreen extends KithElement {
         background: var(--raised);
         box-shadow: 0 1px 3px rgb(0 0 0 / 12%);
       }
-      .fab {
+      .fabs {
         position: fixed;
         right: calc(16px + var(--safe-right));
         bottom: calc(var(--nav-height) + var(--safe-bottom) + 16px);
         z-index: 6;
+        display: flex;
+        gap: 12px;
+      }
+      .fab {
+        min-width: 56px;
         min-height: 56px;
         padding: 0 1.25rem;
         box-shadow: var(--shadow);
+      }
+      .fab.round {
+        padding: 0;
       }
       h2 {
         padding: 1rem 1rem 0.5rem;
@@ -119,7 +129,7 @@ export class LibraryScreen extends KithElement {
         border-radius: 4px;
       }
       @media (min-width: 900px) {
-        .fab {
+        .fabs {
           bottom: 24px;
         }
         header,
@@ -161,10 +171,10 @@ export class LibraryScreen extends KithElement {
     )
     uploads.onDone = () => void this.#sync()
     this.#ends.push(this.services.install.opened.watch(() => this.#takeOpened()))
-    for (const [type, listener] of this.#drops()) window.addEventListener(type, listener as EventListener)
-    this.#ends.push(() => {
-      for (const [type, listener] of this.#drops()) window.removeEventListener(type, listener as EventListener)
-    })
+    const drag = (isOver: boolean) => {
+      this.dragging = isOver
+    }
+    this.#ends.push(takeIncoming((files) => void this.#upload(files), drag))
     void this.#load()
   }
 
@@ -213,7 +223,10 @@ export class LibraryScreen extends KithElement {
       ${faults.map((fault) => html`<p class="error" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>`)}
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       ${this.items === null ? this.#skeletons() : this.items.length === 0 ? this.#empty(group) : this.#days(this.items)}
-      <button class="primary fab" @click=${this.#pick}>${icon('upload')} Upload</button>
+      <div class="fabs">
+        ${cameraButton('fab round', (files) => void this.#upload(files))}
+        <button class="primary fab" @click=${this.#pick}>${icon('upload')} Upload</button>
+      </div>
       <input type="file" multiple hidden aria-label="Files to upload" @change=${this.#picked} />
       ${this.dragging ? html`<div class="drop" aria-hidden="true">Drop to share with ${group ? groupLabel(group) : 'your circle'}</div>` : nothing}
     </main>`
@@ -266,7 +279,7 @@ export class LibraryScreen extends KithElement {
     void this.#upload(files)
   }
 
-  #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[type=file]')?.click()
+  #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[multiple]')?.click()
 
   #picked = (event: Event): void => {
     const input = event.target as HTMLInputElement
@@ -286,32 +299,5 @@ export class LibraryScreen extends KithElement {
       toasts.error(sentenceFor(error))
     }
   }
-
-  #drops(): [string, (event: DragEvent & ClipboardEvent) => void][] {
-    return [
-      ['dragover', this.#dragOver],
-      ['dragleave', this.#dragLeave],
-      ['drop', this.#drop],
-      ['paste', this.#paste],
-    ]
-  }
-
-  #dragOver = (event: DragEvent): void => {
-    if (!event.dataTransfer?.types.includes('Files')) return
-    event.preventDefault()
-    this.dragging = true
-  }
-
-  #dragLeave = (event: DragEvent): void => {
-    if (event.relatedTarget === null) this.dragging = false
-  }
-
-  #drop = (event: DragEvent): void => {
-    event.preventDefault()
-    this.dragging = false
-    void this.#upload([...(event.dataTransfer?.files ?? [])])
-  }
-
-  #paste = (event: ClipboardEvent): void => void this.#upload([...(event.clipboardData?.files ?? [])])
 }
 customElements.define('library-screen', LibraryScreen)
