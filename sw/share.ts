@@ -27,7 +27,8 @@ async function keep(form: FormData): Promise<void> {
   if (!publicKey) throw new AppError('share/nobody', 'nobody is signed in on this device')
   const files = form.getAll('files').filter((value) => value instanceof File)
   const total = files.reduce((sum, { size }) => sum + size, 0)
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate()
+  // Where nobody says how much room there is, the storage itself refuses.
+  const { quota = Number.POSITIVE_INFINITY, usage = 0 } = (await navigator.storage?.estimate?.()) ?? {}
   const isTooMuch = files.length > MAX_FILES || total > quota - usage - SPARE_BYTES
   if (isTooMuch || (await listShares()).length >= MAX_WAITING) throw new AppError('share/too-large', 'more than fits')
   const text = ['title', 'text', 'url'].flatMap((name) => String(form.get(name) ?? '').trim() || []).join('\n')

@@ -56,8 +56,11 @@ self.addEventListener('fetch', (event) => {
 })
 
 self.addEventListener('fetch', (event) => {
-  const { pathname, origin } = new URL(event.request.url)
-  if (event.request.method === 'POST' && origin === self.location.origin && pathname === '/share') {
+  const { method, url, referrer } = event.request
+  const { pathname, origin } = new URL(url)
+  // The share sheet has no referrer; a form on another site may well have one, and is none of ours.
+  const isForeign = referrer !== '' && referrer !== 'about:client' && new URL(referrer).origin !== origin
+  if (method === 'POST' && origin === self.location.origin && pathname === '/share' && !isForeign) {
     event.respondWith(takeShare(event.request))
     event.stopImmediatePropagation()
   }

@@ -1,4 +1,4 @@
-import { mkdir } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, expect, test } from '@playwright/test'
 import config from '../../playwright.config.ts'
@@ -43,6 +43,10 @@ for (const [name, open] of Object.entries(ENGINES)) {
       const folder = join('test-results', 'engines')
       await mkdir(folder, { recursive: true })
       await engine.screenshot(join(folder, `${name}.png`)).catch(() => undefined)
+      // Whether it was the browser that stood still, or Kith.
+      const said = (program: { output: string } | undefined) => program?.output.slice(-8000) ?? ''
+      await writeFile(join(folder, `${name}.server.log`), said(world.server))
+      await writeFile(join(folder, `${name}.worker.log`), said(world.worker))
       throw error
     } finally {
       await engine.close()
