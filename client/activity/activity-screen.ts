@@ -12,6 +12,7 @@ import { isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import type { UploadView } from '../upload/uploads.ts'
 
+const ASK_AGAIN_MS = 15_000
 const FINISHED_SHOWN = 12
 const WAITS = {
   memory: 'Waiting for memory',
@@ -65,12 +66,20 @@ export class ActivityScreen extends KithElement {
       events.connected.watch((isConnected) => isConnected && void this.#load()),
       session.requireUnlocked().groups.all.watch(() => void this.#load()),
     )
+    // Also where the connection stands still without saying so.
+    const asking = setInterval(() => this.#isWaiting() && void this.#load(), ASK_AGAIN_MS)
+    this.#ends.push(() => clearInterval(asking))
     void this.#load()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     for (const end of this.#ends.splice(0)) end()
+  }
+
+  #isWaiting(): boolean {
+    const isActive = ({ state }: JobView) => state === 'queued' || state === 'running' || state === 'waiting_resource'
+    return document.visibilityState === 'visible' && [...this.jobs.values()].some(isActive)
   }
 
   async #load(): Promise<void> {
@@ -100,7 +109,8 @@ export class ActivityScreen extends KithElement {
 
   #take(jobs: readonly JobView[]): void {
     const all = new Map(this.jobs)
-    for (const job of jobs) all.set(job.jobId, job)
+    // An answer that was on its way for long must not undo what was told meanwhile.
+    for (const job of jobs) if (job.updatedAt >= (all.get(job.jobId)?.updatedAt ?? 0)) all.set(job.jobId, job)
     this.jobs = all
     const unknown = jobs.find(({ mediaId }) => !this.titles.has(mediaId))
     if (unknown)
