@@ -242,6 +242,8 @@ test('what was said is found, in one chat and in all of them; writing leads back
   const isSeen = (text: string) => expect(row(ada.page, text)).toBeInViewport()
   await say(ada, 'Der Schlüssel liegt unter dem Topf')
   for (let index = 1; index <= 60; index++) await say(ada, `Tomate ${index}`)
+  // What is written before the others came stands before them.
+  await expect(row(ben.page, 'Tomate 60')).toBeVisible({ timeout: 30_000 })
   await say(ben, 'So viele Tomaten')
   await expect(row(ada.page, 'So viele Tomaten')).toBeVisible()
   // Only what is near is in the page.
@@ -265,7 +267,6 @@ test('what was said is found, in one chat and in all of them; writing leads back
   // The log alone scrolls.
   expect(await ada.page.evaluate(() => document.documentElement.scrollHeight <= innerHeight)).toBe(true)
 
-  await ada.page.getByRole('button', { name: 'Back' }).click()
   await ada.go('Chats')
   await ada.page.getByRole('searchbox', { name: 'Search in all chats' }).fill('Topf')
   await ada.page.getByRole('list', { name: 'Found' }).getByRole('link', { name: /Topf/ }).click()
