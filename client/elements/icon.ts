@@ -38,6 +38,7 @@ const PATHS = {
   send: 'M4 12 20 4l-5 16-3.500-6.500zM11.500 13.500 20 4',
   timer: 'M12 21a8 8 0 1 0 0-16 8 8 0 0 0 0 16zM12 9v4l2.500 2M9.500 2.500h5',
   search: 'M10.500 17a6.500 6.500 0 1 0 0-13 6.500 6.500 0 0 0 0 13zM15.500 15.500 20.500 20.500',
+  tick: 'M5 12.500 10 17.500 19.500 7',
   file: 'M6 3h8l4 4v14H6zM14 3v4h4',
 } as const
 export type IconName = keyof typeof PATHS

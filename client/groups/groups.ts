@@ -1,5 +1,6 @@
 import { type GroupActor, signGroupEntries } from '../../shared/crypto/group-entry.ts'
 import { removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
+import { removeMedia } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { type GroupId, type InviteId, parseGroupId, type UserId, type WorkerId } from '../../shared/format/ids.ts'
@@ -172,6 +173,7 @@ export class Groups {
     if (failures.delete(groupId)) this.failures.value = failures
     await removeKeptGroup(groupId)
     await removeGroupKeys(groupId)
+    await removeMedia(groupId)
   }
 
   async #refresh(groupId: GroupId): Promise<void> {

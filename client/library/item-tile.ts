@@ -11,16 +11,19 @@ import { durationLabel } from './days.ts'
 
 /** One item of the grid: its picture, how long it is, and what is being done with it. */
 export class ItemTile extends KithElement {
-  static override properties = { item: { attribute: false }, isKept: { type: Boolean } }
+  static override properties = { item: { attribute: false }, isKept: { type: Boolean }, isChosen: { attribute: false } }
   static override styles = [
     controls,
     css`
       :host {
         display: block;
       }
-      a {
+      .tile {
         position: relative;
         display: block;
+        width: 100%;
+        padding: 0;
+        border: 0;
         aspect-ratio: 1;
         overflow: hidden;
         border-radius: 4px;
@@ -28,8 +31,29 @@ export class ItemTile extends KithElement {
         color: #fff;
         text-decoration: none;
       }
-      a:focus-visible {
+      .tile:focus-visible {
         outline-offset: -3px;
+      }
+      .tile[aria-pressed='true'] img {
+        transform: scale(0.86);
+        border-radius: 8px;
+      }
+      .tick {
+        position: absolute;
+        top: 6px;
+        left: 6px;
+        display: grid;
+        place-items: center;
+        width: 26px;
+        height: 26px;
+        border: 2px solid #fff;
+        border-radius: 50%;
+        background: rgb(10 6 20 / 45%);
+        color: #fff;
+      }
+      .tile[aria-pressed='true'] .tick {
+        background: var(--accent);
+        color: var(--on-accent);
       }
       img {
         display: block;
@@ -81,34 +105,53 @@ export class ItemTile extends KithElement {
   declare item: Item
   /** All of it is on this device. */
   declare isKept: boolean
+  /** `null`: a tap opens it; else a tap chooses it, or no longer. */
+  declare isChosen: boolean | null
+
+  constructor() {
+    super()
+    this.isKept = false
+    this.isChosen = null
+  }
 
   override render() {
+    if (this.isChosen === null)
+      return html`<a class="tile" href="/item/${this.item.record.mediaId}">${this.#picture()}</a>`
+    const { card } = this.item
+    return html`<button
+      type="button"
+      class="tile"
+      aria-pressed=${this.isChosen}
+      aria-label="Choose ${card?.title ?? 'an item that cannot be opened'}"
+      @click=${() => this.dispatchEvent(new CustomEvent('toggle'))}
+    >
+      ${this.#picture()}<span class="tick">${this.isChosen ? icon('tick', 16) : nothing}</span>
+    </button>`
+  }
+
+  #picture() {
     const { isKept } = this
     const { record, card, made, fault } = this.item
     const title = card?.title ?? 'An item that cannot be opened'
     const picture = card?.hasThumb ? 'thumb' : made?.poster
     const duration = card?.durationMs ?? made?.durationMs
     const state = this.#state()
-    return html`<a
-      href="/item/${record.mediaId}"
-    >
-      ${
-        picture && record.state === 'ready'
-          ? html`<img src=${mediaUrl(record.mediaId, picture)} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
-          : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
-      }
+    return html`${
+      picture && record.state === 'ready'
+        ? html`<img src=${mediaUrl(record.mediaId, picture)} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
+        : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
+    }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
       ${isKept ? html`<span class="kept">${icon('shield', 18)}<span class="visually-hidden">Kept on this device</span></span>` : nothing}
-      ${duration ? html`<span class="badge">${durationLabel(duration)}</span>` : nothing}
-    </a>`
+      ${duration ? html`<span class="badge">${durationLabel(duration)}</span>` : nothing}`
   }
 
   /** Through the style object: the page's policy refuses style attributes. */
   override updated(): void {
     const { card, made } = this.item
     const hash = card?.thumbhash ?? made?.thumbhash
-    const link = this.renderRoot.querySelector('a')
-    if (link) link.style.backgroundImage = hash ? `url(${placeholder(hash)})` : ''
+    const tile = this.renderRoot.querySelector<HTMLElement>('.tile')
+    if (tile) tile.style.backgroundImage = hash ? `url(${placeholder(hash)})` : ''
   }
 
   #state(): string {

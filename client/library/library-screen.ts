@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit'
-import { repeat } from 'lit/directives/repeat.js'
 import { isAppError } from '../../shared/errors.ts'
+import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { passAppError } from '../app/passing.ts'
@@ -8,17 +8,16 @@ import { Watch } from '../app/signal.ts'
 import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import type { Group } from '../groups/group.ts'
-import type { Item } from '../media/items.ts'
+import type { Item, Tell } from '../media/items.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
 import { controls } from '../styles/controls.ts'
 import { chosenGroup, currentGroup, groupLabel, sortedGroups } from './current-group.ts'
-import { dayLabel } from './days.ts'
 import { takeIncoming } from './incoming.ts'
-import './item-tile.ts'
+import './item-grid.ts'
 
 /** Everything of a group, newest first, by days. */
 export class LibraryScreen extends KithElement {
-  static override properties = { items: { state: true }, dragging: { state: true } }
+  static override properties = { items: { state: true }, dragging: { state: true }, chosen: { state: true } }
   static override styles = [
     controls,
     css`
@@ -71,21 +70,8 @@ export class LibraryScreen extends KithElement {
       .fab.round {
         padding: 0;
       }
-      h2 {
-        padding: 1rem 1rem 0.5rem;
-        font-size: 1rem;
-      }
-      .grid {
-        display: grid;
-        grid-template-columns: repeat(auto-fill, minmax(min(30vw, 180px), 1fr));
-        gap: 3px;
-        margin: 0;
-        padding: 0 3px;
-        list-style: none;
-      }
-      .grid li {
-        content-visibility: auto;
-        contain-intrinsic-size: 120px;
+      .spread {
+        flex: 1;
       }
       .empty {
         display: grid;
@@ -133,14 +119,11 @@ export class LibraryScreen extends KithElement {
           bottom: 24px;
         }
         header,
-        h2 {
-          padding-left: 1.5rem;
-          padding-right: 1.5rem;
-        }
-        .grid,
         .skeletons {
           padding-left: 1.5rem;
           padding-right: 1.5rem;
+        }
+        .skeletons {
           gap: 6px;
         }
       }
@@ -148,6 +131,8 @@ export class LibraryScreen extends KithElement {
   ]
   declare items: readonly Item[] | null
   declare dragging: boolean
+  /** What is chosen to be taken along; `null`: nobody chooses. */
+  declare chosen: ReadonlyMap<MediaId, Item> | null
   #group: Group | null = null
   readonly #ends: (() => void)[] = []
 
@@ -155,6 +140,7 @@ export class LibraryScreen extends KithElement {
     super()
     this.items = null
     this.dragging = false
+    this.chosen = null
   }
 
   override connectedCallback(): void {
@@ -164,7 +150,10 @@ export class LibraryScreen extends KithElement {
     new Watch(this, groups.all, groups.failures, chosenGroup, uploads.all, keeperOf(this.services).rows)
     this.#ends.push(
       groups.all.watch(() => void this.#load()),
-      chosenGroup.watch(() => void this.#load()),
+      chosenGroup.watch(() => {
+        this.chosen = null
+        void this.#load()
+      }),
       events.on('media', ({ groupId }) => groupId === this.#group?.groupId && void this.#sync()),
       events.on('job', ({ groupId }) => groupId === this.#group?.groupId && void this.#sync()),
       events.connected.watch((isConnected) => isConnected && void this.#sync()),
@@ -188,7 +177,8 @@ export class LibraryScreen extends KithElement {
     this.#group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     if (!this.#group) return
     this.#takeOpened()
-    this.items = await this.services.items.kept(this.#group.groupId)
+    const group = this.#group
+    this.#show(group, await this.services.items.kept(group.groupId, this.#partOf(group)))
     await this.#sync()
   }
 
@@ -196,14 +186,25 @@ export class LibraryScreen extends KithElement {
     const group = this.#group
     if (!group) return
     try {
-      await this.services.items.sync(group.groupId)
+      await this.services.items.sync(group.groupId, this.#partOf(group))
       this.failure = null
       void keeperOf(this.services).follow(group.groupId).catch(passAppError)
     } catch (error) {
       if (!isAppError(error)) throw error
       if (!error.code.startsWith('server/un')) this.failure = sentenceFor(error)
     }
-    if (this.#group === group) this.items = await this.services.items.kept(group.groupId)
+    this.#show(group, await this.services.items.kept(group.groupId))
+  }
+
+  #show(group: Group, items: readonly Item[]): void {
+    if (this.#group?.groupId === group.groupId) this.items = items
+  }
+
+  /** Shows what is there so far; that there is nothing is said when all is known. */
+  #partOf(group: Group): Tell {
+    return (items) => {
+      if (items.length > 0) this.#show(group, items)
+    }
   }
 
   override render() {
@@ -212,17 +213,10 @@ export class LibraryScreen extends KithElement {
     const faults = [...groups.failures.value.values()]
     return html`<main>
       <h1 class="visually-hidden">Library</h1>
-      <header>
-        <div class="groups" role="group" aria-label="Whose library">
-          ${sortedGroups(groups.all.value).map(
-            (each) =>
-              html`<button aria-pressed=${each.groupId === group?.groupId} @click=${() => (chosenGroup.value = each.groupId)}>${groupLabel(each)}</button>`,
-          )}
-        </div>
-      </header>
+      ${this.chosen ? this.#choosing(this.chosen) : this.#head(groups.all.value, group)}
       ${faults.map((fault) => html`<p class="error" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>`)}
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
-      ${this.items === null ? this.#skeletons() : this.items.length === 0 ? this.#empty(group) : this.#days(this.items)}
+      ${this.items === null ? this.#skeletons() : this.items.length === 0 ? this.#empty(group) : this.#grid(this.items, group)}
       <div class="fabs">
         ${cameraButton('fab round', (files) => void this.#upload(files))}
         <button class="primary fab" @click=${this.#pick}>${icon('upload')} Upload</button>
@@ -248,26 +242,56 @@ export class LibraryScreen extends KithElement {
     </div>`
   }
 
-  #days(items: readonly Item[]) {
-    const days = new Map<string, Item[]>()
-    const takenAt = ({ card, record }: Item) => card?.capturedAt ?? record.createdAt
-    for (const item of items.toSorted((a, b) => takenAt(b) - takenAt(a))) {
-      const day = dayLabel(takenAt(item), Date.now())
-      days.set(day, [...(days.get(day) ?? []), item])
-    }
-    return [...days].map(
-      ([day, list]) => html`<section>
-        <h2>${day}</h2>
-        <ul class="grid">
-          ${repeat(
-            list,
-            ({ record }) => record.mediaId,
-            (item) =>
-              html`<li><item-tile .item=${item} ?isKept=${keeperOf(this.services).rows.value.get(item.record.mediaId)?.state === 'kept'}></item-tile></li>`,
-          )}
-        </ul>
-      </section>`,
-    )
+  #head(all: ReadonlyMap<GroupId, Group>, current: Group | null) {
+    const hasItems = (this.items?.length ?? 0) > 0
+    return html`<header>
+      <div class="groups" role="group" aria-label="Whose library">
+        ${sortedGroups(all).map(
+          (each) =>
+            html`<button aria-pressed=${each.groupId === current?.groupId} @click=${() => (chosenGroup.value = each.groupId)}>${groupLabel(each)}</button>`,
+        )}
+      </div>
+      <span class="spread"></span>
+      ${hasItems ? html`<button class="quiet" @click=${() => (this.chosen = new Map())}>Select</button>` : nothing}
+    </header>`
+  }
+
+  #choosing(chosen: ReadonlyMap<MediaId, Item>) {
+    const count = chosen.size
+    return html`<header role="toolbar" aria-label="What was chosen">
+      <button class="icon" aria-label="Cancel" @click=${() => (this.chosen = null)}>${icon('close')}</button>
+      <strong class="spread" role="status">${count === 0 ? 'Tap what you want to take along' : `${count} chosen`}</strong>
+      <button class="primary" ?disabled=${count === 0 || this.working} @click=${this.#keepChosen}>Keep offline</button>
+    </header>`
+  }
+
+  #grid(items: readonly Item[], group: Group | null) {
+    const rows = keeperOf(this.services).rows.value
+    return html`<item-grid
+      .items=${items}
+      .kept=${new Set([...rows.values()].filter(({ state }) => state === 'kept').map(({ mediaId }) => mediaId))}
+      .chosen=${this.chosen ? new Set(this.chosen.keys()) : null}
+      .place=${group?.groupId ?? ''}
+      @toggle=${({ detail }: CustomEvent<Item>) => this.#toggle(detail)}
+    ></item-grid>`
+  }
+
+  #toggle(item: Item): void {
+    const chosen = new Map(this.chosen)
+    if (!chosen.delete(item.record.mediaId)) chosen.set(item.record.mediaId, item)
+    this.chosen = chosen
+  }
+
+  #keepChosen = (): void => {
+    const items = [...(this.chosen?.values() ?? [])]
+    void navigator.storage?.persist?.().catch(() => false)
+    void this.attempt(async () => {
+      await keeperOf(this.services).keep(items)
+      this.chosen = null
+      const { router, toasts } = this.services
+      const what = items.length === 1 ? '1 item' : `${items.length} items`
+      toasts.show(`Keeping ${what} on this device`, { action: { label: 'Show', run: () => router.go('/offline') } })
+    })
   }
 
   /** Files that the system opened Kith with. */

@@ -31,6 +31,8 @@ import {
 import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-document.ts'
 import type { Services } from '../app/services.ts'
 import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
+import { GroupItems } from './group-items.ts'
+import { bucketOf, type Opened, OpenedStore } from './opened-store.ts'
 
 /** An item as people see it; what could not be opened carries why. */
 export type Item = {
@@ -41,10 +43,17 @@ export type Item = {
 }
 
 const PAGE = 60
+/** Few enough that a phone draws in between. */
+const OPEN_AT_ONCE = 8
 
 /** Whether an item is something to look at or listen to; every other file is kept as it is. */
 export function isMedia({ type }: Pick<Card, 'type'>): boolean {
   return /^(video|image|audio)\//.test(type)
+}
+
+/** Where an item stands in the library. */
+export function takenAtOf({ card, record }: Item): number {
+  return card?.capturedAt ?? record.createdAt
 }
 
 /** Opens card and worker document, each verified against the group's log. A fault of one item is its own. */
@@ -83,10 +92,14 @@ async function openWorkerDocument(group: Group, record: MediaRecord): Promise<Wo
   return opened.body
 }
 
+/** Told what is there so far while more is being opened. */
+export type Tell = (items: readonly Item[]) => void
+
 /** Items of groups: kept on the device first, then what the server says has changed. */
 export class Items {
   readonly #services: Pick<Services, 'api' | 'session'>
-  readonly #opened = new Map<MediaId, { key: string; item: Item }>()
+  /** Gone with the keys that opened them: a lock, or another account, begins anew. */
+  readonly #held = new WeakMap<object, Map<GroupId, GroupItems>>()
   readonly #asked = new Set<string>()
 
   constructor(services: Pick<Services, 'api' | 'session'>) {
@@ -94,43 +107,29 @@ export class Items {
   }
 
   /** What the device keeps, newest first. */
-  async kept(groupId: GroupId): Promise<Item[]> {
-    const group = this.#group(groupId)
-    const records = await listMediaRecords(groupId)
-    const there = records.filter(({ state }) => state !== 'deleted')
-    const items = await Promise.all(there.map((record) => this.#open(group, record)))
-    // What was sent in a conversation is shown there.
-    return items.filter((item) => item.card?.inChat !== true)
+  async kept(groupId: GroupId, tell: Tell = () => undefined): Promise<readonly Item[]> {
+    const held = this.#of(groupId)
+    held.loading ??= this.#load(groupId, held, tell)
+    await held.loading.catch((error: unknown) => {
+      held.loading = undefined
+      throw error
+    })
+    // What could not be opened may be explained by what the group's log says by now.
+    const { seq } = this.#group(groupId).state
+    await Promise.all(held.faultyBefore(seq).map((record) => this.#put(groupId, held, record)))
+    return held.list
   }
 
-  /** Catches up with the server. @throws {AppError} `card/rollback`, … */
-  async sync(groupId: GroupId): Promise<void> {
-    const { api } = this.#services
-    const params = { groupId }
-    // The log was read before: whoever had left by then can have changed nothing that is not in these answers.
-    const groupSeq = this.#group(groupId).state.seq
-    const cursor = await readCursor(groupId)
-    if (cursor !== null) {
-      let from = cursor.changeSeq
-      for (let more = true; more; ) {
-        const page = await api.call(listMediaChanges, { params, query: { since: from } })
-        await takeMedia(page.items)
-        from = Math.max(from, ...page.items.map(({ changeSeq }) => changeSeq))
-        more = page.more && page.items.length > 0
-        await writeCursor(groupId, { changeSeq: from, groupSeq: more ? cursor.groupSeq : groupSeq })
-      }
-      return
-    }
-    let start: number | null = null
-    for (let before: string | undefined; ; ) {
-      const query = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
-      const page = await api.call(listMedia, { params, query })
-      await takeMedia(page.items)
-      start ??= page.changeSeq
-      if (page.next === null) break
-      before = page.next
-    }
-    await writeCursor(groupId, { changeSeq: start, groupSeq })
+  /** Catches up with the server; whoever asks meanwhile gets the next turn. @throws {AppError} `card/rollback`, … */
+  sync(groupId: GroupId, tell: Tell = () => undefined): Promise<void> {
+    const held = this.#of(groupId)
+    held.nextSync ??= (held.sync ?? Promise.resolve()).then(() => {
+      held.nextSync = undefined
+      const done = this.kept(groupId, tell).then(() => this.#sync(groupId, held, tell))
+      held.sync = done.catch(() => undefined)
+      return done
+    })
+    return held.nextSync
   }
 
   /** One item, from the server where it can be reached. @throws {AppError} `media/not-found` */
@@ -142,8 +141,9 @@ export class Items {
     }
     const record = await readMediaRecord(mediaId)
     if (!record || record.state === 'deleted') throw new AppError('media/not-found', 'no such item')
-    const group = this.#group(record.groupId)
-    return { group, item: await this.#open(group, record) }
+    const { groupId } = record
+    const item = await this.#put(groupId, this.#of(groupId), record)
+    return { group: this.#group(groupId), item }
   }
 
   /** A new revision of the description. */
@@ -159,34 +159,161 @@ export class Items {
       body: { ...item.card, ...change },
       sign: (label, bytes) => sign(actor().seed, label, bytes),
     })
-    await takeMedia([await this.#services.api.call(writeCard, { params: { mediaId }, body: { revision, sealed } })])
+    await this.#take([await this.#services.api.call(writeCard, { params: { mediaId }, body: { revision, sealed } })])
   }
 
   async delete(record: MediaRecord): Promise<void> {
     await this.#services.api.call(deleteMedia, { params: { mediaId: record.mediaId } })
-    await takeMedia([{ ...record, state: 'deleted' }])
+    await this.#take([{ ...record, state: 'deleted' }])
   }
 
   async restore(mediaId: MediaId): Promise<void> {
-    await takeMedia([await this.#services.api.call(restoreMedia, { params: { mediaId } })])
+    await this.#take([await this.#services.api.call(restoreMedia, { params: { mediaId } })])
+  }
+
+  /** What was opened before is there at once; the rest is opened newest first, with pauses for the screen. */
+  async #load(groupId: GroupId, held: GroupItems, tell: Tell): Promise<void> {
+    // Read first: what changes while this goes on is asked for again.
+    held.changeSeq = (await readCursor(groupId))?.changeSeq ?? null
+    const store = await this.#store()
+    const opened = await store.read(groupId)
+    const { seq } = this.#group(groupId).state
+    const toOpen: MediaRecord[] = []
+    const stale = new Set(opened.keys())
+    for await (const page of listMediaRecords(groupId)) {
+      for (const record of page) {
+        const known = opened.get(record.mediaId)
+        if (!isOf(known, record)) toOpen.push(record)
+        else {
+          stale.delete(record.mediaId)
+          held.put({ record, card: known.card, made: known.made, fault: null }, seq)
+        }
+      }
+    }
+    toOpen.reverse()
+    for (let at = 0; at < toOpen.length; at += OPEN_AT_ONCE) {
+      tell(held.list)
+      await nextTask()
+      await Promise.all(toOpen.slice(at, at + OPEN_AT_ONCE).map((record) => this.#put(groupId, held, record)))
+    }
+    await this.#save(store, groupId, held, [...toOpen.map(({ mediaId }) => mediaId), ...stale])
+  }
+
+  async #sync(groupId: GroupId, held: GroupItems, tell: Tell): Promise<void> {
+    const { api } = this.#services
+    const params = { groupId }
+    // The log was read before: whoever had left by then can have changed nothing that is not in these answers.
+    const groupSeq = this.#group(groupId).state.seq
+    const take = async (records: readonly MediaRecord[]) => {
+      await this.#take(records)
+      if (records.length > 0) tell(held.list)
+    }
+    if (held.changeSeq !== null) {
+      const before = await readCursor(groupId)
+      for (let more = true; more; ) {
+        const page = await api.call(listMediaChanges, { params, query: { since: held.changeSeq } })
+        await take(page.items)
+        held.changeSeq = Math.max(held.changeSeq, ...page.items.map(({ changeSeq }) => changeSeq))
+        more = page.more && page.items.length > 0
+        await writeCursor(groupId, { changeSeq: held.changeSeq, groupSeq: more ? (before?.groupSeq ?? -1) : groupSeq })
+      }
+      return
+    }
+    let start: number | null = null
+    for (let before: string | undefined; ; ) {
+      const query = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
+      const page = await api.call(listMedia, { params, query })
+      await take(page.items)
+      start ??= page.changeSeq
+      if (page.next === null) break
+      before = page.next
+    }
+    await writeCursor(groupId, { changeSeq: start, groupSeq })
+    held.changeSeq = start
+  }
+
+  /** Keeps what the server shows, and opens it where its group is open. */
+  async #take(records: readonly MediaRecord[]): Promise<void> {
+    await takeMedia(records)
+    const store = await this.#store()
+    for (const [groupId, ofGroup] of Map.groupBy(records, (record) => record.groupId)) {
+      const held = this.#of(groupId)
+      await Promise.all(ofGroup.map((record) => this.#put(groupId, held, record)))
+      // Before all of it is there, a bucket would be written without what is still missing.
+      if (held.isWhole)
+        await this.#save(
+          store,
+          groupId,
+          held,
+          ofGroup.map(({ mediaId }) => mediaId),
+        )
+    }
+  }
+
+  async #put(groupId: GroupId, held: GroupItems, record: MediaRecord): Promise<Item> {
+    const { seq } = this.#group(groupId).state
+    if (record.state === 'deleted') {
+      held.remove(record.mediaId)
+      return { record, card: null, made: null, fault: null }
+    }
+    const known = held.get(record.mediaId, seq)
+    const isSame = known && isOf(openedOf(known), record)
+    const item = isSame ? { ...known, record } : await this.#open(this.#group(groupId), record)
+    held.put(item, seq)
+    return item
   }
 
   async #open(group: Group, record: MediaRecord): Promise<Item> {
-    const key = `${record.mediaId}.${record.card.revision}.${record.workerDocument?.revision ?? 0}.${record.state}.${group.state.seq}`
-    const known = this.#opened.get(record.mediaId)
-    if (known?.key === key) return { ...known.item, record }
-    let item = await openItem(group, record)
-    if (isAppError(item.fault, 'group/fork') && !this.#asked.has(key)) {
-      // Its author may know more of the log than this device: asked once, before anybody is accused.
-      this.#asked.add(key)
-      await this.#services.session.requireUnlocked().groups.refreshOne(group.groupId)
-      item = await openItem(this.#group(group.groupId), record)
+    const item = await openItem(group, record)
+    const key = `${record.mediaId}.${group.state.seq}`
+    if (!isAppError(item.fault, 'group/fork') || this.#asked.has(key)) return item
+    // Its author may know more of the log than this device: asked once, before anybody is accused.
+    this.#asked.add(key)
+    await this.#services.session.requireUnlocked().groups.refreshOne(group.groupId)
+    return openItem(this.#group(group.groupId), record)
+  }
+
+  async #save(store: OpenedStore, groupId: GroupId, held: GroupItems, changed: readonly MediaId[]): Promise<void> {
+    held.isWhole = true
+    const buckets = new Map([...new Set(changed.map(bucketOf))].map((number): [number, Opened[]] => [number, []]))
+    if (buckets.size === 0) return
+    for (const item of held.all()) {
+      const one = openedOf(item)
+      if (one) buckets.get(bucketOf(one.mediaId))?.push(one)
     }
-    this.#opened.set(record.mediaId, { key, item })
-    return item
+    for (const [number, all] of buckets) await store.write(groupId, number, all)
+  }
+
+  #store(): Promise<OpenedStore> {
+    const { secrets } = this.#services.session.requireUnlocked().groups.context
+    return OpenedStore.from(secrets.accountKey)
+  }
+
+  #of(groupId: GroupId): GroupItems {
+    const { groups } = this.#services.session.requireUnlocked()
+    const all = this.#held.get(groups) ?? new Map<GroupId, GroupItems>()
+    this.#held.set(groups, all)
+    // Whoever left a group and comes again begins anew.
+    for (const id of all.keys()) if (!groups.all.value.has(id)) all.delete(id)
+    const held = all.get(groupId) ?? new GroupItems()
+    all.set(groupId, held)
+    return held
   }
 
   #group(groupId: GroupId): Group {
     return this.#services.session.requireUnlocked().groups.get(groupId)
   }
 }
+
+function openedOf({ record, card, made }: Item): Opened | null {
+  const { mediaId, workerDocument } = record
+  const documentRevision = workerDocument?.revision ?? 0
+  return card && { mediaId, cardRevision: record.card.revision, documentRevision, card, made }
+}
+
+function isOf(known: Opened | null | undefined, { card, workerDocument }: MediaRecord): known is Opened {
+  return known?.cardRevision === card.revision && known.documentRevision === (workerDocument?.revision ?? 0)
+}
+
+/** Lets the screen draw, and the person tap, before more is opened. */
+const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))

@@ -43,6 +43,8 @@ export interface DeviceSchema extends DBSchema {
   /** Log and name of each group as last served, sealed under a key of the account key: they outlive a lock. */
   groups: { key: GroupId; value: Bytes }
   media: { key: MediaId; value: MediaRecord; indexes: { byGroup: [GroupId, number, MediaId] } }
+  /** What was opened of a group's items, in buckets, sealed under a key of the account key (`opened-store.ts`). */
+  opened: { key: [GroupId, number]; value: Bytes }
   /** How far the changes of a group are known. */
   cursors: { key: GroupId; value: MediaCursor }
   /** Highest revisions that were ever seen: they outlive what is deleted. */
@@ -158,7 +160,7 @@ export type ShareRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 11
+const VERSION = 12
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -186,6 +188,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 8) db.createObjectStore('connections')
       if (from < 10) db.createObjectStore('passkey')
       if (from < 11) for (const store of ['shareKey', 'shares', 'sharePieces'] as const) db.createObjectStore(store)
+      if (from < 12) db.createObjectStore('opened')
       // Uploads of the form before: nothing of them can be taken up.
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()

@@ -16,6 +16,7 @@ import {
   readCursor,
   readMediaRecord,
   readSeen,
+  removeMedia,
   takeMedia,
   writeCursor,
 } from './media-store.ts'
@@ -127,13 +128,27 @@ describe('group keys and items', () => {
     expect(await codeOf(() => contentKeyOf({ ...record, mediaId: newMediaId() }))).toBe('key/unavailable')
   })
 
-  it('lists a group newest first and forgets what was deleted', async () => {
+  it('lists a group page by page and forgets what was deleted, then all of it', async () => {
     const group = newGroupId()
+    const times = async (of = group) => {
+      const found: number[] = []
+      for await (const page of listMediaRecords(of, 2)) {
+        expect(page.length).toBeLessThanOrEqual(2)
+        found.push(...page.map(({ createdAt }) => createdAt))
+      }
+      return found
+    }
+    const other = newGroupId()
     const records = [1, 3, 2].map((createdAt) => recordOf(group, newMediaId(), createdAt))
-    await takeMedia([...records, recordOf(newGroupId(), newMediaId(), 9)])
-    expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([3, 2, 1])
+    await takeMedia([...records, recordOf(other, newMediaId(), 9)])
+    expect(await times()).toEqual([1, 2, 3])
     await takeMedia([{ ...(records[1] as MediaRecord), state: 'deleted' }])
-    expect((await listMediaRecords(group)).map(({ createdAt }) => createdAt)).toEqual([2, 1])
+    expect(await times()).toEqual([1, 2])
+    await writeCursor(group, { changeSeq: 4, groupSeq: 0 })
+    await removeMedia(group)
+    expect(await times()).toEqual([])
+    expect(await readCursor(group)).toBeNull()
+    expect(await times(other)).toEqual([9])
   })
 
   it('remembers how far the changes of a group are known', async () => {

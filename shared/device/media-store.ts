@@ -59,10 +59,35 @@ export async function readMediaRecord(media: MediaId): Promise<MediaRecord | nul
   return (await (await openDevice()).get('media', media)) ?? null
 }
 
-/** Newest first. */
-export async function listMediaRecords(group: GroupId): Promise<MediaRecord[]> {
-  const range = IDBKeyRange.bound([group], [group, []])
-  return (await (await openDevice()).getAllFromIndex('media', 'byGroup', range)).reverse()
+/** All of a group, oldest first, a page at a time: thousands at once would hold up the screen. */
+export async function* listMediaRecords(
+  group: GroupId,
+  pageSize = 500,
+): AsyncGenerator<MediaRecord[], void, undefined> {
+  for (let after: [GroupId, number, MediaId] | [GroupId] = [group]; ; ) {
+    const range = IDBKeyRange.bound(after, [group, []], true)
+    const page = await (await openDevice()).getAllFromIndex('media', 'byGroup', range, pageSize)
+    const last = page.at(-1)
+    if (!last) return
+    yield page
+    after = [group, last.createdAt, last.mediaId]
+  }
+}
+
+/** Forgets the items of a group. What was seen of them stays: a server cannot go back by having somebody come again. */
+export async function removeMedia(group: GroupId): Promise<void> {
+  const ofGroup = IDBKeyRange.bound([group], [group, []])
+  const transaction = (await openDevice()).transaction(['media', 'opened', 'cursors'], 'readwrite')
+  const media = transaction.objectStore('media')
+  await Promise.all([
+    media
+      .index('byGroup')
+      .getAllKeys(ofGroup)
+      .then((keys) => Promise.all(keys.map((key) => media.delete(key)))),
+    transaction.objectStore('opened').delete(ofGroup),
+    transaction.objectStore('cursors').delete(group),
+    transaction.done,
+  ])
 }
 
 export async function readCursor(group: GroupId): Promise<MediaCursor | null> {

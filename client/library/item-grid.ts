@@ -1,0 +1,218 @@
+import { css, html, nothing } from 'lit'
+import { repeat } from 'lit/directives/repeat.js'
+import type { MediaId } from '../../shared/format/ids.ts'
+import { KithElement } from '../app/element.ts'
+import { type Item, takenAtOf } from '../media/items.ts'
+import { controls } from '../styles/controls.ts'
+import { dayLabel } from './days.ts'
+import { HEAD_PX, type Layout, layOut, type Row, rowsWithin } from './grid-layout.ts'
+import './item-tile.ts'
+
+const GAP_PX = 3
+const WIDE_GAP_PX = 6
+const WIDE_PX = 700
+/** Where the person was, by library: they come back from an item to where they left. */
+const places = new Map<string, number>()
+
+/** Items by days, newest first; only what is near the screen is in the page, of however many there are. */
+export class ItemGrid extends KithElement {
+  static override properties = {
+    items: { attribute: false },
+    kept: { attribute: false },
+    chosen: { attribute: false },
+    place: {},
+    layout: { state: true },
+    rows: { state: true },
+  }
+  static override styles = [
+    controls,
+    css`
+      :host {
+        display: block;
+        padding: 0 3px;
+      }
+      .whole {
+        position: relative;
+        overflow: clip;
+      }
+      .near {
+        position: absolute;
+        inset: 0 0 auto;
+      }
+      h2 {
+        display: flex;
+        align-items: end;
+        box-sizing: border-box;
+        height: var(--head);
+        margin: 0;
+        padding: 0 calc(1rem - 3px) 0.5rem;
+        font-size: 1rem;
+      }
+      ul {
+        display: grid;
+        grid-template-columns: repeat(var(--columns), var(--tile));
+        grid-auto-rows: calc(var(--tile) + var(--gap));
+        column-gap: var(--gap);
+        margin: 0;
+        padding: 0;
+        list-style: none;
+      }
+      li {
+        padding-bottom: var(--gap);
+        contain: layout paint;
+      }
+      @media (min-width: 900px) {
+        :host {
+          padding: 0 1.5rem;
+        }
+        h2 {
+          padding-left: 0;
+        }
+      }
+    `,
+  ]
+  declare items: readonly Item[]
+  /** Those that are on this device whole. */
+  declare kept: ReadonlySet<MediaId>
+  /** Those that are chosen; `null`: nobody chooses, a tap opens. */
+  declare chosen: ReadonlySet<MediaId> | null
+  /** Under which name the place is remembered. */
+  declare place: string
+  declare layout: Layout | null
+  declare rows: readonly Row[]
+  #sorted: readonly Item[] = []
+  #widthPx = 0
+  #isBack = false
+  readonly #path = location.pathname
+  #sizes: ResizeObserver | undefined
+
+  constructor() {
+    super()
+    this.items = []
+    this.kept = new Set()
+    this.chosen = null
+    this.place = ''
+    this.layout = null
+    this.rows = []
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    window.addEventListener('scroll', this.#scrolled, { passive: true })
+    this.#sizes = new ResizeObserver(() => this.#measure())
+    void this.updateComplete.then(() => {
+      const whole = this.renderRoot.querySelector('.whole')
+      if (whole) this.#sizes?.observe(whole)
+    })
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    window.removeEventListener('scroll', this.#scrolled)
+    this.#sizes?.disconnect()
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('place') && changed.get('place') !== undefined) this.#isBack = false
+    if (!changed.has('items') && !changed.has('layout')) return
+    if (changed.has('items')) this.#sorted = this.items.toSorted((a, b) => takenAtOf(b) - takenAtOf(a))
+    if (this.#widthPx === 0) return
+    const gapPx = this.#widthPx < WIDE_PX ? GAP_PX : WIDE_GAP_PX
+    this.layout = layOut(this.#sorted.map(takenAtOf), this.#widthPx, gapPx)
+    this.rows = this.#near(this.layout)
+  }
+
+  override render() {
+    return html`<div class="whole"><div class="near">${repeat(
+      this.#days(),
+      ([day]) => day,
+      ([day, rows]) => this.#day(day, rows),
+    )}</div></div>`
+  }
+
+  /** Through the style object: the page's policy refuses style attributes. */
+  override updated(): void {
+    const { layout } = this
+    const whole = this.renderRoot.querySelector<HTMLElement>('.whole')
+    const near = this.renderRoot.querySelector<HTMLElement>('.near')
+    if (!layout || !whole || !near) return
+    whole.style.height = `${layout.heightPx}px`
+    whole.style.setProperty('--columns', String(layout.columns))
+    whole.style.setProperty('--tile', `${layout.tilePx}px`)
+    whole.style.setProperty('--gap', `${layout.gapPx}px`)
+    whole.style.setProperty('--head', `${HEAD_PX}px`)
+    near.style.transform = `translateY(${this.rows[0]?.top ?? 0}px)`
+    this.#goBack(layout)
+  }
+
+  /** Once, when enough is there to stand on. */
+  #goBack({ heightPx }: Layout): void {
+    if (this.#isBack || heightPx === 0) return
+    const y = places.get(this.place) ?? 0
+    if (y > 0 && heightPx < y) return
+    this.#isBack = true
+    if (y > 0) window.scrollTo(0, y)
+  }
+
+  #days(): [number, Row[]][] {
+    const days = new Map<number, Row[]>()
+    for (const row of this.rows) {
+      const rows = days.get(row.day)
+      if (rows) rows.push(row)
+      else days.set(row.day, [row])
+    }
+    return [...days]
+  }
+
+  #day(day: number, rows: readonly Row[]) {
+    const hasHead = rows[0]?.kind === 'day'
+    const tiles = rows.flatMap((row) => (row.kind === 'tiles' ? this.#sorted.slice(row.from, row.to) : []))
+    const label = dayLabel(day, Date.now())
+    return html`<section aria-label=${label}>
+      ${hasHead ? html`<h2>${label}</h2>` : nothing}
+      <ul>
+        ${repeat(
+          tiles,
+          ({ record }) => record.mediaId,
+          (item) => this.#tile(item),
+        )}
+      </ul>
+    </section>`
+  }
+
+  #tile(item: Item) {
+    const { mediaId } = item.record
+    const isChosen = this.chosen?.has(mediaId) ?? null
+    return html`<li>
+      <item-tile .item=${item} ?isKept=${this.kept.has(mediaId)} .isChosen=${isChosen} @toggle=${() => this.#toggle(item)}></item-tile>
+    </li>`
+  }
+
+  #toggle(item: Item): void {
+    this.dispatchEvent(new CustomEvent('toggle', { detail: item }))
+  }
+
+  #measure(): void {
+    const widthPx = this.renderRoot.querySelector('.whole')?.clientWidth ?? 0
+    if (widthPx === 0 || widthPx === this.#widthPx) return
+    this.#widthPx = widthPx
+    this.requestUpdate('items', null)
+  }
+
+  #scrolled = (): void => {
+    const { layout } = this
+    if (!layout) return
+    // On the way to another screen the page goes to its top before this one is gone.
+    if (this.#isBack && location.pathname === this.#path) places.set(this.place, window.scrollY)
+    const rows = this.#near(layout)
+    if (rows[0] !== this.rows[0] || rows.at(-1) !== this.rows.at(-1)) this.rows = rows
+  }
+
+  /** What is seen, and half a screen around it. */
+  #near(layout: Layout): readonly Row[] {
+    const top = -(this.renderRoot.querySelector('.whole')?.getBoundingClientRect().top ?? 0)
+    const { first, end } = rowsWithin(layout, top - innerHeight / 2, top + innerHeight * 1.5)
+    return layout.rows.slice(first, end)
+  }
+}
+customElements.define('item-grid', ItemGrid)

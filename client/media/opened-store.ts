@@ -1,0 +1,75 @@
+import * as z from 'zod/mini'
+import { importAesKey, openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
+import { hkdf } from '../../shared/crypto/hkdf.ts'
+import { openDevice } from '../../shared/device/db.ts'
+import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
+import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { card } from '../../shared/wire/card.ts'
+import { mediaId, natural } from '../../shared/wire/primitives.ts'
+import { workerDocument } from '../../shared/wire/worker-document.ts'
+
+const opened = z.strictObject({
+  mediaId,
+  cardRevision: natural,
+  documentRevision: natural,
+  card,
+  made: z.nullable(workerDocument),
+})
+/** What an item's documents said when they were opened and verified. */
+export type Opened = z.output<typeof opened>
+const bucket = z.array(opened)
+
+const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
+
+/** Which of the group's 64 buckets an item lies in: ids are random, so are their first digits. */
+export function bucketOf(media: MediaId): number {
+  return DIGITS.indexOf(media.charAt(0))
+}
+
+/**
+ * What was opened and verified once need not be again at the next start: thousands of signatures would be checked
+ * before the library is whole. Sealed under a key of the account key, so that it outlives a lock and opens offline; in
+ * buckets, so that a change writes little.
+ */
+export class OpenedStore {
+  readonly #key: CryptoKey
+
+  private constructor(key: CryptoKey) {
+    this.#key = key
+  }
+
+  static async from(accountKey: Bytes): Promise<OpenedStore> {
+    return new OpenedStore(await importAesKey(await hkdf(accountKey, '', 'kith/v1/device-items', 32)))
+  }
+
+  /** What does not open is as if it were not there: the items themselves are. */
+  async read(group: GroupId): Promise<Map<MediaId, Opened>> {
+    const range = IDBKeyRange.bound([group], [group, []])
+    const transaction = (await openDevice()).transaction('opened')
+    const [keys, values] = await Promise.all([transaction.store.getAllKeys(range), transaction.store.getAll(range)])
+    const all = new Map<MediaId, Opened>()
+    for (const [index, [, number]] of keys.entries())
+      for (const one of await this.#open(values[index] as Bytes, placeOf(group, number))) all.set(one.mediaId, one)
+    return all
+  }
+
+  /** Everything there is of a bucket; nothing else stays in it. */
+  async write(group: GroupId, number: number, all: readonly Opened[]): Promise<void> {
+    const sealed = await sealAes(
+      this.#key,
+      utf8(JSON.stringify(z.encode(bucket, [...all]))),
+      utf8(placeOf(group, number)),
+    )
+    await (await openDevice()).put('opened', sealed, [group, number])
+  }
+
+  async #open(sealed: Bytes, place: string): Promise<readonly Opened[]> {
+    try {
+      return z.decode(bucket, JSON.parse(fromUtf8(await openAes(this.#key, sealed, utf8(place)))))
+    } catch {
+      return []
+    }
+  }
+}
+
+const placeOf = (group: GroupId, number: number) => `${group}/opened/${number}`
