@@ -1,0 +1,63 @@
+import { fillLibrary } from './support/library.ts'
+import { expect, test } from './support/test.ts'
+
+test('hundreds of photos: only what is near is in the page; one comes back to where one was', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  const { page } = ada
+  await ada.makeCircle('Gartenfreunde')
+  await fillLibrary(world, ada, 600)
+  await page.reload()
+  const tiles = page.locator('item-tile')
+  const photo = (number: number) => page.getByRole('link', { name: `Photo ${number}`, exact: true })
+  await expect(photo(1)).toBeVisible()
+  await expect(photo(1).locator('img')).toHaveJSProperty('naturalWidth', 320)
+  expect(await tiles.count()).toBeLessThan(120)
+
+  // All of it can be reached, and the end is the oldest.
+  await page.waitForFunction(() => document.documentElement.scrollHeight > 20_000)
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
+  await expect(photo(600)).toBeInViewport()
+  await expect(photo(600).locator('img')).toHaveJSProperty('naturalWidth', 320)
+  expect(await tiles.count()).toBeLessThan(120)
+
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2))
+  await expect(photo(1)).toHaveCount(0)
+  const there = await page.evaluate(() => scrollY)
+  const middle = tiles.nth(Math.floor((await tiles.count()) / 2)).getByRole('link')
+  const title = await middle
+    .getAttribute('aria-label')
+    .then((label) => label ?? middle.locator('img').getAttribute('alt'))
+  await middle.click()
+  await expect(page.getByRole('heading', { name: title ?? '' })).toBeVisible()
+  await page.getByRole('button', { name: 'Back' }).click()
+  await expect(page.getByRole('link', { name: title ?? '', exact: true })).toBeInViewport()
+  expect(Math.abs((await page.evaluate(() => scrollY)) - there)).toBeLessThan(200)
+
+  // Another start shows what was opened before, with nobody there to ask.
+  await world.server.stop('SIGKILL')
+  await page.reload()
+  await expect(photo(1)).toBeVisible()
+  await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
+  await expect(photo(600)).toBeInViewport()
+})
+
+test('several are chosen in the library and kept together', async ({ world, arrive }) => {
+  const ada = await arrive('ada')
+  const { page } = ada
+  await ada.makeCircle('Gartenfreunde')
+  await fillLibrary(world, ada, 5)
+  await page.reload()
+  await page.getByRole('button', { name: 'Select' }).click()
+  await expect(page.getByText('Tap what you want to take along')).toBeVisible()
+  for (const number of [2, 4]) await page.getByRole('button', { name: `Choose Photo ${number}` }).click()
+  await expect(page.getByRole('button', { name: 'Choose Photo 4' })).toHaveAttribute('aria-pressed', 'true')
+  await expect(page.getByText('2 chosen')).toBeVisible()
+  await page.getByRole('button', { name: 'Keep offline' }).click()
+  await page.getByRole('button', { name: 'Show' }).click()
+  await expect(page.getByRole('listitem').filter({ hasText: 'Photo 2' })).toBeVisible()
+  await expect(page.getByRole('listitem').filter({ hasText: 'Photo 4' })).toBeVisible()
+  await expect(page.getByRole('listitem').filter({ hasText: 'Photo 3' })).toHaveCount(0)
+})
