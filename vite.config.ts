@@ -1,6 +1,7 @@
 import { defineConfig } from 'vite'
 import { VitePWA } from 'vite-plugin-pwa'
 import { appManifest } from './bin/build/manifest.ts'
+import { preload } from './bin/build/preload.ts'
 import { whatsNewFile } from './bin/build/whats-new.ts'
 
 const server = `http://127.0.0.1:${process.env.KITH_PORT ?? 8420}`
@@ -29,6 +30,8 @@ export default defineConfig({
   },
   plugins: [
     whatsNewFile('CHANGELOG.md'),
+    // A first visit waits for nothing else.
+    preload('vault/welcome-screen.ts'),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: '../sw',

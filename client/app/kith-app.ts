@@ -3,6 +3,7 @@ import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
 import { ERROR_CODES } from '../../shared/errors.ts'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
+import { readDeviceAccount } from '../vault/device.ts'
 import { startIdleLock } from './idle.ts'
 import { sentenceFor, sentenceForCode } from './messages.ts'
 import { passAppError } from './passing.ts'
@@ -120,6 +121,22 @@ const LOST: Screen = {
     html`<main class="page"><h1>There is nothing here</h1><p class="soft">The address may be mistyped.</p><p><a class="button primary" href="/">To the library</a></p></main>`,
 }
 
+/** For somebody who is in. */
+function insideOf(path: string): Screen {
+  if (path === '/join') return JOIN
+  if (path.startsWith('/item/')) return VIEWER
+  if (path.startsWith('/chats/')) return CONVERSATION
+  return SCREENS[path] ?? LOST
+}
+
+/** Once the screen has drawn what is more urgent; WebKit does not tell when. */
+const idle = (): Promise<void> =>
+  new Promise((resolve) => {
+    if ('requestIdleCallback' in window) requestIdleCallback(() => resolve(), { timeout: IDLE_MS })
+    else setTimeout(resolve, 200)
+  })
+
+const IDLE_MS = 1000
 const SLOW_MS = 10_000
 
 /** The frame: chooses the screen by session and address, and holds the tabs. */
@@ -309,6 +326,17 @@ export class KithApp extends LitElement {
     session.start().catch((error: unknown) => {
       this.broken = sentenceFor(error)
     })
+    void this.#fetchAhead(services)
+  }
+
+  /** While the keys are read, what will be shown is fetched, and what opens it starts. */
+  async #fetchAhead({ crypto, openLibrary, router }: Services): Promise<void> {
+    if (!(await readDeviceAccount().catch(() => null))) return
+    void crypto.start().catch(() => undefined)
+    // A part that cannot be loaded is told when it is needed.
+    await Promise.all([openLibrary(), insideOf(router.path.value).load(), import('../groups/groups.ts')]).catch(
+      () => undefined,
+    )
   }
 
   #choose(): void {
@@ -321,14 +349,14 @@ export class KithApp extends LitElement {
     }
     const { session, openLibrary, openTalk } = this.services as Services
     const isIn = session.state.value.kind === 'unlocked'
-    // Nobody waits for it: what comes shows at the tabs, and is answered from any screen.
-    if (isIn) void openTalk().catch(passAppError)
     Promise.all([isIn ? openLibrary() : undefined, screen.load()]).then(
       () => {
         if (this.#wanted !== screen) return
         const isFirst = this.ready === undefined
         this.ready = screen
         document.title = `${screen.title} · Kith`
+        // Nobody waits for it: what comes shows at the tabs, and is answered from any screen.
+        if (isIn) void this.updateComplete.then(idle).then(openTalk).catch(passAppError)
         // Keyboards and screen readers go on where the new screen begins.
         if (!isFirst && screen.nav) void this.updateComplete.then(this.#skip)
       },
@@ -350,10 +378,7 @@ export class KithApp extends LitElement {
         return LOCKED
       case 'unlocked':
         if (session.needsRecoveryConfirmed) return RECOVERY
-        if (path === '/join') return JOIN
-        if (path.startsWith('/item/')) return VIEWER
-        if (path.startsWith('/chats/')) return CONVERSATION
-        return SCREENS[path] ?? LOST
+        return insideOf(path)
     }
   }
 

@@ -53,7 +53,7 @@ export class ItemTile extends KithElement {
       }
       .tile[aria-pressed='true'] .tick {
         background: var(--accent);
-        color: var(--on-accent);
+        color: var(--accent-ink);
       }
       img {
         display: block;

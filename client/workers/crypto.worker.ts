@@ -55,6 +55,8 @@ const offer = {
   startOpaqueRegistration,
   startOpaqueSignIn,
   startSchedule,
+  /** Does nothing: libsodium is ready when it answers. */
+  start: async () => undefined,
   stretchPassword,
   unlockKeys,
 }

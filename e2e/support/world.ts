@@ -10,21 +10,24 @@ export class World {
   readonly folder: string
   readonly relay: Relay
   readonly #port: number
+  readonly #isDirect: boolean
   readonly #running = new Set<Program>()
   server!: Program
   worker: Program | undefined
 
-  private constructor(folder: string, relay: Relay, port: number) {
+  private constructor(folder: string, relay: Relay, port: number, isDirect: boolean) {
+    this.#isDirect = isDirect
     this.folder = folder
     this.relay = relay
     this.#port = port
   }
 
-  static async open(options: { worker?: boolean } = {}): Promise<World> {
+  /** @param options `isDirect`: browsers reach the server itself, for measuring: the relay undoes compression. */
+  static async open(options: { worker?: boolean; isDirect?: boolean } = {}): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'kith-e2e-'))
     await mkdir(join(folder, 'logs'))
     const relay = await Relay.open()
-    const world = new World(folder, relay, await freePort())
+    const world = new World(folder, relay, await freePort(), options.isDirect === true)
     relay.passTo(world.#port)
     await world.startServer()
     if (options.worker !== false) await world.startWorker()
@@ -32,7 +35,7 @@ export class World {
   }
 
   get origin(): string {
-    return this.relay.origin
+    return this.#isDirect ? `http://localhost:${this.#port}` : this.relay.origin
   }
 
   get dataFolder(): string {
