@@ -34,3 +34,9 @@ export async function makeVideo(
     ...[...codec, '-pix_fmt', 'yuv420p', '-c:a', 'aac', '-shortest', ...metadata, path],
   ])
 }
+
+/** A picture as cameras make it. @returns its path. */
+export async function makePhoto(path: string): Promise<string> {
+  await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=1200x800', '-frames:v', '1', path])
+  return path
+}
