@@ -141,6 +141,45 @@ test('what was deleted elsewhere leaves the device when it is online again', asy
     .toEqual([])
 })
 
+test('what is being fetched comes also while no page of Kith is open, and is there without network', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const file = join(world.folder, 'large.bin')
+  await writeFile(file, randomBytes(24 * 2 ** 20))
+  await ada.upload(file)
+  await expect(ada.page.getByRole('link', { name: /^large Uploading/ })).toHaveCount(0, { timeout: 60_000 })
+  await ada.open('large')
+
+  const asked = Promise.withResolvers<void>()
+  const isClosed = Promise.withResolvers<void>()
+  let bytes = 0
+  world.relay.gate = async (method, path) => {
+    if (method !== 'GET' || !/\/objects\//.test(path)) return
+    asked.resolve()
+    await isClosed.promise
+  }
+  const isFetched = Promise.withResolvers<void>()
+  world.relay.onExchange = ({ method, path, body }) => {
+    if (method === 'GET' && /\/objects\//.test(path)) bytes += body.length
+    if (bytes > 24 * 2 ** 20) isFetched.resolve()
+  }
+  await ada.page.getByRole('button', { name: 'Keep offline' }).click()
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Keep offline' }).click()
+  await asked.promise
+  await ada.page.close()
+  isClosed.resolve()
+  await isFetched.promise
+  await world.server.stop('SIGKILL')
+
+  const page = await ada.newPage()
+  await page.goto(`${world.origin}/offline`)
+  const row = page.getByRole('listitem').filter({ hasText: 'large' })
+  await expect(row).toHaveAttribute('data-state', 'kept', { timeout: 60_000 })
+})
+
 test('killed at every step of keeping, app and Service Worker, it goes on until all of it is here', async ({
   world,
   arrive,

@@ -3,6 +3,7 @@ import { NavigationRoute, registerRoute } from 'workbox-routing'
 import * as z from 'zod/mini'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
 import { call } from './call.ts'
+import { type Fetched, keepFetched } from './keep.ts'
 import { keptFirst } from './kept-source.ts'
 import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
@@ -76,6 +77,11 @@ self.addEventListener('notificationclick', (event) => {
 // Background Sync is not in every engine, nor in TypeScript's types.
 self.addEventListener('sync' as 'message', (event) => {
   if ((event as ExtendableEvent & { tag?: string }).tag === OUTBOX_TAG) event.waitUntil(sendOutbox())
+})
+
+// Background Fetch, likewise.
+self.addEventListener('backgroundfetchsuccess' as 'message', (event) => {
+  event.waitUntil(keepFetched((event as ExtendableEvent as ExtendableEvent & { registration: Fetched }).registration))
 })
 
 precacheAndRoute(self.__WB_MANIFEST)

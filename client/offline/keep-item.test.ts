@@ -4,7 +4,7 @@ import { objectId } from '../../shared/crypto/object-key.ts'
 import { newKey, newMediaId, randomBytes } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
-import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
+import { changeKept, readKept, readKeptRange, removeKept } from '../../shared/device/kept.ts'
 import { PIECE_BYTES } from '../../shared/device/kept-pieces.ts'
 import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
@@ -12,11 +12,12 @@ import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import type { Card } from '../../shared/wire/card.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
-import { keepItem } from './keep-item.ts'
+import { keepFetched } from '../../sw/keep.ts'
+import { type KeepItemPorts, keepItem } from './keep-item.ts'
 
 const SET = 'r/AAAAAAAAAAAAAAAAAAAAAA'
 const contentKey = newKey()
-const card: Card = { title: 't', fileName: 'f', type: 'video/mp4', sizeBytes: 1, hasThumb: true }
+const card: Card = { title: 't', fileName: 'f', type: 'video/mp4', sizeBytes: PIECE_BYTES * 2 + 5000, hasThumb: true }
 const made: WorkerDocument = { v: 1, status: 'ready', kind: 'video', master: `${SET}/master-2.m3u8` }
 const plain = new Map<string, Bytes>([
   ['thumb', randomBytes(3000)],
@@ -30,6 +31,7 @@ const plain = new Map<string, Bytes>([
   ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((n): [string, Bytes] => [`${SET}/360p/0000${n}.m4s`, randomBytes(20_000 + n)]),
 ])
 
+let fetchAhead: KeepItemPorts['fetchAhead']
 let mediaId: MediaId
 let store: Map<string, Bytes>
 let memory: MemoryCaches
@@ -51,6 +53,7 @@ beforeEach(async () => {
     store.set(await objectId(contentKey, name), await sealObject({ contentKey, mediaId, name }, bytes, randomBytes(16)))
   memory = new MemoryCaches()
   requests = []
+  fetchAhead = async () => undefined
   dieAt = 0
   steps = 0
   const open = memory.open.bind(memory)
@@ -102,7 +105,7 @@ async function want(height: number | null = 360): Promise<void> {
 }
 
 function keep(height: number | null = 360, signal = new AbortController().signal): Promise<void> {
-  const ports = { signal, idOf: (name: string) => objectId(contentKey, name), progress: () => undefined }
+  const ports = { signal, idOf: (name: string) => objectId(contentKey, name), progress: () => undefined, fetchAhead }
   return keepItem({ mediaId, card, made, height, contentKey, revision: 2 }, ports)
 }
 
@@ -169,6 +172,65 @@ it('changes the quality and lets the other one go', async () => {
   expect(await isWhole(['thumb', 'original'])).toBe(true)
   const segment = await objectId(contentKey, `${SET}/360p/00001.m4s`)
   expect(await codeOf(() => readKeptRange(mediaId, segment, 0, 10))).toBe('object/not-found')
+})
+
+describe('what the browser fetched in the background', () => {
+  /** As the Service Worker writes it down. */
+  const bring = (change: (sealed: Bytes) => Bytes) => async (parts: Parameters<typeof fetchAhead>[0]) => {
+    const fetched = parts.map(({ objectId, from, to }) => {
+      const sealed = change((store.get(objectId) as Bytes).slice())
+      const headers = to === null ? {} : { range: `bytes=${from}-${to - 1}` }
+      const part = sealed.slice(from, to ?? undefined)
+      const range = `bytes ${from}-${from + part.length - 1}/${sealed.length}`
+      const response = new Response(part, {
+        status: to === null ? 200 : 206,
+        headers: to === null ? {} : { 'content-range': range },
+      })
+      const request = new Request(`https://kith.test/api/media/${mediaId}/objects/${objectId}`, { headers })
+      return { request, responseReady: Promise.resolve(response) }
+    })
+    await keepFetched({ id: `keep/${mediaId}`, matchAll: async () => fetched })
+  }
+
+  it('is opened and counts as kept, without asking again', async () => {
+    await want(null)
+    fetchAhead = bring((sealed) => sealed)
+    await keep(null)
+    expect(await isWhole(['thumb', 'original'])).toBe(true)
+    expect(requests).toEqual([])
+  })
+
+  it('asks for nothing that is here, and for the segments of a film whole', async () => {
+    let asked: Parameters<typeof fetchAhead>[0] = []
+    fetchAhead = async (parts) => {
+      asked = parts
+    }
+    await keep()
+    expect(asked.every(({ from, to }) => from === 0 && to === null)).toBe(true)
+    // Playlists were read before.
+    expect(asked).toHaveLength(HLS.length - 2)
+    await changeKept(mediaId, (row) => row && { ...row, state: 'waiting', objects: [] })
+    await keep()
+    expect(asked).toEqual([])
+  })
+
+  it('a lie in it is found out, and the page fetches the truth', async () => {
+    await want(null)
+    fetchAhead = bring((sealed) => sealed.map((byte, at) => (at === 700 ? byte ^ 1 : byte)))
+    await keep(null)
+    expect(await isWhole(['thumb', 'original'])).toBe(true)
+  })
+
+  it('comes to nothing where the item was taken off meanwhile', async () => {
+    await want(null)
+    fetchAhead = async (parts) => {
+      await removeKept(mediaId)
+      await bring((sealed) => sealed)(parts)
+      expect(memory.usedBytes).toBe(0)
+    }
+    await keep(null)
+    expect(await readKept(mediaId)).toBeNull()
+  })
 })
 
 describe('a server that lies', () => {

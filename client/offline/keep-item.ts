@@ -1,10 +1,13 @@
 import { openObject } from '../../shared/crypto/open-object.ts'
 import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
-import { Pieces } from '../../shared/device/kept-pieces.ts'
+import { PIECE_BYTES, Pieces } from '../../shared/device/kept-pieces.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
+import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
+import { ORIGINAL } from '../../shared/format/object-name.ts'
 import type { Card } from '../../shared/wire/card.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
+import type { Part } from './background.ts'
 import { fetchParts } from './fetch-part.ts'
 import { keepObject } from './keep-object.ts'
 import { planOf } from './plan.ts'
@@ -26,6 +29,8 @@ export type KeepItemPorts = {
   readonly signal: AbortSignal
   idOf(name: string): Promise<ObjectId>
   progress(part: number): void
+  /** May bring what is missing in another way first; what it does not bring is fetched here. */
+  fetchAhead(parts: readonly Part[]): Promise<void>
 }
 
 /**
@@ -33,7 +38,7 @@ export type KeepItemPorts = {
  * Killed between any two steps it goes on from the pieces that are here.
  * @throws as `planOf`, `keepObject`
  */
-export async function keepItem(wanted: Wanted, { signal, idOf, progress }: KeepItemPorts): Promise<void> {
+export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAhead }: KeepItemPorts): Promise<void> {
   const { mediaId, contentKey } = wanted
   const pieces = await Pieces.open(mediaId)
   const sizes = new Map<ObjectId, number>()
@@ -62,6 +67,7 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress }: KeepI
       return { ...row, state, objects, revision: wanted.revision, problem: null }
     })
   await note('waiting')
+  await fetchAhead(await missingParts(wanted, names, ids, pieces))
 
   const parts = new Map<string, number>()
   const tell = () => {
@@ -99,4 +105,23 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress }: KeepI
   signal.throwIfAborted()
   await pieces.removeAllBut(new Set(ids))
   await note('kept')
+}
+
+/** What is not on this device yet: an original in pieces, whose size its card tells; everything else is small. */
+async function missingParts(
+  { card }: Wanted,
+  names: readonly string[],
+  ids: readonly ObjectId[],
+  pieces: Pieces,
+): Promise<Part[]> {
+  const missing: Part[] = []
+  for (const [index, name] of names.entries()) {
+    const objectId = ids[index] as ObjectId
+    const bytes = name === ORIGINAL ? sealedSize(layoutFor(card.sizeBytes)) : 1
+    for (let from = 0; from < bytes; from += PIECE_BYTES) {
+      if (await pieces.read(objectId, from / PIECE_BYTES, 0, 0)) continue
+      missing.push({ objectId, from, to: name === ORIGINAL ? Math.min(bytes, from + PIECE_BYTES) : null })
+    }
+  }
+  return missing
 }

@@ -1,19 +1,22 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
 import { changeKept, listKept, readKeepRules, readKept, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
-import { itemsWithPieces, removePieces } from '../../shared/device/kept-pieces.ts'
+import { itemsWithPieces, KEPT_CHANNEL, removePieces } from '../../shared/device/kept-pieces.ts'
 import { contentKeyOf } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { isPassing } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
 import type { Item } from '../media/items.ts'
+import { fetchInBackground, stopFetching } from './background.ts'
 import { keepItem } from './keep-item.ts'
 import { choicesOf, usualHeight } from './plan.ts'
 import { hasRoomFor } from './room.ts'
 
 const LOCK = 'kith/keep'
 const RETRY_MS = 15_000
+/** Less is here before the system has shown that something is fetched. */
+const BACKGROUND_MIN_BYTES = 8 * 2 ** 20
 
 /** What keeping takes from outside. */
 export type KeeperPorts = {
@@ -34,7 +37,7 @@ export class Keeper {
   /** What is on the screen now: never thrown out to make room. */
   watching: MediaId | null = null
   readonly #ports: KeeperPorts
-  readonly #tabs = new BroadcastChannel('kith/kept')
+  readonly #tabs = new BroadcastChannel(KEPT_CHANNEL)
   #current: { media: MediaId; stop: AbortController } | undefined
   #running: Promise<void> | undefined
   #retry: ReturnType<typeof setTimeout> | undefined
@@ -184,6 +187,12 @@ export class Keeper {
           signal: stop.signal,
           idOf: (name) => objectId(contentKey, name),
           progress: (part) => this.#setProgress(mediaId, part),
+          fetchAhead: async (parts) => {
+            const mostBytes = estimate - known
+            if (mostBytes < BACKGROUND_MIN_BYTES) return
+            const progress = (bytes: number) => this.#setProgress(mediaId, Math.min(1, bytes / mostBytes))
+            await fetchInBackground(mediaId, parts, { mostBytes: mostBytes * 2, signal: stop.signal, progress })
+          },
         },
       )
       await this.#changed()
@@ -216,6 +225,7 @@ export class Keeper {
 
   #stop(media: MediaId): void {
     if (this.#current?.media === media) this.#current.stop.abort()
+    void stopFetching(media).catch(() => undefined)
   }
 
   #setProgress(media: MediaId, part: number | null): void {

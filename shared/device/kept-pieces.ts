@@ -7,6 +7,10 @@ import type { MediaId, ObjectId } from '../format/ids.ts'
  * piece is an answer of its own, and a seek reads a slice of one or two.
  */
 export const PIECE_BYTES = 4 * 2 ** 20
+/** Name of a Background Fetch of an item. */
+export const FETCH_PREFIX = 'keep/'
+/** Between pages and Service Worker: what is kept has changed; `{ fetched }`: a Background Fetch is written down. */
+export const KEPT_CHANNEL = 'kith/kept'
 const PREFIX = 'kith/kept/'
 const TOTAL = 'x-total-bytes'
 

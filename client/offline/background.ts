@@ -1,0 +1,88 @@
+import { FETCH_PREFIX, KEPT_CHANNEL } from '../../shared/device/kept-pieces.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
+import { objectPath } from '../../shared/wire/media.ts'
+
+/** Bytes `[from, to)` of an object; `to` null: all of it. */
+export type Part = { readonly objectId: ObjectId; readonly from: number; readonly to: number | null }
+
+/** https://wicg.github.io/background-fetch/ (Chromium alone, and not in TypeScript's types). */
+type Fetching = EventTarget & {
+  readonly result: '' | 'success' | 'failure'
+  readonly failureReason: string
+  readonly downloaded: number
+  abort(): Promise<boolean>
+}
+type FetchManager = {
+  get(id: string): Promise<Fetching | undefined>
+  fetch(id: string, requests: Request[], options: { title: string; downloadTotal: number }): Promise<Fetching>
+}
+
+/** Shown by the system beside the download, perhaps on a locked screen: it names nothing. */
+const TITLE = 'Kith keeps an item on this device'
+/** The Service Worker writes down what came; after this long it is taken to have been stopped. */
+const WRITTEN_MS = 60_000
+
+/**
+ * Has the browser fetch what is missing, also while no page is open; the Service Worker writes it down (`sw/keep.ts`).
+ * Whatever does not come this way is fetched by the page, which finds out why.
+ * @throws {AppError} `offline/no-room`; the reason of `signal`.
+ */
+export async function fetchInBackground(
+  media: MediaId,
+  parts: readonly Part[],
+  { mostBytes, signal, progress }: { mostBytes: number; signal: AbortSignal; progress: (bytes: number) => void },
+): Promise<void> {
+  const manager = await managerHere()
+  if (!manager || parts.length === 0) return
+  const channel = new BroadcastChannel(KEPT_CHANNEL)
+  try {
+    const written = new Promise<void>((resolve) => {
+      channel.addEventListener('message', ({ data }) => data?.fetched === media && resolve())
+    })
+    const id = FETCH_PREFIX + media
+    const requests = parts.map((part) => requestOf(media, part))
+    const fetching =
+      (await manager.get(id)) ??
+      (await manager.fetch(id, requests, { title: TITLE, downloadTotal: mostBytes }).catch(() => undefined))
+    if (!fetching) return
+    await ended(fetching, signal, progress)
+    if (fetching.failureReason === 'quota-exceeded') throw new AppError('offline/no-room', 'no room for a download')
+    if (fetching.result === 'success')
+      await Promise.race([written, new Promise((resolve) => setTimeout(resolve, WRITTEN_MS))])
+    signal.throwIfAborted()
+  } finally {
+    channel.close()
+  }
+}
+
+/** Paused, or taken off: the browser need not go on. */
+export async function stopFetching(media: MediaId): Promise<void> {
+  const fetching = await (await managerHere())?.get(FETCH_PREFIX + media)
+  await fetching?.abort()
+}
+
+async function managerHere(): Promise<FetchManager | undefined> {
+  const registration = await navigator.serviceWorker?.getRegistration()
+  return (registration as { backgroundFetch?: FetchManager } | undefined)?.backgroundFetch
+}
+
+function requestOf(media: MediaId, { objectId, from, to }: Part): Request {
+  const headers = to === null ? {} : { range: `bytes=${from}-${to - 1}` }
+  return new Request(objectPath(media, objectId), { headers, credentials: 'same-origin', cache: 'no-store' })
+}
+
+function ended(fetching: Fetching, signal: AbortSignal, progress: (bytes: number) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      progress(fetching.downloaded)
+      if (fetching.result !== '' || signal.aborted) resolve()
+    }
+    fetching.addEventListener('progress', look)
+    signal.addEventListener('abort', () => {
+      void fetching.abort().catch(() => false)
+      resolve()
+    })
+    look()
+  })
+}
