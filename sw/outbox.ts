@@ -1,4 +1,4 @@
-import { type OutboxRow, openDevice } from '../shared/device/db.ts'
+import { eraseDevice, type OutboxRow, openDevice } from '../shared/device/db.ts'
 import { type ErrorCode, isAppError } from '../shared/errors.ts'
 import type { ConnectionId } from '../shared/format/ids.ts'
 import { type MessageTtl, sendMessage } from '../shared/wire/connections.ts'
@@ -30,6 +30,8 @@ async function sendAll(id: ConnectionId): Promise<void> {
       await call(sendMessage, { params: { connectionId: id }, body })
     } catch (error) {
       if (!isAppError(error) || PASSING.has(error.code)) throw error
+      // Another device signed this one out: nothing that is kept here may be opened again.
+      if (error.code === 'auth/removed') await eraseDevice()
       return
     }
   }

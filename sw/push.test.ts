@@ -27,12 +27,14 @@ const accountKey = newKey()
 
 type Served = { view?: Partial<ConnectionView>; messages?: StoredMessage[]; receipts?: StoredReceipt[] }
 
-function ports(served: Served | 'unreachable', now = new Date(2026, 0, 1, 12)) {
+function ports(served: Served | 'unreachable' | 'removed', now = new Date(2026, 0, 1, 12)) {
   const shown: { title: string; body: string; tag: string; silent: boolean; url: string }[] = []
   const closed: string[] = []
   const badges: number[] = []
+  let forgotten = 0
   const call = async (route: unknown) => {
     if (served === 'unreachable') throw new AppError('server/unreachable')
+    if (served === 'removed') throw new AppError('auth/removed')
     const { messages = [], receipts = [] } = served
     const lastSeq = messages.at(-1)?.seq ?? 0
     if (route === catchUp) {
@@ -63,9 +65,13 @@ function ports(served: Served | 'unreachable', now = new Date(2026, 0, 1, 12)) {
     },
     close: async (tag) => void closed.push(tag),
     badge: async (count) => void badges.push(count),
+    forget: async () => {
+      shown.splice(0)
+      forgotten++
+    },
     now: () => now,
   }
-  return { ports: made, shown, closed, badges }
+  return { ports: made, shown, closed, badges, forgotten: () => forgotten }
 }
 
 async function message(text: string, counter = 1, secret: Bytes = messageSecret): Promise<StoredMessage> {
@@ -151,6 +157,18 @@ describe('announcing', () => {
     const { ports: given, shown } = ports('unreachable')
     await announce(given)
     expect(shown).toMatchObject([{ title: 'Kith', body: 'There is something new', url: '/chats' }])
+  })
+
+  it('erases a device that was signed out from another one, though no page is ever opened there again', async () => {
+    await writeNotifySettings(PREVIEWS)
+    const before = ports({ messages: [await message('hello')] })
+    await announce(before.ports)
+    const { ports: given, shown, forgotten } = ports('removed')
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'This device was signed out' }])
+    expect(forgotten()).toBe(1)
+    const db = await openDevice()
+    for (const store of db.objectStoreNames) expect(await db.count(store), store).toBe(0)
   })
 
   it('is silent while somebody looks, and without a sound in the night', async () => {

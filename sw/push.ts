@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { openForPreview } from '../shared/crypto/message-preview.ts'
-import { openDevice } from '../shared/device/db.ts'
+import { eraseDevice, openDevice } from '../shared/device/db.ts'
 import {
   type NotifyState,
   readNotifySettings,
@@ -28,6 +28,8 @@ export type PushPorts = {
   readonly show: (title: string, options: NotificationOptions) => Promise<void>
   readonly close: (tag: string) => Promise<void>
   readonly badge: (count: number) => Promise<void>
+  /** Nothing that was opened or announced stays, in memory or on the screen. */
+  readonly forget: () => Promise<void>
   readonly now: () => Date
 }
 
@@ -75,6 +77,13 @@ export async function announce(ports: PushPorts): Promise<void> {
     await ports.badge([...conversations.values()].reduce((sum, { unread }) => sum + unread, 0))
   } catch (error) {
     if (!isAppError(error)) throw error
+    if (error.code === 'auth/removed') {
+      // Another device signed this one out; no page may ever be opened here to hear of it.
+      await eraseDevice()
+      await ports.forget()
+      await show('Kith', 'This device was signed out', 'kith', '/')
+      return
+    }
     // The server cannot be asked now: that there is something is all that can be said.
     await show('Kith', 'There is something new', 'kith', '/chats')
   }

@@ -35,6 +35,7 @@ const pushPorts: PushPorts = {
   badge: async (count) => {
     await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())
   },
+  forget,
 }
 
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
@@ -44,7 +45,7 @@ self.addEventListener('message', (event) => {
   if (!message.success) return
   if (message.data.type === 'SKIP_WAITING') event.waitUntil(self.skipWaiting())
   if (message.data.type === 'claim') event.waitUntil(self.clients.claim())
-  if (message.data.type === 'forget') media.forget()
+  if (message.data.type === 'forget') event.waitUntil(forget())
 })
 
 self.addEventListener('fetch', (event) => {
@@ -91,6 +92,13 @@ registerRoute(
     denylist: [/^\/(api|media)\//, /^\/(healthz|readyz)$/],
   }),
 )
+
+/** Keys are gone: so is what was opened with them, and what announcements show of it. */
+async function forget(): Promise<void> {
+  media.forget()
+  for (const shown of await self.registration.getNotifications()) shown.close()
+  await navigator.clearAppBadge?.()
+}
 
 /** The page that is open goes there; else a new one. */
 async function openPage(url: string): Promise<void> {

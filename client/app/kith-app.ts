@@ -318,6 +318,11 @@ export class KithApp extends LitElement {
     events.onRefused = () => void session.catchUp()
     events.on('revoked', ({ isRemoved }) => void session.revoked(isRemoved))
     window.addEventListener('online', () => void session.catchUp())
+    // A locked device has no connection that could tell it.
+    window.addEventListener('online', () => void session.askWhileLocked())
+    document.addEventListener('visibilitychange', () => {
+      if (document.visibilityState === 'visible') void session.askWhileLocked()
+    })
     if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
     this.#sayProblem(services)
     setTimeout(() => {

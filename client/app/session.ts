@@ -19,6 +19,7 @@ import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Api } from './api.ts'
 import { isPassing, passAppError } from './passing.ts'
+import { wasRemoved } from './removed.ts'
 import { Signal } from './signal.ts'
 
 const REMOVED = 'kith/removed'
@@ -80,9 +81,15 @@ export class Session {
     const accountKey = await readAccountKey().catch(() => null)
     if (!accountKey) {
       this.state.value = { kind: 'locked', account }
+      await this.askWhileLocked()
       return
     }
     await this.#open(account, accountKey)
+  }
+
+  /** A locked device hears nothing from the server: it asks whether another one has signed it out. */
+  async askWhileLocked(): Promise<void> {
+    if (this.state.value.kind === 'locked' && (await wasRemoved(this.#api))) await this.forget()
   }
 
   /** @throws {AppError} what `signUp` throws. */
@@ -161,7 +168,7 @@ export class Session {
     await joinWith(this.requireUnlocked(), invite)
   }
 
-  /** Works without network. @throws {AppError} `auth/failed`, `key/unavailable` */
+  /** Works without network. @throws {AppError} `auth/failed`, `auth/removed`, `key/unavailable` */
   async unlock(password: string): Promise<void> {
     const state = this.state.value
     if (state.kind !== 'locked') return
@@ -171,7 +178,7 @@ export class Session {
     if (this.isExpired.value) await this.renew(password).catch(passAppError)
   }
 
-  /** Works without network. @throws {AppError} `passkey/…`, `key/unavailable` */
+  /** Works without network. @throws {AppError} `auth/removed`, `passkey/…`, `key/unavailable` */
   async unlockByPasskey(): Promise<void> {
     const state = this.state.value
     if (state.kind !== 'locked') return
@@ -188,6 +195,11 @@ export class Session {
   }
 
   async #enter(account: DeviceAccount, accountKey: Bytes): Promise<void> {
+    // What another device has ended is not opened once more, not even with the right password.
+    if (await wasRemoved(this.#api)) {
+      await this.forget()
+      throw new AppError('auth/removed', 'signed out from another device')
+    }
     await keepAccountKey(accountKey)
     await this.#open(account, accountKey)
     this.#tabs.postMessage('unlocked')

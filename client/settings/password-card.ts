@@ -33,7 +33,7 @@ export class PasswordCard extends KithElement {
     return html`<kith-dialog heading="Change the password" @close=${this.#close}>
       <form class="stack" @submit=${this.#saveChange}>
         <p class="soft">
-          Your other devices are signed out. The recovery key stays the same. A destruction password, if you have one, ends with the old password: set it again.
+          Your other devices are signed out, and forget everything that Kith keeps there when they are online next. The recovery key stays the same. A destruction password, if you have one, ends with the old password: set it again.
         </p>
         ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
         <password-field class="current" label="Current password"></password-field>
@@ -48,8 +48,8 @@ export class PasswordCard extends KithElement {
       <form class="stack" @submit=${this.#saveDestruction}>
         <p class="soft">
           Whoever signs in with it, you or somebody who makes you, ends your account: its keys, vault and friends are erased at
-          the server, every device is signed out, and no recovery key brings it back. What you shared with a circle stays with the others.
-          Leave the second field empty to have none. Your other devices are signed out now.
+          the server, every device is signed out and forgets what it keeps, and no recovery key brings it back. What you shared with a circle stays with the others.
+          Leave the second field empty to have none. Your other devices are signed out now, and forget what Kith keeps there.
         </p>
         ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
         <password-field class="current" label="Current password"></password-field>

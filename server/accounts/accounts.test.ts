@@ -294,9 +294,18 @@ describe('recovery and new password', () => {
     const elsewhere = await anna.signIn()
     anna.client = await recover(anna)
     await renew(anna, 'new password')
-    await expect(elsewhere.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+    await expect(elsewhere.call(readSession)).rejects.toEqual(failsWith('auth/removed'))
     await expect(anna.signIn('correct horse')).rejects.toEqual(failsWith('auth/failed'))
     await anna.signIn('new password')
+  })
+
+  it('reaches a stolen device that was closed while unlocked: its next word is answered with the removal', async () => {
+    await anna.signUp()
+    const stolen = await anna.signIn()
+    await renew(anna, 'new password')
+    expect(server.notices.at(-1)).toMatchObject({ kind: 'ended', sessions: [expect.any(String)], isRemoved: true })
+    await expect(stolen.call(readVault)).rejects.toEqual(failsWith('auth/removed'))
+    await anna.client.call(readSession)
   })
 
   it('answers unknown names alike', async () => {

@@ -5,12 +5,12 @@ import type { Person } from '../actor.ts'
 import type { Deps } from '../deps.ts'
 import { checkRecords, storeRecords, storeUnlockBoxes } from './credentials.ts'
 import { appendIdentityEntry } from './identity-log.ts'
-import { endSessions } from './sessions.ts'
+import { removeSessions } from './sessions.ts'
 
 const FRESH_MS = 10 * 60_000
 
 /**
- * New records, boxes and statement together; every other session ends.
+ * New records, boxes and statement together; every other device is signed out, and told to forget what it keeps.
  * @throws {AppError} `auth/expired` where the session is not fresh, `log/conflict`, `identity/…`, `request/invalid`
  */
 export async function changePassword(
@@ -25,7 +25,8 @@ export async function changePassword(
     const identity = await appendIdentityEntry(trx, actor.userId, body.ifIdentityHead, body.identity)
     await storeRecords(trx, actor.userId, body.records)
     await storeUnlockBoxes(trx, identity, body.unlock)
-    return endSessions(trx, actor.userId, { except: actor.sessionId })
+    // Whoever changes a password may have lost a device: an ended session alone would leave everything on it.
+    return removeSessions({ clock: deps.clock, db: trx }, actor.userId, { except: actor.sessionId })
   })
-  deps.events.ended(ended)
+  deps.events.ended(ended, true)
 }

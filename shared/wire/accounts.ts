@@ -93,7 +93,8 @@ export const readUnlockBoxes = route('GET', '/api/account/unlock', {
 })
 /**
  * A new password: new records, boxes of the account key and the identity statement that lists the new
- * method key, in one transaction. Every other session ends. Needs a session younger than 10 minutes.
+ * method key, in one transaction. Every other device is signed out, as by `removeSession`. Needs a session younger
+ * than 10 minutes.
  */
 export const changePassword = route('PUT', '/api/account/password', {
   body: z.strictObject({

@@ -1,0 +1,107 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
+import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
+import { eraseDevice, openDevice } from '../../shared/device/db.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import { codeOf } from '../../shared/testing/people.ts'
+import { readSession } from '../../shared/wire/accounts.ts'
+import type { Route } from '../../shared/wire/route.ts'
+import { keepUnlock, readAccountKey } from '../vault/device.ts'
+import type { Crypto } from '../workers/crypto.ts'
+import type { Api } from './api.ts'
+import { Session } from './session.ts'
+
+const userId = newUserId()
+const crypto = {
+  stretchPassword: async (password: string): Promise<Bytes> => new Uint8Array(32).fill(password.length),
+  sealSecret,
+  openSecret,
+} as unknown as Crypto
+const gone = vi.fn()
+/** What the server says to whoever asks for the session. */
+let answer: (signal: AbortSignal | undefined) => Promise<unknown>
+
+function start(): { session: Session; started: Promise<void> } {
+  const api = {
+    onRemoved: () => undefined,
+    onSignedOut: () => undefined,
+    async call(route: Route, { signal }: { signal?: AbortSignal } = {}) {
+      if (route !== readSession) throw new Error('not expected')
+      return answer(signal).catch((error: unknown) => {
+        if (error instanceof AppError && error.code === 'auth/removed') api.onRemoved()
+        throw error
+      })
+    },
+  }
+  const session = new Session(api as unknown as Api, crypto)
+  return { session, started: session.start() }
+}
+const stays = async () => (await (await openDevice()).count('unlock')) === 1
+const refuse = (code: 'auth/removed' | 'auth/required' | 'server/unreachable') => async () => {
+  throw new AppError(code)
+}
+
+beforeEach(async () => {
+  vi.stubGlobal('navigator', { onLine: true })
+  vi.stubGlobal('location', { assign: gone, reload: gone })
+  vi.stubGlobal('sessionStorage', { setItem: () => undefined })
+  gone.mockReset()
+  await eraseDevice()
+  const account = { userId, username: 'ada', deviceId: newDeviceId(), serverKey: '', vaultVersion: 0, identity: null }
+  await (await openDevice()).put('account', account, 'current')
+  await keepUnlock(crypto, userId, 'secret', newKey())
+  answer = refuse('server/unreachable')
+})
+afterEach(() => vi.unstubAllGlobals())
+
+it('a locked device that was signed out from another one forgets everything when it starts', async () => {
+  answer = refuse('auth/removed')
+  await start().started
+  await expect.poll(() => gone.mock.calls).toEqual([['/']])
+  expect(await stays()).toBe(false)
+})
+
+it('a locked device that was signed out while it had no network forgets everything when it is back', async () => {
+  const { session, started } = start()
+  await started
+  expect([session.state.value.kind, await stays()]).toEqual(['locked', true])
+  answer = refuse('auth/removed')
+  await session.askWhileLocked()
+  await expect.poll(() => gone.mock.calls).toEqual([['/']])
+  expect(await stays()).toBe(false)
+})
+
+it('the right password opens nothing on a device that was signed out since it was locked', async () => {
+  const { session, started } = start()
+  await started
+  answer = refuse('auth/removed')
+  expect(await codeOf(() => session.unlock('secret'))).toBe('auth/removed')
+  expect(await readAccountKey()).toBe(null)
+  await expect.poll(stays).toBe(false)
+})
+
+it.each(['auth/required', 'server/unreachable'] as const)('a locked device keeps all on %s', async (code) => {
+  answer = refuse(code)
+  const { started } = start()
+  await started
+  expect([await stays(), gone.mock.calls]).toEqual([true, []])
+})
+
+it('a server that never answers holds unlocking up for a moment, no network not at all', async () => {
+  const asked = vi.fn()
+  vi.spyOn(AbortSignal, 'timeout').mockImplementation(() => AbortSignal.abort())
+  answer = async (signal) => {
+    asked()
+    signal?.throwIfAborted()
+  }
+  const { session, started } = start()
+  await started
+  // It goes on to the vault, which this device does not keep.
+  expect(await codeOf(() => session.unlock('secret'))).toBe('key/unavailable')
+  expect(asked).toHaveBeenCalledTimes(2)
+  vi.stubGlobal('navigator', { onLine: false })
+  expect(await codeOf(() => session.unlock('secret'))).toBe('key/unavailable')
+  expect(asked).toHaveBeenCalledTimes(2)
+})
