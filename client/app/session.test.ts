@@ -6,7 +6,7 @@ import { eraseDevice, openDevice } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { codeOf } from '../../shared/testing/people.ts'
-import { readSession } from '../../shared/wire/accounts.ts'
+import { readSession, signOut } from '../../shared/wire/accounts.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import { keepUnlock, readAccountKey } from '../vault/device.ts'
 import type { Crypto } from '../workers/crypto.ts'
@@ -28,7 +28,7 @@ function start(): { session: Session; started: Promise<void> } {
     onRemoved: () => undefined,
     onSignedOut: () => undefined,
     async call(route: Route, { signal }: { signal?: AbortSignal } = {}) {
-      if (route !== readSession) throw new Error('not expected')
+      if (route !== readSession && route !== signOut) throw new Error('not expected')
       return answer(signal).catch((error: unknown) => {
         if (error instanceof AppError && error.code === 'auth/removed') api.onRemoved()
         throw error
@@ -46,6 +46,13 @@ const refuse = (code: 'auth/removed' | 'auth/required' | 'server/unreachable') =
 beforeEach(async () => {
   vi.stubGlobal('navigator', { onLine: true })
   vi.stubGlobal('location', { assign: gone, reload: gone })
+  // One tab alone.
+  vi.stubGlobal(
+    'BroadcastChannel',
+    class {
+      postMessage() {}
+    },
+  )
   vi.stubGlobal('sessionStorage', { setItem: () => undefined })
   gone.mockReset()
   await eraseDevice()
@@ -104,4 +111,28 @@ it('a server that never answers holds unlocking up for a moment, no network not 
   vi.stubGlobal('navigator', { onLine: false })
   expect(await codeOf(() => session.unlock('secret'))).toBe('key/unavailable')
   expect(asked).toHaveBeenCalledTimes(2)
+})
+
+it.each(['lock', 'signOut', 'forget'] as const)('%s: no text of a message stays in a notification', async (leave) => {
+  const close = vi.fn()
+  const clearAppBadge = vi.fn()
+  const serviceWorker = { getRegistration: async () => ({ getNotifications: async () => [{ close }, { close }] }) }
+  vi.stubGlobal('navigator', { onLine: true, serviceWorker, clearAppBadge })
+  const { session, started } = start()
+  await started
+  gone.mockImplementation(() => {
+    // Before the page goes: after it, nobody is left to do it.
+    expect([close.mock.calls.length, clearAppBadge.mock.calls.length]).toEqual([2, 1])
+  })
+  await session[leave]()
+  expect(gone).toHaveBeenCalledOnce()
+})
+
+it('a browser whose notifications fail is locked all the same', async () => {
+  const serviceWorker = { getRegistration: () => Promise.reject(new Error('storage is gone')) }
+  vi.stubGlobal('navigator', { onLine: true, serviceWorker })
+  const { session, started } = start()
+  await started
+  await session.lock()
+  expect(gone).toHaveBeenCalledOnce()
 })

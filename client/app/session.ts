@@ -17,6 +17,7 @@ import {
 import { encodeItem, identityItem, settingsItem } from '../vault/items.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
+import { clearAnnounced } from './announced.ts'
 import type { Api } from './api.ts'
 import { isPassing, passAppError } from './passing.ts'
 import { wasRemoved } from './removed.ts'
@@ -213,6 +214,7 @@ export class Session {
     await forgetAccountKey()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('locked')
+    await clearAnnounced()
     // A reload leaves nothing of the keys in this tab's memory either.
     location.reload()
   }
@@ -227,6 +229,7 @@ export class Session {
     await eraseDevice()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
+    await clearAnnounced()
     location.assign('/')
   }
 
@@ -248,6 +251,7 @@ export class Session {
     await eraseDevice()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
+    await clearAnnounced()
     sessionStorage.setItem(REMOVED, '1')
     location.assign('/')
   }
