@@ -6,6 +6,7 @@ import {
   createAccount,
   finishRecovery,
   finishSignIn,
+  listSessions,
   readIdentity,
   readSession,
   readUnlockBoxes,
@@ -195,6 +196,30 @@ describe('sessions', () => {
     await anna.client.call(signOut)
     expect(anna.client.cookies.size).toBe(0)
     await expect(thief.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+  })
+
+  it('go on as one device where somebody signs in again, and the token from before opens nothing', async () => {
+    await anna.signUp()
+    const thief = server.client()
+    for (const [name, value] of anna.client.cookies) thief.cookies.set(name, value)
+    const { sessions: before } = await anna.client.call(listSessions)
+    server.clock.advance(DAY_MS)
+    await anna.signIn(anna.password, anna.client)
+    const { sessions } = await anna.client.call(listSessions)
+    expect(sessions.map(({ sessionId }) => sessionId)).toEqual(before.map(({ sessionId }) => sessionId))
+    expect(sessions[0]?.createdAt).toBe(server.clock.now())
+    await expect(thief.call(readSession)).rejects.toEqual(failsWith('auth/required'))
+  })
+
+  it('of somebody else in the same browser are left alone', async () => {
+    await anna.signUp()
+    const invite = await anna.invite(anna.personalGroup as never)
+    const ben = await new TestPerson(server, 'ben').signUp(invite)
+    const before = server.client()
+    for (const [name, value] of anna.client.cookies) before.cookies.set(name, value)
+    await ben.signIn(ben.password, anna.client)
+    expect(await anna.client.call(readSession)).toMatchObject({ username: 'ben' })
+    expect(await before.call(readSession)).toMatchObject({ username: 'anna' })
   })
 
   it('end when idle, and in the end also when used', async () => {

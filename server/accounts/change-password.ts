@@ -1,13 +1,11 @@
-import { AppError } from '../../shared/errors.ts'
 import type { changePassword as changePasswordRoute } from '../../shared/wire/accounts.ts'
 import type { BodyOf } from '../../shared/wire/route.ts'
 import type { Person } from '../actor.ts'
 import type { Deps } from '../deps.ts'
 import { checkRecords, storeRecords, storeUnlockBoxes } from './credentials.ts'
+import { requireFresh } from './fresh.ts'
 import { appendIdentityEntry } from './identity-log.ts'
 import { removeSessions } from './sessions.ts'
-
-const FRESH_MS = 10 * 60_000
 
 /**
  * New records, boxes and statement together; every other device is signed out, and told to forget what it keeps.
@@ -19,7 +17,7 @@ export async function changePassword(
   body: BodyOf<typeof changePasswordRoute>,
 ): Promise<void> {
   // An unlocked phone in foreign hands must not be enough to take the account over.
-  if (actor.signedInAtMs + FRESH_MS <= deps.clock.now()) throw new AppError('auth/expired', 'sign in again first')
+  requireFresh(deps, actor)
   checkRecords(deps, body.records)
   const ended = await deps.db.transaction(async (trx) => {
     const identity = await appendIdentityEntry(trx, actor.userId, body.ifIdentityHead, body.identity)

@@ -13,24 +13,27 @@ export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest()
 }
 
-/** A new session; `token` goes into the cookie and is kept nowhere. */
+/**
+ * A new session; `token` goes into the cookie and is kept nowhere.
+ * @param before token that the browser came with: the same person goes on there as one device, freshly signed in.
+ */
 export async function createSession(
   deps: Deps,
   db: Db,
   userId: UserId,
   deviceId: DeviceId,
+  before: string | null = null,
 ): Promise<{ token: string; sessionId: string }> {
   const token = toBase64Url(deps.random(32))
-  const sessionId = toBase64Url(deps.random(16))
   const now = deps.clock.now()
-  await db<SessionRow>('sessions').insert({
-    token_hash: hashToken(token),
-    session_id: sessionId,
-    user_id: userId,
-    device_id: deviceId,
-    created_at: now,
-    seen_at: now,
-  })
+  const known = before === null ? null : await findPerson(deps, db, before)
+  const fresh = { token_hash: hashToken(token), device_id: deviceId, created_at: now, seen_at: now }
+  if (known?.userId === userId) {
+    await db<SessionRow>('sessions').where({ session_id: known.sessionId }).update(fresh)
+    return { token, sessionId: known.sessionId }
+  }
+  const sessionId = toBase64Url(deps.random(16))
+  await db<SessionRow>('sessions').insert({ ...fresh, session_id: sessionId, user_id: userId })
   return { token, sessionId }
 }
 

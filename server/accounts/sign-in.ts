@@ -24,8 +24,11 @@ interface PendingSlot {
 export interface SignIn {
   /** Answers both slots, whether there are such an account and such passwords or not. */
   start(username: string, requests: readonly [string, string]): Promise<{ signInId: string; responses: string[] }>
-  /** @throws {AppError} `auth/failed`, for every cause alike. */
-  finish(attempt: { signInId: string; slot: Slot; finish: string; deviceId: DeviceId }): Promise<{ token: string }>
+  /** @param before token of the session that the browser has. @throws {AppError} `auth/failed`, for every cause alike. */
+  finish(
+    attempt: { signInId: string; slot: Slot; finish: string; deviceId: DeviceId },
+    before: string | null,
+  ): Promise<{ token: string }>
 }
 
 /** docs/protocol.md §3, "Sign-in". */
@@ -46,7 +49,7 @@ export function createSignIn(deps: Deps): SignIn {
       })
       return { signInId, responses: [first.response, second.response] }
     },
-    async finish({ signInId, slot, finish, deviceId }) {
+    async finish({ signInId, slot, finish, deviceId }, before) {
       const refusable = sleep(REFUSAL_MS)
       const session = await attempt()
       if (session) return session
@@ -65,7 +68,7 @@ export function createSignIn(deps: Deps): SignIn {
         return deps.db.transaction(async (trx) => {
           // A password that was changed since the first step opens nothing any more.
           const { records } = await readRecords(trx, state.username)
-          return records[0] === state.slots[0].record ? createSession(deps, trx, userId, deviceId) : null
+          return records[0] === state.slots[0].record ? createSession(deps, trx, userId, deviceId, before) : null
         })
       }
     },

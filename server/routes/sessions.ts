@@ -10,7 +10,7 @@ import {
   signOut,
   startSignIn,
 } from '../../shared/wire/accounts.ts'
-import { clearSessionCookie, setSessionCookie } from '../accounts/cookie.ts'
+import { clearSessionCookie, readSessionCookie, setSessionCookie } from '../accounts/cookie.ts'
 import { endSessions, findPerson, listSessions as readSessions, removeSessions } from '../accounts/sessions.ts'
 import { createSignIn } from '../accounts/sign-in.ts'
 import type { Person } from '../actor.ts'
@@ -28,7 +28,7 @@ export function registerSessions({ handle, deps, limits }: Api): void {
     return signIn.start(username, [password, destruction])
   })
   handle(finishSignIn, { auth: 'none', limit: 'sign-in' }, async ({ body, ctx }) =>
-    openSession(deps, ctx, await signIn.finish(body)),
+    openSession(deps, ctx, await signIn.finish(body, readSessionCookie(ctx.req, deps.config.origin))),
   )
   handle(readSession, { auth: 'person', limit: 'read' }, async ({ actor }) => presentSession(actor))
   handle(signOut, { auth: 'person', limit: 'write' }, async ({ actor, ctx }) => {
