@@ -3,7 +3,7 @@ import AxeBuilder from '@axe-core/playwright'
 import { chromium, type Page } from '@playwright/test'
 import config from '../playwright.config.ts'
 import { corpusFile, makeVideo } from './support/media.ts'
-import { Person } from './support/person.ts'
+import { PASSWORD, Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
 async function twoFriends(arrive: (name: string) => Promise<Person>): Promise<[Person, Person]> {
@@ -151,6 +151,7 @@ test('a device that was signed out from another one forgets everything, and read
   await ben.page.getByRole('button', { name: 'Back' }).click()
   await ben.go('Settings')
   await ben.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
+  await ben.page.getByRole('textbox', { name: 'Password', exact: true }).fill(PASSWORD)
   await ben.page.getByRole('button', { name: 'Sign it out' }).click()
   await expect(phone.page.getByText('signed out from another one')).toBeVisible()
   await expect(phone.page.getByRole('button', { name: 'Sign in' })).toBeVisible()

@@ -3,10 +3,10 @@ import type * as z from 'zod/mini'
 import { listSessions, removeSession } from '../../shared/wire/accounts.ts'
 import { KithElement } from '../app/element.ts'
 import { passAppError } from '../app/passing.ts'
-import '../groups/confirm-dialog.ts'
 import { icon } from '../elements/icon.ts'
-import type { Ask } from '../groups/confirm-dialog.ts'
 import { controls } from '../styles/controls.ts'
+import './password-dialog.ts'
+import type { PasswordAsk } from './password-dialog.ts'
 
 type Device = z.output<typeof listSessions.reply>['sessions'][number]
 
@@ -15,7 +15,7 @@ export class DeviceList extends KithElement {
   static override properties = { devices: { state: true }, ask: { state: true } }
   static override styles = [controls]
   declare devices: readonly Device[] | null
-  declare ask: Ask | null
+  declare ask: PasswordAsk | null
 
   constructor() {
     super()
@@ -54,7 +54,7 @@ export class DeviceList extends KithElement {
             </ul>`
       }
       ${others.length > 1 ? html`<button class="danger" @click=${this.#removeOthers}>${icon('lock', 20)} Sign out all others</button>` : nothing}
-      ${this.ask ? html`<confirm-dialog .ask=${this.ask} @close=${() => (this.ask = null)}></confirm-dialog>` : nothing}
+      ${this.ask ? html`<password-dialog .ask=${this.ask} @close=${() => (this.ask = null)}></password-dialog>` : nothing}
     </section>`
   }
 
@@ -63,7 +63,7 @@ export class DeviceList extends KithElement {
       heading: 'Sign this device out?',
       text: `It was signed in ${when(device.createdAt)}. When it is online next, it forgets everything that Kith keeps there. The keys of your chats change before the next message.`,
       label: 'Sign it out',
-      run: () => this.#end(device.sessionId),
+      run: (password) => this.#end(device.sessionId, password),
     }
   }
 
@@ -72,11 +72,13 @@ export class DeviceList extends KithElement {
       heading: 'Sign out all other devices?',
       text: 'When they are online next, they forget everything that Kith keeps there. The keys of your chats change before the next message.',
       label: 'Sign them out',
-      run: () => this.#end('others'),
+      run: (password) => this.#end('others', password),
     }
   }
 
-  async #end(sessionId: string): Promise<void> {
+  async #end(sessionId: string, password: string): Promise<void> {
+    // Proves who asks, and makes the session fresh.
+    await this.services.session.renew(password)
     await this.services.api.call(removeSession, { params: { sessionId } })
     // What was on it reads nothing of what is written from now on.
     await (await this.services.openTalk()).friends.setAllDue('device-removed')

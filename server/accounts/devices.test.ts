@@ -55,6 +55,14 @@ describe('devices', () => {
     await phone.call(readSession)
   })
 
+  it.each(['others', 'one'])('are not erased by whoever has no more than the cookie: %s', async (which) => {
+    server.clock.advance(10 * 60_000)
+    const thief = phone
+    const sessionId = which === 'others' ? 'others' : await idOf(laptop)
+    await expect(thief.call(removeSession, { params: { sessionId } })).rejects.toEqual(code('auth/expired'))
+    await laptop.call(readSession)
+  })
+
   it('of somebody else are out of reach', async () => {
     const eve = await seedPerson(server)
     await eve.client.call(removeSession, { params: { sessionId: await idOf(phone) } })

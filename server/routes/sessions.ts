@@ -11,6 +11,7 @@ import {
   startSignIn,
 } from '../../shared/wire/accounts.ts'
 import { clearSessionCookie, readSessionCookie, setSessionCookie } from '../accounts/cookie.ts'
+import { requireFresh } from '../accounts/fresh.ts'
 import { endSessions, findPerson, listSessions as readSessions, removeSessions } from '../accounts/sessions.ts'
 import { createSignIn } from '../accounts/sign-in.ts'
 import type { Person } from '../actor.ts'
@@ -41,6 +42,7 @@ export function registerSessions({ handle, deps, limits }: Api): void {
     sessions: await readSessions(deps, actor),
   }))
   handle(removeSession, { auth: 'person', limit: 'write' }, async ({ actor, params }) => {
+    requireFresh(deps, actor)
     const which = params.sessionId === 'others' ? { except: actor.sessionId } : { only: params.sessionId }
     deps.events.ended(await removeSessions(deps, actor.userId, which), true)
   })

@@ -81,7 +81,7 @@ export const listSessions = route('GET', '/api/sessions', {
 })
 /**
  * Signs a device out from afar: with its next word to the server it is told `auth/removed`, and forgets everything.
- * `others`: all but this one. Idempotent.
+ * `others`: all but this one. Idempotent. Needs a session younger than 10 minutes, as it erases those devices.
  */
 export const removeSession = route('DELETE', '/api/sessions/:sessionId', {
   params: z.strictObject({ sessionId: z.union([z.literal('others'), opaqueText]) }),
