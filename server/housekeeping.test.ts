@@ -34,12 +34,12 @@ it('says that the disk is full, and loses nothing', async () => {
   const pages = await db.raw('PRAGMA page_count')
   await db.raw(`PRAGMA max_page_count = ${pages[0].page_count}`)
   const put = (version: number) => ({
-    body: {
+    body: anna.vaultWrite({
       ifIndexVersion: version - 1,
       index: { version, sealed: box(200_000) },
       put: [],
       remove: [],
-    },
+    }),
   })
   await expect(anna.client.call(writeVault, put(2))).rejects.toMatchObject({ code: 'storage/full' })
   await db.raw('PRAGMA max_page_count = 1000000')

@@ -65,7 +65,8 @@ it('keeps what it acknowledged when it is killed while writing, and starts again
   const writing = (async () => {
     for (;;) {
       const index = { version: acknowledged + 1, sealed: box(2000) }
-      await anna.client.call(writeVault, { body: { ifIndexVersion: acknowledged, index, put: [], remove: [] } })
+      const body = anna.vaultWrite({ ifIndexVersion: acknowledged, index, put: [], remove: [] })
+      await anna.client.call(writeVault, { body })
       acknowledged++
       if (acknowledged === 30) first.child.kill('SIGKILL')
     }

@@ -59,6 +59,7 @@ export const ERROR_CODES = [
   'vault/tampered',
   'vault/rollback',
   'vault/conflict',
+  'vault/forbidden',
   'vault/locked',
   'key/unavailable',
   // signed logs (§4, §6)

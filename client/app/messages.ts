@@ -20,6 +20,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'vault/rollback':
     'The server shows an older copy of your vault than this device has seen. Nothing was changed. Tell your admin.',
   'vault/conflict': 'Another of your devices changed the same thing. Try again.',
+  'vault/forbidden': 'Only a device of yours that is unlocked can change your vault. Unlock Kith and try again.',
   'vault/locked': 'Kith is locked. Unlock it with your password to go on.',
   'key/unavailable': 'This device does not have the key for that. Sign in anew, or ask a member to share it again.',
   'log/bad-signature': 'The server shows a record that nobody signed. Kith refuses it. Tell your admin.',

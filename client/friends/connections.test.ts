@@ -15,6 +15,7 @@ import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { identityOf } from '../testing/identity-of.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
@@ -82,12 +83,16 @@ let ada: Device
 let ben: Device
 const accountKeys = new Map<Person, Bytes>()
 
-function deviceOf(person: Person): Device {
+async function deviceOf(person: Person): Promise<Device> {
   const accountKey = accountKeys.get(person) ?? newKey()
   accountKeys.set(person, accountKey)
   server.identities.set(person.userId, [person.identity])
   server.connections.names.set(person.userId, person.username)
-  return new Device(person, accountKey)
+  const device = new Device(person, accountKey)
+  // A vault signs its changes with the identity in it: the first device brings that, every other one reads it.
+  if (server.vaults.has(person.userId)) await device.vault.openServed()
+  else await device.vault.update(() => new Map([identityOf(person)]))
+  return device
 }
 const who = ({ person: { userId, username } }: Device) => ({ userId, username })
 
@@ -103,8 +108,8 @@ beforeEach(async () => {
   await eraseDevice()
   await createKey('device')
   server = new FakeServer()
-  ada = deviceOf(await newPerson('ada'))
-  ben = deviceOf(await newPerson('ben'))
+  ada = await deviceOf(await newPerson('ada'))
+  ben = await deviceOf(await newPerson('ben'))
 })
 
 describe('two people', () => {
@@ -141,7 +146,7 @@ describe('two people', () => {
     const id = await ada.friends.request(who(ben), null)
     await ada.friends.end(id)
     expect(ada.of(id)).toBeNull()
-    expect(ada.vault.names()).toEqual([])
+    expect(ada.vault.names()).toEqual(['identity'])
   })
 
   it('one blocks, and unblocks: keys change before the next message', async () => {
@@ -157,7 +162,7 @@ describe('two people', () => {
 
   it('keep their friends without network', async () => {
     const id = await befriend()
-    const again = deviceOf(ada.person)
+    const again = await deviceOf(ada.person)
     await again.vault.openServed()
     await again.friends.openKept()
     expect(again.of(id)).toMatchObject({ state: 'friends', peer: who(ben) })
@@ -204,7 +209,7 @@ describe('keys change', () => {
     ada.now += 6000
     expect((await ada.sending(id)).epoch).toBe(1)
     expect((await ada.sending(id)).epoch).toBe(1)
-    const second = deviceOf(ada.person)
+    const second = await deviceOf(ada.person)
     second.resetAt = ada.resetAt
     await second.restart()
     expect((await second.sending(id)).epoch).toBe(1)
@@ -229,7 +234,7 @@ describe('keys change', () => {
     const floor = { senderId: ben.person.userId, deviceId: randomId(), from: 1, counter: 4, hash: null }
     await ada.friends.forgetEpochs(id, [0, 1], [floor])
     await ada.friends.forgetEpochs(id, [], [{ ...floor, counter: 2 }])
-    const second = deviceOf(ada.person)
+    const second = await deviceOf(ada.person)
     await second.restart()
     expect(second.friends.messageSecret(id, 0)).toBeNull()
     expect(second.friends.messageSecret(id, 1)).not.toBeNull()
@@ -240,7 +245,7 @@ describe('keys change', () => {
 describe('several devices', () => {
   it('a second one has everything, and both may change keys', async () => {
     const id = await befriend()
-    const second = deviceOf(ada.person)
+    const second = await deviceOf(ada.person)
     await second.restart()
     expect(second.of(id)).toMatchObject({ state: 'friends' })
     ada.now += 8 * DAY_MS
@@ -255,7 +260,7 @@ describe('several devices', () => {
 
   it('both accept at the same moment: one entry, one key', async () => {
     const id = await ada.friends.request(who(ben), null)
-    const second = deviceOf(ben.person)
+    const second = await deviceOf(ben.person)
     await Promise.all([ben.restart(), second.restart()])
     await Promise.all([ben.friends.accept(id), second.friends.accept(id)])
     await Promise.all([ben.friends.catchUp(), second.friends.catchUp(), ada.friends.catchUp()])
@@ -312,7 +317,7 @@ describe('a program that ends at any call', () => {
         expect(ben.of(one.connectionId)?.note).toBe('hallo')
         await ada.friends.end(one.connectionId)
         server.connections.all.clear()
-        ben = deviceOf(ben.person)
+        ben = await deviceOf(ben.person)
       },
     )
     expect(steps).toBeGreaterThan(4)
@@ -334,9 +339,9 @@ describe('a program that ends at any call', () => {
         expect(await ben.sending(one.connectionId)).toEqual(await ada.sending(one.connectionId))
         await ada.friends.end(one.connectionId)
         server = new FakeServer()
-        ada = deviceOf(ada.person)
+        ada = await deviceOf(ada.person)
         const dies = ben.dies
-        ben = deviceOf(ben.person)
+        ben = await deviceOf(ben.person)
         ben.dies = dies
       },
     ).catch((error: unknown) => {
@@ -411,7 +416,7 @@ describe('a rotation that was written down', () => {
     const keys = await ada.sending(id)
     expect(keys.epoch).toBe(1)
     expect(item()).toMatchObject({ pending: null, superseded: [] })
-    const second = deviceOf(ada.person)
+    const second = await deviceOf(ada.person)
     await Promise.all([second.restart(), ben.restart()])
     for (const device of [second, ben]) expect(device.friends.messageSecret(id, 1)).toEqual(keys.messageSecret)
   })
@@ -435,7 +440,8 @@ describe('a malicious server', () => {
   it('asks as somebody whose key it made up', async () => {
     const eve = await newPerson('ada', ada.person.userId)
     server.identities.set(ada.person.userId, [eve.identity])
-    const false_ = deviceOf(eve)
+    server.vaults.delete(ada.person.userId)
+    const false_ = await deviceOf(eve)
     const id = await false_.friends.request(who(ben), null)
     server.identities.set(ada.person.userId, [ada.person.identity])
     await ben.friends.catchUp()
@@ -469,7 +475,7 @@ describe('a malicious server', () => {
 
   it('adds a rotation by a ghost', async () => {
     const id = await befriend()
-    const other = await ada.friends.request(who(deviceOf(await newPerson('cleo'))), null)
+    const other = await ada.friends.request(who(await deviceOf(await newPerson('cleo'))), null)
     stored(id).entries.push(stored(other).entries[0] as never)
     await ben.restart()
     expect(ben.of(id)?.fault?.code).toBe('log/bad-entry')
@@ -492,7 +498,7 @@ describe('a malicious server', () => {
 
   it('names another person than the log', async () => {
     const id = await befriend()
-    const cleo = deviceOf(await newPerson('cleo'))
+    const cleo = await deviceOf(await newPerson('cleo'))
     Object.assign(stored(id), { asked: cleo.person.userId })
     await ada.restart()
     expect(ada.of(id)?.fault?.code).toBe('identity/changed')

@@ -13,6 +13,7 @@ import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
 import { codeOf, newPerson, newWorkerPerson, type Person } from '../../shared/testing/people.ts'
 import { FakeServer } from '../testing/fake-server.ts'
+import { identityOf } from '../testing/identity-of.ts'
 import { encodeItem, groupItem, groupItemName } from '../vault/items.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import { Vault } from '../vault/vault.ts'
@@ -39,6 +40,7 @@ async function clientOf(person: Person): Promise<Client> {
   const api = server.apiOf(person.userId)
   const accountKey = newKey()
   const vault = new Vault(api, crypto, { userId: person.userId, accountKey })
+  await vault.update(() => new Map([identityOf(person)]))
   const secrets = { userId: person.userId, accountKey, identitySeed: person.seed, agreement: person.box }
   return { person, vault, groups: new Groups({ api, crypto, vault, secrets, actor: () => person.actor }) }
 }

@@ -1,8 +1,11 @@
 import * as z from 'zod/mini'
 import { AppError } from '../../shared/errors.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, UserId } from '../../shared/format/ids.ts'
-import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
+import { verifyStatement } from '../../shared/logs/identity.ts'
+import { hashEntry, type SignedEntry, verifySignature } from '../../shared/logs/signed.ts'
+import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
 import { readIdentity } from '../../shared/wire/accounts.ts'
 import {
   appendGroupLog,
@@ -29,7 +32,8 @@ type Stored = {
   profile: GroupProfile | null
   invites: Map<string, InviteKeys>
 }
-type StoredVault = { index: VaultWrite['index'] | null; items: Map<string, VaultItem> }
+/** `owner`: key of the identity that was known with the first write, whatever is shown of it later. */
+type StoredVault = { index: VaultWrite['index'] | null; items: Map<string, VaultItem>; owner: Bytes | null }
 type Call = { params?: Record<string, unknown>; query?: Record<string, unknown>; body?: unknown }
 
 /** Groups, vaults and identities as an honest server keeps them, for tests of what clients make of it. */
@@ -91,7 +95,7 @@ export class FakeServer {
         return { index, items: [...items.values()] }
       }
       case writeVault:
-        return this.#write(this.#vault(user), body as VaultWrite)
+        return this.#write(user, body as VaultWrite)
       default: {
         const reply = await this.connections.answer(user, route, { params: params ?? {}, query: query as never, body })
         if (reply === undefined) throw new AppError('request/not-found', `${route.method} ${route.path}`)
@@ -110,7 +114,13 @@ export class FakeServer {
     for (const invite of invites) group.invites.set(invite.inviteId, invite)
   }
 
-  #write(vault: StoredVault, { ifIndexVersion, index, put, remove }: VaultWrite): void {
+  #write(user: UserId, write: VaultWrite): void {
+    const { ifIndexVersion, index, put, remove, sig } = write
+    const vault = this.#vault(user)
+    const identity = this.identities.get(user)?.at(-1)
+    vault.owner ??= identity ? verifyStatement(identity).identityKey : null
+    if (!vault.owner || !verifySignature(VAULT_WRITE_LABEL, vaultWriteInput(user, write), sig, vault.owner))
+      throw new AppError('vault/forbidden')
     if ((vault.index?.version ?? 0) !== ifIndexVersion) throw new AppError('vault/conflict')
     vault.index = index
     for (const item of put) vault.items.set(item.name, item)
@@ -124,7 +134,7 @@ export class FakeServer {
   }
 
   #vault(user: UserId): StoredVault {
-    const found = this.vaults.get(user) ?? { index: null, items: new Map() }
+    const found = this.vaults.get(user) ?? { index: null, items: new Map(), owner: null }
     this.vaults.set(user, found)
     return found
   }

@@ -81,7 +81,7 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
     ['settings', encodeItem(settingsItem, { serverKey: registered.serverKey, unconfirmedRecovery: recoveryKey })],
     ...groups.map(({ groupId, item }) => [groupItemName(groupId), encodeItem(groupItem, item)] as const),
   ])
-  const vault = await crypto.sealVaultWrite({ userId, accountKey }, null, items)
+  const vault = await crypto.sealVaultWrite(secrets, null, items)
   const unlock = await Promise.all(
     methods.map(async ({ method, publicKey }) => ({
       method,

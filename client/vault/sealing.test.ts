@@ -5,7 +5,7 @@ import { codeOf } from '../../shared/testing/people.ts'
 import type { VaultItem } from '../../shared/wire/vault.ts'
 import { openVault, type SealedVault, sealVaultWrite } from './sealing.ts'
 
-const keys = { userId: newUserId(), accountKey: newKey() }
+const keys = { userId: newUserId(), accountKey: newKey(), identitySeed: newKey() }
 const GROUP = 'groups/AAAAAAAAAAAAAAAAAAAAAA'
 
 /** Three states of a vault, as an honest server stores them one after the other. */

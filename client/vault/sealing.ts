@@ -1,3 +1,4 @@
+import { sign } from '../../shared/crypto/signing.ts'
 import {
   checkVaultItems,
   indexLine,
@@ -9,6 +10,7 @@ import {
   type VaultKeys,
 } from '../../shared/crypto/vault.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
+import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
 import type { VaultItem, VaultWrite } from '../../shared/wire/vault.ts'
 
 /** The vault as the server has it. */
@@ -16,6 +18,8 @@ export type SealedVault = { readonly index: { version: number; sealed: Bytes }; 
 export type OpenVault = { readonly index: VaultIndexBody; readonly items: ReadonlyMap<string, Bytes> }
 /** What changes: an item's new plaintext, or `null` to remove it. */
 export type VaultChanges = ReadonlyMap<string, Bytes | null>
+/** What writing takes: the server wants every write signed by the account's identity. */
+export type VaultWriteKeys = VaultKeys & { readonly identitySeed: Bytes }
 
 /** Checks the index, then that the items are its, then opens them. @throws {AppError} `vault/tampered`, `vault/rollback` */
 export async function openVault(keys: VaultKeys, vault: SealedVault, knownVersion: number): Promise<OpenVault> {
@@ -29,7 +33,7 @@ export async function openVault(keys: VaultKeys, vault: SealedVault, knownVersio
 
 /** One transaction from `index` on; `null` for the first. */
 export async function sealVaultWrite(
-  keys: VaultKeys,
+  keys: VaultWriteKeys,
   index: VaultIndexBody | null,
   changes: VaultChanges,
 ): Promise<{ write: VaultWrite; index: VaultIndexBody }> {
@@ -50,5 +54,7 @@ export async function sealVaultWrite(
   const before = index?.version ?? 0
   const next: VaultIndexBody = { version: before + 1, items: [...lines.values()] }
   const sealed = { version: next.version, sealed: await sealVaultIndex(keys, next) }
-  return { write: { ifIndexVersion: before, index: sealed, put, remove }, index: next }
+  const write = { ifIndexVersion: before, index: sealed, put, remove }
+  const sig = sign(keys.identitySeed, VAULT_WRITE_LABEL, vaultWriteInput(keys.userId, write))
+  return { write: { ...write, sig }, index: next }
 }

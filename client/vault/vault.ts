@@ -6,7 +6,7 @@ import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
 import type { Crypto } from '../workers/crypto.ts'
-import { decodeItem } from './items.ts'
+import { decodeItem, identityItem } from './items.ts'
 import type { SealedVault, VaultChanges } from './sealing.ts'
 
 const CONFLICT_TRIES = 5
@@ -82,7 +82,8 @@ export class Vault {
     for (let attempt = 1; ; attempt++) {
       const changes = await change(this)
       if (changes.size === 0) return
-      const { write, index } = await this.#crypto.sealVaultWrite(this.#keys, this.#index, changes)
+      const keys = { ...this.#keys, identitySeed: this.#identitySeed(changes) }
+      const { write, index } = await this.#crypto.sealVaultWrite(keys, this.#index, changes)
       try {
         await this.#api.call(writeVault, { body: write })
         return this.#take(write, index, changes)
@@ -91,6 +92,13 @@ export class Vault {
         await this.#openServed()
       }
     }
+  }
+
+  /** The vault itself has what signs its changes; the first of all brings it. */
+  #identitySeed(changes: VaultChanges): Bytes {
+    const plain = this.#items.get('identity') ?? changes.get('identity')
+    if (!plain) throw new AppError('vault/tampered', 'the vault has no identity')
+    return decodeItem(identityItem, plain).seed
   }
 
   /** A write that the server took, resp. the first one, which goes with the new account. */

@@ -14,7 +14,7 @@ import {
   startRecovery,
   startSignIn,
 } from '../../shared/wire/accounts.ts'
-import { readVault, writeVault } from '../../shared/wire/vault.ts'
+import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import { box, sign } from '../testing/signing.ts'
 import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
@@ -267,12 +267,13 @@ describe('sessions', () => {
 describe('vault', () => {
   it('lets one of two writers win', async () => {
     await anna.signUp()
-    const write = (version: number) => ({
-      ifIndexVersion: 1,
-      index: { version: 2, sealed: box(50) },
-      put: [{ name: 'settings', version, sealed: box(50) }],
-      remove: [],
-    })
+    const write = (version: number) =>
+      anna.vaultWrite({
+        ifIndexVersion: 1,
+        index: { version: 2, sealed: box(50) },
+        put: [{ name: 'settings', version, sealed: box(50) }],
+        remove: [],
+      })
     const results = await Promise.allSettled([1, 2].map((v) => anna.client.call(writeVault, { body: write(v) })))
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
     expect(results[1]).toMatchObject({ reason: failsWith('vault/conflict') })
@@ -284,14 +285,51 @@ describe('vault', () => {
 
   it('refuses an item older than the stored one, and then changes nothing', async () => {
     await anna.signUp()
-    const body = {
+    const body = anna.vaultWrite({
       ifIndexVersion: 1,
       index: { version: 2, sealed: box(50) },
       put: [{ name: 'identity', version: 1, sealed: box(50) }],
       remove: [],
-    }
+    })
     await expect(anna.client.call(writeVault, { body })).rejects.toEqual(failsWith('vault/conflict'))
     expect((await anna.client.call(readVault)).index?.version).toBe(1)
+  })
+
+  const junk = () => ({
+    ifIndexVersion: 1,
+    index: { version: 2, sealed: box(50) },
+    put: [{ name: 'settings', version: 1, sealed: box(50) }],
+    remove: ['identity'],
+  })
+  const forgeries: [string, (signed: VaultWrite) => VaultWrite][] = [
+    ['is signed by nobody', (signed) => ({ ...signed, sig: box(64) })],
+    ['is signed by somebody else', () => new TestPerson(server, 'eve').vaultWrite(junk())],
+    ['brings another index', (signed) => ({ ...signed, index: { ...signed.index, sealed: box(50) } })],
+    ['names another version', (signed) => ({ ...signed, index: { ...signed.index, version: 3 } })],
+    ['brings another item', (signed) => ({ ...signed, put: signed.put.map((item) => ({ ...item, sealed: box(50) })) })],
+    ['removes one item less', (signed) => ({ ...signed, remove: [] })],
+    ['removes what it should put', (signed) => ({ ...signed, put: [], remove: ['identity', 'settings'] })],
+  ]
+  it.each(forgeries)('is not changed by whoever has no more than the cookie: a write that %s', async (_, forge) => {
+    await anna.signUp()
+    const before = await anna.client.call(readVault)
+    const body = forge(anna.vaultWrite(junk()))
+    await expect(anna.client.call(writeVault, { body })).rejects.toEqual(failsWith('vault/forbidden'))
+    expect(await anna.client.call(readVault)).toEqual(before)
+  })
+
+  it('takes no write a second time', async () => {
+    await anna.signUp()
+    const body = anna.vaultWrite({ ...junk(), remove: [] })
+    await anna.client.call(writeVault, { body })
+    await expect(anna.client.call(writeVault, { body })).rejects.toEqual(failsWith('vault/conflict'))
+  })
+
+  it('begins with an account whose identity signed it', async () => {
+    const body = await anna.accountBody()
+    body.vault = { ...body.vault, sig: box(64) }
+    await expect(anna.client.call(createAccount, { body })).rejects.toEqual(failsWith('vault/forbidden'))
+    expect(await server.deps.db('accounts')).toEqual([])
   })
 })
 

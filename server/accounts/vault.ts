@@ -1,16 +1,23 @@
 import { AppError } from '../../shared/errors.ts'
 import type { UserId } from '../../shared/format/ids.ts'
+import { verifySignature } from '../../shared/logs/signed.ts'
+import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
 import type { VaultWrite } from '../../shared/wire/vault.ts'
 import type { VaultIndexRow, VaultItemRow } from '../db/rows.ts'
 import type { Db } from '../deps.ts'
+import { readNewestIdentity } from './identity-log.ts'
 
 const MAX_ITEMS = 5000
 
 /**
  * docs/protocol.md §3, "Vault": items and index together, only where the client knew the newest index. Call it in a transaction.
- * @throws {AppError} `vault/conflict`, `request/too-large`
+ * @throws {AppError} `vault/forbidden`, `vault/conflict`, `request/too-large`
  */
 export async function writeVaultItems(trx: Db, userId: UserId, write: VaultWrite): Promise<void> {
+  const identity = await readNewestIdentity(trx, userId)
+  // The only copy of an account's keys: the cookie of a locked device must not be enough to overwrite it.
+  if (!identity || !verifySignature(VAULT_WRITE_LABEL, vaultWriteInput(userId, write), write.sig, identity.identityKey))
+    throw new AppError('vault/forbidden', 'not signed by the account’s identity')
   const stored = await trx<VaultIndexRow>('vault_indexes').where({ user_id: userId }).first('version')
   if ((stored?.version ?? 0) !== write.ifIndexVersion || write.index.version <= write.ifIndexVersion) {
     throw new AppError('vault/conflict', 'the vault was changed elsewhere')

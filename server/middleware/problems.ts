@@ -18,6 +18,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'object/not-found': 404,
   'object/conflict': 409,
   'vault/conflict': 409,
+  'vault/forbidden': 403,
   'log/conflict': 409,
   'identity/changed': 409,
   'group/forbidden': 403,

@@ -16,6 +16,7 @@ import { replayGroup } from '../../shared/logs/group-replay.ts'
 import type { GroupState } from '../../shared/logs/group-state.ts'
 import { AGREEMENT_KEY_BYTES, IDENTITY_LABEL, identityStatement } from '../../shared/logs/identity.ts'
 import { encodeStatement, hashEntry, hashOf, type SignedEntry, ZERO_HASH } from '../../shared/logs/signed.ts'
+import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
 import { createAccount, finishSignIn, startRegistration, startSignIn } from '../../shared/wire/accounts.ts'
 import {
   appendGroupLog,
@@ -26,6 +27,7 @@ import {
   readGroupLog,
 } from '../../shared/wire/groups.ts'
 import type { BodyOf } from '../../shared/wire/route.ts'
+import type { UnsignedVaultWrite, VaultWrite } from '../../shared/wire/vault.ts'
 import { identifiersOf, type Slot } from '../accounts/opaque.ts'
 import { randomId } from './seed.ts'
 import { box, joinProof, proveSignup, sign, signEntry, type TestInvite } from './signing.ts'
@@ -106,15 +108,19 @@ export class TestPerson {
         { method: 'password', sealed: box() },
         { method: 'recovery', sealed: box() },
       ],
-      vault: {
+      vault: this.vaultWrite({
         ifIndexVersion: 0,
         index: { version: 1, sealed: box(100) },
         put: [{ name: 'identity', version: 1, sealed: box(100) }],
         remove: [],
-      },
+      }),
       groups: [group],
       invite,
     }
+  }
+
+  vaultWrite(write: UnsignedVaultWrite): VaultWrite {
+    return { ...write, sig: sign(this.secretKey, VAULT_WRITE_LABEL, vaultWriteInput(this.userId, write)) }
   }
 
   async signUp(invite?: TestInvite): Promise<this> {

@@ -6,15 +6,20 @@ import { route } from './route.ts'
 export const vaultItemName = z.string().check(z.regex(/^(identity|settings|(groups|connections)\/[\w-]{22})$/))
 export const vaultItem = z.strictObject({ name: vaultItemName, version: natural, sealed: bytes(40, 262_144) })
 export const vaultIndex = z.strictObject({ version: natural, sealed: bytes(40, 262_144) })
-/** One transaction; refused with `vault/conflict` unless `ifIndexVersion` is the stored one (0: none yet). */
+/**
+ * One transaction; refused with `vault/conflict` unless `ifIndexVersion` is the stored one (0: none yet), with
+ * `vault/forbidden` unless the account's identity signed it (`sig`: label `kith/v1/vault-write`).
+ */
 export const vaultWrite = z.strictObject({
   ifIndexVersion: natural,
   index: vaultIndex,
   put: z.array(vaultItem).check(z.maxLength(512)),
   remove: z.array(vaultItemName).check(z.maxLength(512)),
+  sig: bytes(64),
 })
 export type VaultItem = z.output<typeof vaultItem>
 export type VaultWrite = z.output<typeof vaultWrite>
+export type UnsignedVaultWrite = Omit<VaultWrite, 'sig'>
 
 export const readVault = route('GET', '/api/vault', {
   reply: z.strictObject({ index: z.nullable(vaultIndex), items: z.array(vaultItem) }),
