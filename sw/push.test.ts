@@ -118,6 +118,18 @@ describe('announcing', () => {
     expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
   })
 
+  it('shows a line that says nothing, where Kith is locked while the server is being asked', async () => {
+    await writeNotifySettings(PREVIEWS)
+    const { ports: given, shown } = ports({ messages: [await message('canary')] })
+    const call = async (...asked: Parameters<PushPorts['call']>) => {
+      const answer = await given.call(...asked)
+      if ((asked[0] as unknown) === catchUp) await (await openDevice()).clear('sealed')
+      return answer
+    }
+    await announce({ ...given, call: call as PushPorts['call'] })
+    expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
+  })
+
   it('shows nothing of a message that the server made up', async () => {
     await writeNotifySettings(PREVIEWS)
     const { ports: given, shown } = ports({ messages: [await message('pay here', 1, newKey())] })

@@ -120,7 +120,9 @@ async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: 
   const messages = came.filter((one) => one.counter > (marks.get(`${one.senderId}.${one.deviceId}`) ?? 0))
   // Read on another of one's devices, or answered there.
   const isRead = messages.length === 0 && (marks.size > 0 || answer.messages.at(-1)?.senderId === me)
-  const previews = messages.map((message) => (keys ? textOf(message, connectionId, keys) : ''))
+  // Asked again: Kith may have been locked while the server was being asked.
+  const current = keys && (await readPreviewKeys(connectionId))
+  const previews = messages.map((message) => (current ? textOf(message, connectionId, current) : ''))
   return {
     // Without keys every one counts; with them those that a person would want to hear of.
     messages: messages.filter((_, index) => previews[index] !== null),
