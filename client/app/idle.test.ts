@@ -89,13 +89,11 @@ it('a tab that was frozen asks before it locks, whatever it slept through', asyn
 
 it('the tab that is left knows that another one was in use until it was closed', async () => {
   const [left, closed] = [tab(), tab()]
-  await pass(100, closed.touch)
+  await pass(50, closed.touch)
   closed.close()
-  left.touch()
-  left.show()
-  await pass(40)
+  await pass(30)
   expect(left.lock).not.toHaveBeenCalled()
-  await pass(40)
+  await pass(60)
   expect(left.lock).toHaveBeenCalled()
 })
 
