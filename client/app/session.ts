@@ -1,10 +1,11 @@
 import { newDeviceId } from '../../shared/crypto/random.ts'
 import { type DeviceAccount, eraseDevice } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
-import { readSession, type Session as ServerSession, signOut } from '../../shared/wire/accounts.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { UserId } from '../../shared/format/ids.ts'
+import { readSession, signOut } from '../../shared/wire/accounts.ts'
 import { keepUploadsKey } from '../upload/record.ts'
-import type { Opened } from '../vault/account.ts'
+import type { Device, Opened } from '../vault/account.ts'
 import {
   forgetAccountKey,
   keepAccountKey,
@@ -104,12 +105,16 @@ export class Session {
 
   /** A new session for the account that is open here. @throws {AppError} what `signIn` throws. */
   async renew(password: string): Promise<void> {
-    const { account } = this.requireUnlocked()
+    const { account, groups } = this.requireUnlocked()
     const { signIn } = await import('../vault/account.ts')
-    const device = { deviceId: account.deviceId, pinnedServerKey: account.serverKey }
     const ports = { api: this.#api, crypto: this.#crypto }
-    const { session, accountKey } = await signIn(ports, { username: account.username, password }, device)
+    const { username } = account
+    const { session, accountKey } = await signIn(ports, { username, password }, await this.#device())
     if (session.userId !== account.userId) throw new AppError('identity/changed', 'an account of the same name')
+    // Kept for the password, any other key would open nothing that lies here.
+    if (!equalBytes(accountKey, groups.context.secrets.accountKey)) {
+      throw new AppError('vault/tampered', 'the server shows another account key than the one that is open')
+    }
     await keepUnlock(this.#crypto, account.userId, password, accountKey)
     await this.catchUp()
   }
@@ -137,21 +142,19 @@ export class Session {
   /** @throws {AppError} what `signIn` throws. */
   async signIn(username: string, password: string): Promise<void> {
     const { signIn } = await import('../vault/account.ts')
-    const known = await readDeviceAccount()
-    const device = { deviceId: known?.deviceId ?? newDeviceId(), pinnedServerKey: known?.serverKey ?? null }
-    const opened = await signIn({ api: this.#api, crypto: this.#crypto }, { username, password }, device)
+    const ports = { api: this.#api, crypto: this.#crypto }
+    const opened = await signIn(ports, { username, password }, await this.#device())
     await this.#adopt(opened, password, opened.accountKey)
   }
 
   /** @throws {AppError} `recovery/failed`, … */
   async recover(username: string, words: string, newPassword: string): Promise<void> {
     const { recover } = await import('../vault/account.ts')
-    const known = await readDeviceAccount()
     const wanted = { username, words, newPassword }
     const opened = await recover(
       { api: this.#api, crypto: this.#crypto },
       wanted,
-      known?.deviceId ?? newDeviceId(),
+      await this.#device(),
       async (session, accountKey) => {
         const vault = new Vault(this.#api, this.#crypto, { userId: session.userId, accountKey })
         await vault.openServed()
@@ -161,7 +164,7 @@ export class Session {
         return secretsFrom(this.#crypto, session.userId, accountKey, item)
       },
     )
-    await this.#adopt({ ...opened, isRecovered: true }, newPassword, opened.accountKey)
+    await this.#adopt(opened, newPassword, opened.accountKey)
   }
 
   /** Joins the circle of an invite, as the account that is unlocked. */
@@ -184,7 +187,7 @@ export class Session {
     const state = this.state.value
     if (state.kind !== 'locked') return
     const { openByPasskey } = await import('../vault/passkey.ts')
-    await this.#enter(state.account, await openByPasskey(this.#crypto, state.account.userId))
+    await this.#enter(state.account, await openByPasskey(this.#crypto, await this.#passkeyOwner()))
   }
 
   /** A second way to unlock this device. @param password of the account: nobody else adds a way in. @throws {AppError} `auth/failed`, `passkey/…` */
@@ -192,7 +195,18 @@ export class Session {
     const { userId } = this.requireUnlocked().account
     const accountKey = await openUnlock(this.#crypto, userId, password)
     const { makePasskey } = await import('../vault/passkey.ts')
-    await makePasskey(this.#crypto, userId, accountKey)
+    await makePasskey(this.#crypto, await this.#passkeyOwner(), accountKey)
+  }
+
+  async #passkeyOwner(): Promise<{ userId: UserId; identityKey: Bytes }> {
+    const account = await readDeviceAccount()
+    if (!account?.identity) throw new AppError('key/unavailable', 'sign in anew on this device')
+    return { userId: account.userId, identityKey: account.identity.identityKey }
+  }
+
+  async #device(): Promise<Device> {
+    const known = await readDeviceAccount()
+    return { deviceId: known?.deviceId ?? newDeviceId(), known }
   }
 
   async #enter(account: DeviceAccount, accountKey: Bytes): Promise<void> {
@@ -322,7 +336,7 @@ export class Session {
   }
 
   async #adopt(
-    opened: { session: ServerSession; serverKey: string; isRecovered?: boolean } & Partial<Opened>,
+    opened: Pick<Opened, 'session' | 'serverKey' | 'identity'>,
     password: string,
     accountKey: Bytes,
     first?: (unlocked: Unlocked) => Promise<void>,
@@ -330,13 +344,14 @@ export class Session {
     const { userId, username, deviceId } = opened.session
     const known = await readDeviceAccount()
     if (known && known.userId !== userId) await eraseDevice()
-    const { vaultVersion, identity } = known?.userId === userId ? known : { vaultVersion: 0, identity: null }
-    const account: DeviceAccount = { userId, username, deviceId, serverKey: opened.serverKey, vaultVersion, identity }
+    const vaultVersion = known?.userId === userId ? known.vaultVersion : 0
+    const { serverKey, identity } = opened
+    const account: DeviceAccount = { userId, username, deviceId, serverKey, vaultVersion, identity }
     const vault = new Vault(this.#api, this.#crypto, { userId, accountKey })
     await writeDeviceAccount(account)
     await vault.openServed()
     const settings = vault.read(settingsItem, 'settings')
-    if (settings?.serverKey !== opened.serverKey) {
+    if (settings?.serverKey !== serverKey) {
       throw new AppError('auth/server-changed', 'the vault knows another server')
     }
     await keepAccountKey(accountKey)

@@ -2,11 +2,13 @@ import { epochKeys } from '../../shared/crypto/group-key.ts'
 import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
 import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import type { DeviceAccount } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { DeviceId } from '../../shared/format/ids.ts'
 import { parseUsername } from '../../shared/format/username.ts'
-import { checkUnlockMethods, replayIdentity } from '../../shared/logs/identity.ts'
+import { checkUnlockMethods, type IdentityPin, replayIdentity, verifyStatement } from '../../shared/logs/identity.ts'
 import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import {
   changePassword,
@@ -35,8 +37,15 @@ export type Opened = {
   readonly session: Session
   readonly secrets: Secrets
   readonly serverKey: string
-  /** The identity log as the server showed it, verified. */
-  readonly identity: SignedEntry
+  /** Newest statement of the identity log, verified. */
+  readonly identity: IdentityPin
+}
+
+/** Where somebody signs in. */
+export type Device = {
+  readonly deviceId: DeviceId
+  /** What it knows of the account that was used on it before. */
+  readonly known: DeviceAccount | null
 }
 
 export type NewAccount = {
@@ -63,10 +72,11 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
     crypto.unlockKeys('recovery', recoveryKey),
   ])
   const methods = [
-    { method: 'password' as const, publicKey: password.publicKey },
-    { method: 'recovery' as const, publicKey: recovery.publicKey },
+    { method: 'password' as const, keys: password },
+    { method: 'recovery' as const, keys: recovery },
   ]
-  const identity = firstStatement(secrets, username, methods, nowMs)
+  const listed = methods.map(({ method, keys }) => ({ method, publicKey: keys.publicKey }))
+  const identity = firstStatement(secrets, username, listed, nowMs)
   const actor = actorFrom(secrets, identity)
   const personal = await prepareGroup(crypto, actor, identity, 'personal', nowMs)
   const groups = [personal]
@@ -82,10 +92,11 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
     ...groups.map(({ groupId, item }) => [groupItemName(groupId), encodeItem(groupItem, item)] as const),
   ])
   const vault = await crypto.sealVaultWrite(secrets, null, items)
+  const identityKey = publicKeyOf(identityKeys.seed)
   const unlock = await Promise.all(
-    methods.map(async ({ method, publicKey }) => ({
+    methods.map(async ({ method, keys }) => ({
       method,
-      sealed: await crypto.sealAccountKey(publicKey, userId, method, accountKey),
+      sealed: await crypto.sealAccountKey(keys, { userId, identityKey, method }, accountKey),
     })),
   )
   const session = await api.call(createAccount, {
@@ -101,19 +112,19 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
       invite: wanted.invite && (await proveInviteForSignup(wanted.invite.ticket, userId)),
     },
   })
-  return { session, secrets, serverKey: registered.serverKey, identity }
+  return { session, secrets, serverKey: registered.serverKey, identity: pinOf(verifyStatement(identity)) }
 }
 
 /**
  * Signs in: both slots in parallel, and the one that opens is finished (docs/protocol.md §3).
- * @param pinnedServerKey what this device or the vault knows of the server.
+ * @param device what it knows of server and identity is held against what is shown.
  * @throws {AppError} `auth/failed`, `auth/server-changed`, `identity/…`, `box/tampered`, `auth/rate-limited`
  */
 export async function signIn(
   { api, crypto }: AccountPorts,
   credentials: { username: string; password: string },
-  device: { deviceId: DeviceId; pinnedServerKey: string | null },
-): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: SignedEntry }> {
+  { deviceId, known }: Device,
+): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: IdentityPin }> {
   const username = nameOrFailed(credentials.username)
   const { password } = credentials
   const slots: readonly Slot[] = [0, 1]
@@ -129,13 +140,13 @@ export async function signIn(
   const slot = finished[0] ? 0 : 1
   const opened = finished[slot]
   if (!opened) throw new AppError('auth/failed', 'no slot opens')
-  if (device.pinnedServerKey !== null && opened.serverKey !== device.pinnedServerKey) {
+  if (known && opened.serverKey !== known.serverKey) {
     throw new AppError('auth/server-changed', 'another server answers at this address')
   }
-  const { deviceId } = device
   const session = await api.call(finishSignIn, { body: { signInId, slot, finish: opened.finish, deviceId } })
   if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
-  const { accountKey, identity } = await openAccount({ api, crypto }, session, 'password', opened.exportKey)
+  const unlock = { method: 'password' as const, secret: opened.exportKey }
+  const { accountKey, identity } = await openAccount({ api, crypto }, session, unlock, known)
   return { session, accountKey, serverKey: opened.serverKey, identity }
 }
 
@@ -143,19 +154,20 @@ export async function signIn(
 export async function recover(
   { api, crypto }: AccountPorts,
   wanted: { username: string; words: string; newPassword: string },
-  deviceId: DeviceId,
+  { deviceId, known }: Device,
   readIdentityItem: (session: Session, accountKey: Bytes) => Promise<Secrets>,
-): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: SignedEntry }> {
+): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: IdentityPin }> {
   const username = nameOrFailed(wanted.username)
   const recoveryKey = recoveryKeyFrom(wanted.words)
   const { challengeId, challenge } = await api.call(startRecovery, { body: { username } })
   const sig = await signRecovery(recoveryKey, challenge)
   const session = await api.call(finishRecovery, { body: { challengeId, sig, deviceId } })
   if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
-  const { accountKey, identity } = await openAccount({ api, crypto }, session, 'recovery', recoveryKey)
+  const unlock = { method: 'recovery' as const, secret: recoveryKey }
+  const { accountKey, statement } = await openAccount({ api, crypto }, session, unlock, known)
   const secrets = await readIdentityItem(session, accountKey)
   const passwords = { password: wanted.newPassword, destruction: null }
-  const replaced = await replacePasswords({ api, crypto }, username, secrets, identity, passwords)
+  const replaced = await replacePasswords({ api, crypto }, username, secrets, statement, passwords)
   return { session, accountKey, ...replaced }
 }
 
@@ -169,21 +181,24 @@ export async function replacePasswords(
   secrets: Secrets,
   identity: SignedEntry,
   { password, destruction }: { readonly password: string; readonly destruction: string | null },
-): Promise<{ serverKey: string; identity: SignedEntry }> {
+): Promise<{ serverKey: string; identity: IdentityPin }> {
   const registered = await register({ api, crypto }, username, password)
   const second = destruction === null ? null : await register({ api, crypto }, username, destruction, 1)
-  const { publicKey } = await crypto.unlockKeys('password', registered.exportKey)
-  const next = nextStatement(secrets, identity, { method: 'password', publicKey }, Date.now())
-  const box = await crypto.sealAccountKey(publicKey, secrets.userId, 'password', secrets.accountKey)
+  const { userId, accountKey } = secrets
+  const method = 'password' as const
+  const keys = await crypto.unlockKeys(method, registered.exportKey)
+  const next = nextStatement(secrets, identity, { method, publicKey: keys.publicKey }, Date.now())
+  const place = { userId, identityKey: publicKeyOf(secrets.identitySeed), method }
+  const sealed = await crypto.sealAccountKey(keys, place, accountKey)
   await api.call(changePassword, {
     body: {
       records: { password: registered.record, destruction: second?.record ?? null },
-      unlock: [{ method: 'password', sealed: box }],
+      unlock: [{ method, sealed }],
       ifIdentityHead: hashEntry(identity),
       identity: next,
     },
   })
-  return { serverKey: registered.serverKey, identity: next }
+  return { serverKey: registered.serverKey, identity: pinOf(verifyStatement(next)) }
 }
 
 /** The words to write down. */
@@ -199,13 +214,13 @@ async function register({ api, crypto }: AccountPorts, username: string, passwor
 
 async function openAccount(
   { api, crypto }: AccountPorts,
-  session: Session,
-  method: UnlockMethod,
-  secret: Bytes,
-): Promise<{ accountKey: Bytes; identity: SignedEntry }> {
-  const { userId } = session
+  { userId }: Session,
+  { method, secret }: { readonly method: UnlockMethod; readonly secret: Bytes },
+  known: DeviceAccount | null,
+): Promise<{ accountKey: Bytes; identity: IdentityPin; statement: SignedEntry }> {
   const { entries } = await api.call(readIdentity, { params: { userId } })
-  const identity = replayIdentity(entries, undefined, userId)
+  const pin = known?.userId === userId ? known.identity : null
+  const identity = replayIdentity(entries, pin ?? undefined, userId)
   const { boxes } = await api.call(readUnlockBoxes)
   checkUnlockMethods(
     identity,
@@ -218,8 +233,13 @@ async function openAccount(
   }
   const box = boxes.find((known) => known.method === method)
   if (!box) throw new AppError('box/tampered', 'the server shows no sealed account key')
-  const accountKey = await crypto.openAccountKey(keys, userId, method, box.sealed)
-  return { accountKey, identity: entries.at(-1) as SignedEntry }
+  const place = { userId, identityKey: identity.identityKey, method }
+  const accountKey = await crypto.openAccountKey(keys, place, box.sealed)
+  return { accountKey, identity: pinOf(identity), statement: entries.at(-1) as SignedEntry }
+}
+
+function pinOf({ seq, head, identityKey }: IdentityPin): IdentityPin {
+  return { seq, head, identityKey }
 }
 
 /** A name that no account can have fails as any wrong one does. */

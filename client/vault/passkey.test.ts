@@ -10,7 +10,7 @@ import type { Crypto } from '../workers/crypto.ts'
 import { dropStalePasskey, hasPasskey, makePasskey, openByPasskey, removePasskey } from './passkey.ts'
 
 const crypto = { unlockKeys, sealAccountKey, openAccountKey } as unknown as Crypto
-const user = newUserId()
+const user = { userId: newUserId(), identityKey: newKey() }
 
 /** An authenticator with a secret of its own, as far as WebAuthn shows it. */
 function authenticator(options: { prf?: boolean; late?: boolean } = {}) {
@@ -74,7 +74,8 @@ test('another authenticator, another account, or a changed record opens nothing'
   const device = authenticator()
   await makePasskey(crypto, user, newKey(), device)
   expect(await codeOf(openByPasskey(crypto, user, authenticator()))).toBe('passkey/foreign')
-  expect(await codeOf(openByPasskey(crypto, newUserId(), device))).toBe('passkey/foreign')
+  expect(await codeOf(openByPasskey(crypto, { ...user, userId: newUserId() }, device))).toBe('passkey/foreign')
+  expect(await codeOf(openByPasskey(crypto, { ...user, identityKey: newKey() }, device))).toBe('passkey/foreign')
   const db = await openDevice()
   const row = await db.get('passkey', 'current')
   if (!row) throw new Error('there is one')

@@ -1,17 +1,20 @@
 import { openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { hkdf } from '../../shared/crypto/hkdf.ts'
 import { randomBytes } from '../../shared/crypto/random.ts'
+import type { UnlockPlace } from '../../shared/crypto/unlock.ts'
 import { openDevice } from '../../shared/device/db.ts'
 import { createKey, readKey, removeKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
-import type { UserId } from '../../shared/format/ids.ts'
 import type { Crypto } from '../workers/crypto.ts'
 
 /** WebAuthn Level 3, §10.1.4: the authenticator's pseudo-random function of this input is the secret. */
 const PRF_INPUT_BYTES = 32
 const PRF_BYTES = 32
 const TIMEOUT_MS = 120_000
+
+/** Whose device it is. */
+type Owner = Omit<UnlockPlace, 'method'>
 
 /** What of the browser is used; in tests another. */
 type Credentials = Pick<CredentialsContainer, 'create' | 'get'>
@@ -32,7 +35,7 @@ export async function hasPasskey(): Promise<boolean> {
  */
 export async function makePasskey(
   crypto: Crypto,
-  userId: UserId,
+  owner: Owner,
   accountKey: Bytes,
   credentials: Credentials = navigator.credentials,
 ): Promise<void> {
@@ -61,8 +64,8 @@ export async function makePasskey(
   if (!prf?.enabled && !prf?.results) throw new AppError('passkey/unsupported', 'the authenticator has no PRF')
   // Some give the secret only when they are asked for the second time.
   const secret = secretIn(prf) ?? (await askSecret(credentials, credentialId, input))
-  const { publicKey } = await crypto.unlockKeys('passkey', secret)
-  const box = await crypto.sealAccountKey(publicKey, userId, 'passkey', accountKey)
+  const keys = await crypto.unlockKeys('passkey', secret)
+  const box = await crypto.sealAccountKey(keys, { ...owner, method: 'passkey' }, accountKey)
   const sealed = await sealAes(await createKey('passkey'), box, utf8('passkey'))
   const row = { credentialId, input, sealed, check: await checkOf(accountKey) }
   await (await openDevice()).put('passkey', row, 'current')
@@ -71,7 +74,7 @@ export async function makePasskey(
 /** The account key. Works without network. @throws {AppError} `passkey/cancelled`, `passkey/foreign`, `key/unavailable` */
 export async function openByPasskey(
   crypto: Crypto,
-  userId: UserId,
+  owner: Owner,
   credentials: Credentials = navigator.credentials,
 ): Promise<Bytes> {
   const row = await (await openDevice()).get('passkey', 'current')
@@ -80,7 +83,8 @@ export async function openByPasskey(
   const secret = await askSecret(credentials, row.credentialId, row.input)
   try {
     const keys = await crypto.unlockKeys('passkey', secret)
-    return await crypto.openAccountKey(keys, userId, 'passkey', await openAes(key, row.sealed, utf8('passkey')))
+    const box = await openAes(key, row.sealed, utf8('passkey'))
+    return await crypto.openAccountKey(keys, { ...owner, method: 'passkey' }, box)
   } catch (cause) {
     throw new AppError('passkey/foreign', 'the passkey does not open what is kept here', { cause })
   }

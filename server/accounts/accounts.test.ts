@@ -13,6 +13,7 @@ import {
   signOut,
   startRecovery,
   startSignIn,
+  UNLOCK_BOX_BYTES,
 } from '../../shared/wire/accounts.ts'
 import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import { box, sign } from '../testing/signing.ts'
@@ -417,7 +418,7 @@ async function renew(person: TestPerson, password: string, method: 'password' | 
   await person.client.call(changePassword, {
     body: {
       records: { password: await person.register(0, password), destruction: null },
-      unlock: [{ method, sealed: box() }],
+      unlock: [{ method, sealed: box(UNLOCK_BOX_BYTES) }],
       ifIdentityHead,
       identity: person.addStatement(),
     },

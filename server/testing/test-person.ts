@@ -17,7 +17,13 @@ import type { GroupState } from '../../shared/logs/group-state.ts'
 import { AGREEMENT_KEY_BYTES, IDENTITY_LABEL, identityStatement } from '../../shared/logs/identity.ts'
 import { encodeStatement, hashEntry, hashOf, type SignedEntry, ZERO_HASH } from '../../shared/logs/signed.ts'
 import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
-import { createAccount, finishSignIn, startRegistration, startSignIn } from '../../shared/wire/accounts.ts'
+import {
+  createAccount,
+  finishSignIn,
+  startRegistration,
+  startSignIn,
+  UNLOCK_BOX_BYTES,
+} from '../../shared/wire/accounts.ts'
 import {
   appendGroupLog,
   type GroupAppend,
@@ -105,8 +111,8 @@ export class TestPerson {
       identity: this.identity,
       recoveryKey: new Uint8Array(ed25519.getPublicKey(this.recoverySecretKey)),
       unlock: [
-        { method: 'password', sealed: box() },
-        { method: 'recovery', sealed: box() },
+        { method: 'password', sealed: box(UNLOCK_BOX_BYTES) },
+        { method: 'recovery', sealed: box(UNLOCK_BOX_BYTES) },
       ],
       vault: this.vaultWrite({
         ifIndexVersion: 0,

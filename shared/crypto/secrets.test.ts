@@ -1,13 +1,15 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { utf8 } from '../format/bytes.ts'
+import { concat, utf8 } from '../format/bytes.ts'
+import { idBytes } from '../format/ids.ts'
 import { RECOVERY_LABEL } from '../logs/identity.ts'
 import { hashOf, verifySignature } from '../logs/signed.ts'
+import { UNLOCK_BOX_BYTES } from '../wire/accounts.ts'
 import { type BoxKeys, boxContext, boxKeysFrom, openBox, sealTo } from './box.ts'
 import { passphraseSecret, stretchPassword } from './password.ts'
 import { newInviteId, newKey, newUserId, randomBytes } from './random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from './recovery.ts'
 import { openSecret, sealSecret } from './secretbox.ts'
-import { openAccountKey, sealAccountKey, unlockKeys } from './unlock.ts'
+import { openAccountKey, sealAccountKey, type UnlockKeys, type UnlockPlace, unlockKeys } from './unlock.ts'
 import {
   checkVaultItems,
   indexLine,
@@ -63,16 +65,48 @@ describe('a sealed box', () => {
 })
 
 describe('the account key', () => {
+  const place: UnlockPlace = { userId: newUserId(), identityKey: newKey(), method: 'password' }
+  const [accountKey, secret] = [newKey(), newKey()]
+  let password: UnlockKeys
+  let sealed: Uint8Array<ArrayBuffer>
+  beforeAll(async () => {
+    password = await unlockKeys('password', secret)
+    sealed = await sealAccountKey(password, place, accountKey)
+  })
+  const refused = { code: 'box/tampered' }
+
   it('opens by each method, and by no other', async () => {
-    const [userId, accountKey, secret] = [newUserId(), newKey(), newKey()]
-    const password = await unlockKeys('password', secret)
-    const sealed = await sealAccountKey(password.publicKey, userId, 'password', accountKey)
-    expect(await openAccountKey(password, userId, 'password', sealed)).toEqual(accountKey)
-    const asRecovery = await unlockKeys('recovery', secret)
-    await expect(openAccountKey(asRecovery, userId, 'password', sealed)).rejects.toMatchObject({ code: 'box/tampered' })
-    await expect(openAccountKey(password, newUserId(), 'password', sealed)).rejects.toMatchObject({
-      code: 'box/tampered',
-    })
+    expect(sealed).toHaveLength(UNLOCK_BOX_BYTES)
+    expect(await openAccountKey(password, place, sealed)).toEqual(accountKey)
+    await expect(openAccountKey(await unlockKeys('recovery', secret), place, sealed)).rejects.toMatchObject(refused)
+    await expect(openAccountKey(password, { ...place, method: 'recovery' }, sealed)).rejects.toMatchObject(refused)
+  })
+
+  it.each([
+    ['person', { userId: newUserId() }],
+    ['identity', { identityKey: newKey() }],
+  ])('opens for no other %s', async (_, other) => {
+    await expect(openAccountKey(password, { ...place, ...other }, sealed)).rejects.toMatchObject(refused)
+  })
+
+  it('is refused from whoever knows the public key alone', async () => {
+    const context = boxContext('kith/v1/account-key', idBytes(place.userId), utf8('password'))
+    const box = await sealTo(password.publicKey, newKey(), context)
+    const strangers = { ...password, authKey: newKey() }
+    const forgeries = [
+      box,
+      concat(new Uint8Array(32), box),
+      concat(sealed.subarray(0, 32), box),
+      await sealAccountKey(strangers, place, newKey()),
+    ]
+    for (const forged of forgeries) {
+      await expect(openAccountKey(password, place, forged)).rejects.toMatchObject(refused)
+    }
+  })
+
+  it.each([0, 31, 32, 1151, 1152, 1199])('is refused with byte %i flipped, and cut there', async (at) => {
+    await expect(openAccountKey(password, place, flip(sealed, at))).rejects.toMatchObject(refused)
+    await expect(openAccountKey(password, place, sealed.slice(0, at))).rejects.toMatchObject(refused)
   })
 })
 

@@ -5,8 +5,10 @@ import { route } from './route.ts'
 import { vaultWrite } from './vault.ts'
 
 export const unlockMethod = z.enum(['password', 'recovery', 'passkey'])
-/** The account key, sealed to a method's public key (docs/protocol.md §3). */
-export const unlockBox = z.strictObject({ method: unlockMethod, sealed: bytes(1168, 2048) })
+/** HMAC-SHA-256, X-Wing ciphertext, account key, tag. */
+export const UNLOCK_BOX_BYTES = 32 + 1120 + 32 + 16
+/** The account key, sealed to a method's public key and vouched for by its secret (docs/protocol.md §3). */
+export const unlockBox = z.strictObject({ method: unlockMethod, sealed: bytes(UNLOCK_BOX_BYTES) })
 /** OPAQUE records: slot 0 is the password, slot 1 the destruction password, if there is one. */
 export const passwordRecords = z.strictObject({ password: opaqueText, destruction: z.nullable(opaqueText) })
 export const session = z.strictObject({
