@@ -1,10 +1,11 @@
 import { epochKeys } from '../../shared/crypto/group-key.ts'
 import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
-import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
+import { newDeviceId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
 import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import type { DeviceAccount } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
+import { toBase64Url } from '../../shared/format/base64url.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { DeviceId } from '../../shared/format/ids.ts'
 import { parseUsername } from '../../shared/format/username.ts'
@@ -31,6 +32,9 @@ import type { Crypto } from '../workers/crypto.ts'
 import type { Slot } from '../workers/opaque.ts'
 import { encodeItem, groupItem, groupItemName, identityItem, settingsItem } from './items.ts'
 import { actorFrom, firstStatement, nextStatement, type Secrets, secretsFrom } from './secrets.ts'
+
+/** OPAQUE's last message, RFC 9807 §6.1: a MAC of SHA-512. */
+const FINISH_BYTES = 64
 
 /** An account that this device may use from now on. */
 export type Opened = {
@@ -116,7 +120,8 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
 }
 
 /**
- * Signs in: both slots in parallel, and the one that opens is finished (docs/protocol.md §3).
+ * Signs in: both slots in parallel, and the one that opens is finished (docs/protocol.md §3). A wrong password and the
+ * destruction password take the same steps and fail alike.
  * @param device what it knows of server and identity is held against what is shown.
  * @throws {AppError} `auth/failed`, `auth/server-changed`, `identity/…`, `box/tampered`, `auth/rate-limited`
  */
@@ -137,13 +142,15 @@ export async function signIn(
       return crypto.finishOpaqueSignIn(username, slot, password, { state, response: responses[slot] ?? '' })
     }),
   )
-  const slot = finished[0] ? 0 : 1
+  const slot = finished[1] && !finished[0] ? 1 : 0
   const opened = finished[slot]
-  if (!opened) throw new AppError('auth/failed', 'no slot opens')
-  if (known && opened.serverKey !== known.serverKey) {
+  if (known && opened && opened.serverKey !== known.serverKey) {
     throw new AppError('auth/server-changed', 'another server answers at this address')
   }
-  const session = await api.call(finishSignIn, { body: { signInId, slot, finish: opened.finish, deviceId } })
+  // One request fewer for a wrong password would tell a watcher who has a destruction password.
+  const finish = opened?.finish ?? toBase64Url(randomBytes(FINISH_BYTES))
+  const session = await api.call(finishSignIn, { body: { signInId, slot, finish, deviceId } })
+  if (!opened || slot === 1) throw new AppError('auth/failed', 'not the password of this account')
   if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
   const unlock = { method: 'password' as const, secret: opened.exportKey }
   const { accountKey, identity } = await openAccount({ api, crypto }, session, unlock, known)
