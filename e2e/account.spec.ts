@@ -47,7 +47,7 @@ test('the password is changed: other devices are out, the old one opens nothing,
   // Offline and at the server: the new one alone.
   await ada.page.getByRole('button', { name: 'Lock now' }).click()
   await ada.unlock(PASSWORD)
-  await expect(ada.page.getByRole('alert')).toContainText('wrong')
+  await expect(ada.page.getByRole('alert')).toContainText('wrong', { timeout: 30_000 })
   await ada.unlock(NEW)
   await expect(ada.page.getByRole('heading', { name: 'Settings' })).toBeVisible()
   const tablet = await arrive('ada')

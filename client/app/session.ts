@@ -5,8 +5,9 @@ import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
 import { readSession, signOut } from '../../shared/wire/accounts.ts'
 import { keepUploadsKey } from '../upload/record.ts'
-import type { Device, Opened } from '../vault/account.ts'
+import type { Opened, SignInDevice } from '../vault/account.ts'
 import {
+  destroyDevice,
   forgetAccountKey,
   keepAccountKey,
   keepUnlock,
@@ -25,6 +26,8 @@ import { wasRemoved } from './removed.ts'
 import { Signal } from './signal.ts'
 
 const REMOVED = 'kith/removed'
+/** For a server that may not be there: unlocking must not hang on it. */
+const ASK_MS = 5000
 
 /** Everything that exists only while unlocked. */
 export type Unlocked = {
@@ -172,14 +175,41 @@ export class Session {
     await joinWith(this.requireUnlocked(), invite)
   }
 
-  /** Works without network. @throws {AppError} `auth/failed`, `auth/removed`, `key/unavailable` */
+  /** Works without network. @throws {AppError} `auth/failed`, `auth/rate-limited`, `auth/removed`, `key/unavailable` */
   async unlock(password: string): Promise<void> {
     const state = this.state.value
     if (state.kind !== 'locked') return
-    const accountKey = await openUnlock(this.#crypto, state.account.userId, password)
-    await this.#enter(state.account, accountKey)
+    const { account } = state
+    const accountKey = await openUnlock(this.#crypto, account.userId, password).catch((refusal: unknown) => {
+      if (!isAppError(refusal, 'auth/failed') || navigator.onLine === false) throw refusal
+      return this.#openByServer(account, password, refusal)
+    })
+    await this.#enter(account, accountKey)
     // The password is at hand: whoever unlocks is not asked for it twice. A refusal is shown as an ended session.
     if (this.isExpired.value) await this.renew(password).catch(passAppError)
+  }
+
+  /**
+   * A password that this device does not know may have been set on another one, or be the one that destroys. Whatever
+   * else comes of asking looks like a wrong password; that the server counts tries is said for every password alike,
+   * so that nobody takes a destruction for done.
+   */
+  async #openByServer({ userId, username }: DeviceAccount, password: string, refusal: AppError): Promise<Bytes> {
+    try {
+      const { signIn } = await import('../vault/account.ts')
+      const ports = { api: this.#api, crypto: this.#crypto }
+      const device = { ...(await this.#device()), patienceMs: ASK_MS }
+      const { session, accountKey } = await signIn(ports, { username, password }, device)
+      if (session.userId !== userId) throw refusal
+      // The account key that everything here is sealed under, or none.
+      await new Vault(this.#api, this.#crypto, { userId, accountKey }).openKept()
+      await keepUnlock(this.#crypto, userId, password, accountKey)
+      return accountKey
+    } catch (error) {
+      const isLate = error instanceof DOMException && error.name === 'TimeoutError'
+      if (!isLate && !isAppError(error)) throw error
+      throw isAppError(error, 'auth/rate-limited') ? error : refusal
+    }
   }
 
   /** Works without network. @throws {AppError} `auth/removed`, `passkey/…`, `key/unavailable` */
@@ -204,9 +234,17 @@ export class Session {
     return { userId: account.userId, identityKey: account.identity.identityKey }
   }
 
-  async #device(): Promise<Device> {
+  async #device(): Promise<SignInDevice> {
     const known = await readDeviceAccount()
-    return { deviceId: known?.deviceId ?? newDeviceId(), known }
+    return { deviceId: known?.deviceId ?? newDeviceId(), known, destroy: () => this.#destroy() }
+  }
+
+  /** Nothing that is locked changes its looks; what is open closes. */
+  async #destroy(): Promise<void> {
+    const state = this.state.value
+    if (state.kind !== 'locked') return this.forget()
+    await destroyDevice(state.account)
+    navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
   }
 
   async #enter(account: DeviceAccount, accountKey: Bytes): Promise<void> {

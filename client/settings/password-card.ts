@@ -47,7 +47,7 @@ export class PasswordCard extends KithElement {
     return html`<kith-dialog heading="Destruction password" @close=${this.#close}>
       <form class="stack" @submit=${this.#saveDestruction}>
         <p class="soft">
-          Whoever signs in with it, you or somebody who makes you, ends your account: its keys, vault and friends are erased at
+          Whoever signs in with it, or unlocks with it while there is network, you or somebody who makes you, ends your account: its keys, vault and friends are erased at
           the server, every device is signed out and forgets what it keeps, and no recovery key brings it back. What you shared with a circle stays with the others.
           Leave the second field empty to have none. Your other devices are signed out now, and forget what Kith keeps there.
         </p>

@@ -5,6 +5,7 @@ import { sha256 } from '../../shared/crypto/hash.ts'
 import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { openAccountKey, sealAccountKey, unlockKeys } from '../../shared/crypto/unlock.ts'
 import { AppError } from '../../shared/errors.ts'
+import { fromBase64Url } from '../../shared/format/base64url.ts'
 import { concat, utf8 } from '../../shared/format/bytes.ts'
 import {
   changePassword,
@@ -24,19 +25,14 @@ import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import type { Crypto } from '../workers/crypto.ts'
-import {
-  finishOpaqueRegistration,
-  finishOpaqueSignIn,
-  startOpaqueRegistration,
-  startOpaqueSignIn,
-} from '../workers/opaque.ts'
+import { startOpaqueRegistration, startOpaqueSignIn } from '../workers/opaque.ts'
 import { FakeServer } from './fake-server.ts'
 
-/** What the Web Worker offers, without one; the device's own stretching is cheap. */
+/** What the Web Worker offers, without one; all stretching is cheap. */
 export const accountCrypto = {
   boxKeysFrom,
-  finishOpaqueRegistration,
-  finishOpaqueSignIn,
+  finishOpaqueRegistration: finishRegistration,
+  finishOpaqueSignIn: finishSigningIn,
   makeRotation,
   openAccountKey,
   openGroupBox,
@@ -51,6 +47,43 @@ export const accountCrypto = {
   stretchPassword: (password: string, salt: Uint8Array) => sha256(concat(utf8(password), salt)),
   unlockKeys,
 } as unknown as Crypto
+
+/** The pinned stretching would take seconds in every test. */
+const CHEAP = { 'argon2id-custom': { iterations: 1, memory: 8, parallelism: 1 } }
+
+async function finishRegistration(
+  username: string,
+  slot: number,
+  password: string,
+  { state, response }: { state: string; response: string },
+) {
+  const { registrationRecord, exportKey, serverStaticPublicKey } = opaque.client.finishRegistration({
+    password,
+    registrationResponse: response,
+    clientRegistrationState: state,
+    identifiers: identifiersOf(username, slot),
+    keyStretching: CHEAP,
+  })
+  return { record: registrationRecord, exportKey: fromBase64Url(exportKey), serverKey: serverStaticPublicKey }
+}
+
+async function finishSigningIn(
+  username: string,
+  slot: number,
+  password: string,
+  { state, response }: { state: string; response: string },
+) {
+  const opened = opaque.client.finishLogin({
+    password,
+    loginResponse: response,
+    clientLoginState: state,
+    identifiers: identifiersOf(username, slot),
+    keyStretching: CHEAP,
+  })
+  if (!opened) return null
+  const { finishLoginRequest, exportKey, serverStaticPublicKey } = opened
+  return { finish: finishLoginRequest, exportKey: fromBase64Url(exportKey), serverKey: serverStaticPublicKey }
+}
 
 /** A page without other tabs. */
 export class NoTabs {

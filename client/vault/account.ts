@@ -46,10 +46,17 @@ export type Opened = {
 }
 
 /** Where somebody signs in. */
-export type Device = {
+type Device = {
   readonly deviceId: DeviceId
   /** What it knows of the account that was used on it before. */
   readonly known: DeviceAccount | null
+}
+/** A device that a password is typed on. */
+export type SignInDevice = Device & {
+  /** Called when it was the destruction password of the known account: nothing that lies here may be opened again. */
+  readonly destroy: () => Promise<void>
+  /** How long the server's first answer is waited for; missing: as long as for any. */
+  readonly patienceMs?: number
 }
 
 export type NewAccount = {
@@ -128,14 +135,15 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
 export async function signIn(
   { api, crypto }: AccountPorts,
   credentials: { username: string; password: string },
-  { deviceId, known }: Device,
+  { deviceId, known, destroy, patienceMs }: SignInDevice,
 ): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: IdentityPin }> {
   const username = nameOrFailed(credentials.username)
   const { password } = credentials
   const slots: readonly Slot[] = [0, 1]
   const started = await Promise.all(slots.map(() => crypto.startOpaqueSignIn(password)))
   const requests = started.map(({ request }) => request)
-  const { signInId, responses } = await api.call(startSignIn, { body: { username, requests } })
+  const waiting = patienceMs === undefined ? {} : { signal: AbortSignal.timeout(patienceMs) }
+  const { signInId, responses } = await api.call(startSignIn, { body: { username, requests }, ...waiting })
   const finished = await Promise.all(
     slots.map((slot) => {
       const state = started[slot]?.state ?? ''
@@ -149,7 +157,9 @@ export async function signIn(
   }
   // One request fewer for a wrong password would tell a watcher who has a destruction password.
   const finish = opened?.finish ?? toBase64Url(randomBytes(FINISH_BYTES))
-  const session = await api.call(finishSignIn, { body: { signInId, slot, finish, deviceId } })
+  // Whether the server hears of it or not; beside the request, so that the time does not tell.
+  const destroyed = slot === 1 && known?.username === username ? destroy() : undefined
+  const session = await api.call(finishSignIn, { body: { signInId, slot, finish, deviceId } }).finally(() => destroyed)
   if (!opened || slot === 1) throw new AppError('auth/failed', 'not the password of this account')
   if (session.username !== username) throw new AppError('server/bad-answer', 'a session of somebody else')
   const unlock = { method: 'password' as const, secret: opened.exportKey }

@@ -1,6 +1,6 @@
 import { openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { randomBytes } from '../../shared/crypto/random.ts'
-import { type DeviceAccount, openDevice } from '../../shared/device/db.ts'
+import { type DeviceAccount, eraseDevice, openDevice } from '../../shared/device/db.ts'
 import { createKey, readKey, removeKey } from '../../shared/device/device-key.ts'
 import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -10,6 +10,8 @@ import type { Crypto } from '../workers/crypto.ts'
 import { dropStalePasskey } from './passkey.ts'
 
 const SALT_BYTES = 16
+/** Nonce, account key and tag: what a password opens. */
+const INNER_BYTES = 24 + 32 + 16
 const ACCOUNT_KEY = 'account-key'
 
 export async function readDeviceAccount(): Promise<DeviceAccount | null> {
@@ -46,10 +48,24 @@ export async function forgetAccountKey(): Promise<void> {
 export async function keepUnlock(crypto: Crypto, userId: UserId, password: string, accountKey: Bytes): Promise<void> {
   const salt = randomBytes(SALT_BYTES)
   const inner = await crypto.sealSecret(await crypto.stretchPassword(password, salt), accountKey, idBytes(userId))
-  const lock = await createKey('lock')
-  const sealed = await sealAes(lock, inner, utf8('unlock'))
-  await (await openDevice()).put('unlock', { salt, sealed }, 'password')
+  await writeUnlock(salt, inner)
   await dropStalePasskey(accountKey)
+}
+
+async function writeUnlock(salt: Bytes, inner: Bytes): Promise<void> {
+  const sealed = await sealAes(await createKey('lock'), inner, utf8('unlock'))
+  await (await openDevice()).put('unlock', { salt, sealed }, 'password')
+}
+
+/**
+ * Erases everything but the name, and puts an unlock record there that no password opens: who watches sees the same lock
+ * screen, which answers as before.
+ */
+export async function destroyDevice(account: DeviceAccount): Promise<void> {
+  await forgetAccountKey()
+  await eraseDevice()
+  await writeDeviceAccount(account)
+  await writeUnlock(randomBytes(SALT_BYTES), randomBytes(INNER_BYTES))
 }
 
 /** @throws {AppError} `auth/failed`: another password; `key/unavailable`: this device has never been unlocked by one. */
