@@ -59,6 +59,8 @@ beforeEach(async () => {
   const account = { userId, username: 'ada', deviceId: newDeviceId(), serverKey: '', vaultVersion: 0, identity: null }
   await (await openDevice()).put('account', account, 'current')
   await keepUnlock(crypto, userId, 'secret', newKey())
+  // Something that another device could want gone; without its index it does not open.
+  await (await openDevice()).put('vault', { name: 'identity', version: 1, sealed: newKey() }, 'identity')
   answer = refuse('server/unreachable')
 })
 afterEach(() => vi.unstubAllGlobals())
@@ -126,6 +128,14 @@ it.each(['lock', 'signOut', 'forget'] as const)('%s: no text of a message stays 
   })
   await session[leave]()
   expect(gone).toHaveBeenCalledOnce()
+})
+
+it('a device that was destroyed at the lock keeps its looks, whatever the server says afterwards', async () => {
+  await (await openDevice()).clear('vault')
+  answer = refuse('auth/removed')
+  const { session, started } = start()
+  await started
+  expect([session.state.value.kind, await stays(), gone.mock.calls]).toEqual(['locked', true, []])
 })
 
 it('a browser whose notifications fail is locked all the same', async () => {

@@ -10,6 +10,7 @@ import {
   destroyDevice,
   forgetAccountKey,
   keepAccountKey,
+  keepsSomething,
   keepUnlock,
   openUnlock,
   readAccountKey,
@@ -94,7 +95,8 @@ export class Session {
 
   /** A locked device hears nothing from the server: it asks whether another one has signed it out. */
   async askWhileLocked(): Promise<void> {
-    if (this.state.value.kind === 'locked' && (await wasRemoved(this.#api))) await this.forget()
+    if (this.state.value.kind !== 'locked' || !(await keepsSomething())) return
+    if (await wasRemoved(this.#api)) await this.forget()
   }
 
   /** @throws {AppError} what `signUp` throws. */

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest'
 import { boxContext, sealTo } from '../../shared/crypto/box.ts'
 import { newKey, randomBytes } from '../../shared/crypto/random.ts'
 import { recoveryWords } from '../../shared/crypto/recovery.ts'
+import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { type Bytes, concat, utf8 } from '../../shared/format/bytes.ts'
 import { idBytes } from '../../shared/format/ids.ts'
@@ -60,9 +61,13 @@ async function makeUpAccount({ keepsIdentity = false } = {}): Promise<void> {
     ['settings', encodeItem(settingsItem, { serverKey: world.serverKey, unconfirmedRecovery: null })],
     [groupItemName(personal.groupId), encodeItem(groupItem, personal.item)],
   ])
-  const { write } = await sealVaultWrite({ userId, accountKey }, { version: 1000, items: [] }, items)
+  const { write } = await sealVaultWrite(
+    { userId, accountKey, identitySeed: keys.seed },
+    { version: 1000, items: [] },
+    items,
+  )
   const stored = new Map(write.put.map((item) => [item.name, item]))
-  world.server.vaults.set(userId, { index: write.index, items: stored })
+  world.server.vaults.set(userId, { index: write.index, items: stored, owner: publicKeyOf(keys.seed) })
   world.server.groups.clear()
   world.server.add(personal.group)
   if (!keepsIdentity) world.server.identities.set(userId, [statement])

@@ -68,6 +68,11 @@ export async function destroyDevice(account: DeviceAccount): Promise<void> {
   await writeUnlock(randomBytes(SALT_BYTES), randomBytes(INNER_BYTES))
 }
 
+/** Whether there is anything here that another device could want gone: not so after `destroyDevice`. */
+export async function keepsSomething(): Promise<boolean> {
+  return (await (await openDevice()).count('vault')) > 0
+}
+
 /** @throws {AppError} `auth/failed`: another password; `key/unavailable`: this device has never been unlocked by one. */
 export async function openUnlock(crypto: Crypto, userId: UserId, password: string): Promise<Bytes> {
   const kept = await (await openDevice()).get('unlock', 'password')
