@@ -115,7 +115,7 @@ describe('announcing', () => {
     await (await openDevice()).clear('sealed')
     const { ports: given, shown } = ports({ messages: [await message('canary')] })
     await announce(given)
-    expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'New message' }])
   })
 
   it('shows a line that says nothing, where Kith is locked while the server is being asked', async () => {
@@ -135,6 +135,14 @@ describe('announcing', () => {
     const { ports: given, shown } = ports({ messages: [await message('pay here', 1, newKey())] })
     await announce(given)
     expect(shown).toMatchObject([{ title: 'ben', body: 'New message' }])
+  })
+
+  it('names the friend as the friend signed it, where the server gives them another name', async () => {
+    await writeNotifySettings(PREVIEWS)
+    const view = { peer: { userId: friend, username: 'carol' } }
+    const { ports: given, shown } = ports({ view, messages: [await message('hello')] })
+    await announce(given)
+    expect(shown).toMatchObject([{ title: 'ben', body: 'hello' }])
   })
 
   it('clears what was read on another device', async () => {
@@ -159,7 +167,8 @@ describe('announcing', () => {
     expect(next.badges).toEqual([2])
   })
 
-  it('says that somebody asks', async () => {
+  it('says that somebody asks, and not under which name the server puts it', async () => {
+    await writeNotifySettings(PREVIEWS)
     const { ports: given, shown } = ports({ view: { state: 'asked' } })
     await announce(given)
     expect(shown).toMatchObject([{ title: 'Kith', body: 'Somebody asks to connect', url: '/friends' }])

@@ -54,12 +54,8 @@ export async function announce(ports: PushPorts): Promise<void> {
     for (const view of changed) {
       const id = view.connectionId
       if (view.state === 'asked') {
-        await show(
-          'Kith',
-          settings.previews ? `${view.peer.username} asks to connect` : 'Somebody asks to connect',
-          tagOf(id),
-          '/friends',
-        )
+        // Their name is the server's word until the page has verified it.
+        await show('Kith', 'Somebody asks to connect', tagOf(id), '/friends')
         continue
       }
       const known = conversations.get(id)
@@ -68,7 +64,7 @@ export async function announce(ports: PushPorts): Promise<void> {
       conversations.set(id, { connectionId: id, seq: view.lastSeq, unread })
       if (news.isRead) await ports.close(tagOf(id))
       else if (news.messages.length > 0) {
-        const title = settings.previews ? view.peer.username : 'Kith'
+        const title = (settings.previews && news.name) || 'Kith'
         const body = (settings.previews && news.preview) || (unread > 1 ? `${unread} new messages` : 'New message')
         await show(title, body, tagOf(id), `/chats/${id}`)
       }
@@ -103,8 +99,14 @@ async function readChanges(ports: PushPorts, since: number): Promise<{ changed: 
   return { changed: [...changed.values()], changeSeq }
 }
 
-type News = { readonly messages: readonly StoredMessage[]; readonly preview: string | null; readonly isRead: boolean }
-const NOTHING: News = { messages: [], preview: null, isRead: false }
+type News = {
+  readonly messages: readonly StoredMessage[]
+  /** As the friend signed it; null: locked. */
+  readonly name: string | null
+  readonly preview: string | null
+  readonly isRead: boolean
+}
+const NOTHING: News = { messages: [], name: null, preview: null, isRead: false }
 
 async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: number): Promise<News> {
   if (view.state !== 'friends') return NOTHING
@@ -126,6 +128,7 @@ async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: 
   return {
     // Without keys every one counts; with them those that a person would want to hear of.
     messages: messages.filter((_, index) => previews[index] !== null),
+    name: keys?.peer.username ?? null,
     preview: previews.filter((text) => text !== null && text !== '').at(-1) ?? null,
     isRead,
   }

@@ -72,7 +72,7 @@ export class Asking {
       this.#book.now(),
     )
     const item: ConnectionItem = {
-      peer: { ...known.view.peer, ...known.peer },
+      peer: { userId: known.view.peer.userId, ...known.peer },
       isVerified: false,
       pin: { length: 1, head: hashEntry(request) },
       schedule: null,

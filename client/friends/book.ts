@@ -150,10 +150,12 @@ export class ConnectionBook {
     this.list.value = [...this.known.values()].map((known): Connection => {
       const { view, state, note, fault } = known
       const item = this.item(view.connectionId)
-      const identityKey = item?.peer.identityKey ?? known.peer?.identityKey ?? new Uint8Array(32)
+      const signed = item?.peer ?? known.peer ?? { username: '', identityKey: new Uint8Array(32) }
+      // The server says no more than whether they are gone.
+      const username = view.peer.username && signed.username
       return {
         connectionId: view.connectionId,
-        peer: { ...view.peer, identityKey },
+        peer: { userId: view.peer.userId, username, identityKey: signed.identityKey },
         state: view.state,
         isVerified: item?.isVerified ?? false,
         note,

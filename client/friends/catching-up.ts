@@ -104,7 +104,7 @@ export class CatchingUp {
     const item = await this.#itemFor(view)
     const state = this.#book.replay(connectionId, entries)
     const peer = item ? null : (before?.peer ?? (await this.#learnAsker(state)))
-    this.#checkView(view, state)
+    this.#checkView(view, state, item?.peer.username ?? peer?.username)
     const note = before?.note ?? (await this.#openNote(view, state))
     if (item) await this.#advance(connectionId, entries)
     const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
@@ -125,13 +125,17 @@ export class CatchingUp {
     const identity = await learnIdentity(this.#book.context.api, userId)
     if (!equalBytes(identity.identityKey, identityKey))
       throw new AppError('identity/changed', 'asked by another identity than the server shows')
-    return { identityKey, pin: { seq: identity.seq, head: identity.head } }
+    const { username, seq, head } = identity
+    return { username, identityKey, pin: { seq, head } }
   }
 
   /** What the server says must be what was signed. */
-  #checkView(view: ConnectionView, state: ConnectionState): void {
+  #checkView(view: ConnectionView, state: ConnectionState, username: string | undefined): void {
     if (peerOf(state, this.#book.me).userId !== view.peer.userId)
       throw new AppError('identity/changed', 'the server names another person than the log')
+    // Else one friend would be shown under the name of another, with the mark of having been verified.
+    if (view.peer.username !== '' && view.peer.username !== username)
+      throw new AppError('identity/changed', 'the server gives this person another name than they signed')
     const isAsker = state.requester.userId === this.#book.me
     const isOpen = state.epoch < 0
     const fits =

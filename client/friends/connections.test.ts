@@ -504,6 +504,49 @@ describe('a malicious server', () => {
     expect(ada.of(id)?.fault?.code).toBe('identity/changed')
   })
 
+  it('swaps the names of two verified friends', async () => {
+    const cleo = deviceOf(await newPerson('cleo'))
+    const ids: ConnectionId[] = []
+    for (const device of [ben, cleo]) {
+      const id = await ada.friends.request(who(device), null)
+      await device.friends.catchUp()
+      await device.friends.accept(id)
+      await ada.friends.catchUp()
+      await ada.friends.setVerified(id, true)
+      ids.push(id)
+    }
+    server.connections.names.set(ben.person.userId, 'cleo')
+    server.connections.names.set(cleo.person.userId, 'ben')
+    await ada.restart()
+    const shown = ids.map((id) => [ada.of(id)?.peer.username, ada.of(id)?.fault?.code])
+    expect(shown).toEqual([
+      ['ben', 'identity/changed'],
+      ['cleo', 'identity/changed'],
+    ])
+  })
+
+  it('shows a stranger who asks under the name of a friend', async () => {
+    server.connections.names.set(ada.person.userId, 'mum')
+    const id = await ada.friends.request(who(ben), null)
+    await ben.friends.catchUp()
+    expect(ben.of(id)).toMatchObject({ peer: { username: '' }, fault: { code: 'identity/changed' } })
+    expect(await codeOf(() => ben.friends.accept(id))).toBe('connection/forbidden')
+  })
+
+  it('gives whoever asked another name once they were accepted', async () => {
+    const id = await befriend()
+    server.connections.names.set(ada.person.userId, 'mum')
+    await ben.restart()
+    expect(ben.of(id)).toMatchObject({ peer: { username: 'ada' }, fault: { code: 'identity/changed' } })
+  })
+
+  it('says that somebody is gone: no name is shown, and no other one', async () => {
+    const id = await befriend()
+    server.connections.names.set(ben.person.userId, '')
+    await ada.restart()
+    expect(ada.of(id)).toMatchObject({ peer: { username: '' }, fault: null })
+  })
+
   it('rolls the vault back', async () => {
     const id = await befriend()
     const old = structuredClone(server.vaults.get(ada.person.userId))

@@ -138,7 +138,7 @@ export class FriendsScreen extends KithElement {
     return html`<span class="avatar" aria-hidden="true">${peer.username.slice(0, 1) || '?'}</span>
       <div class="grow">
         <p class="name">
-          ${peer.username || 'Somebody who is gone'}
+          ${peer.username || (fault ? 'Somebody' : 'Somebody who is gone')}
           ${isVerified ? html`<span class="mark">${icon('shield', 16)}<span class="visually-hidden">verified</span></span>` : nothing}
         </p>
         ${fault ? nothing : more}

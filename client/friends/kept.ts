@@ -10,8 +10,14 @@ import { bytes, natural, signedEntry } from '../../shared/wire/primitives.ts'
 const keptConnection = z.strictObject({
   view: connectionView,
   entries: z.array(signedEntry),
-  /** Of whoever asked, as it was verified then. */
-  peer: z.nullable(z.strictObject({ identityKey: bytes(32), pin: z.strictObject({ seq: natural, head: bytes(32) }) })),
+  /** Of whoever asked, as it was verified then: name and key are those that they signed. */
+  peer: z.nullable(
+    z.strictObject({
+      username: z.string(),
+      identityKey: bytes(32),
+      pin: z.strictObject({ seq: natural, head: bytes(32) }),
+    }),
+  ),
   note: z.nullable(z.string()),
 })
 /** A connection as the server last showed it, verified. */

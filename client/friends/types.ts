@@ -8,6 +8,7 @@ import type { Signal } from '../app/signal.ts'
 /** A friend, or somebody on the way to it, as verified on this device. */
 export type Connection = {
   readonly connectionId: ConnectionId
+  /** Name and key as they signed them; the name is empty where they are gone, or nothing of them was verified yet. */
   readonly peer: Person & { readonly identityKey: Bytes }
   readonly state: 'asking' | 'asked' | 'friends' | 'blocked' | 'ended'
   /** The person compared the safety number, or scanned it. */
