@@ -3,6 +3,7 @@ import { parseGroupId } from '../../shared/format/ids.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import { readInstance, signOut, startRecovery } from '../../shared/wire/accounts.ts'
 import { readGroupLog } from '../../shared/wire/groups.ts'
+import { writeVault } from '../../shared/wire/vault.ts'
 import { Api } from './api.ts'
 
 const PROBLEM = { 'content-type': 'application/problem+json' }
@@ -51,6 +52,15 @@ describe('a call', () => {
   ])('ends in a code when the server answers with %s', async (_, make, code) => {
     answer(make)
     expect(await codeOf(() => new Api().call(readInstance))).toBe(code)
+  })
+
+  it('does not send what is too large, and does not say that the server is away', async () => {
+    const fetched = answer(() => new Response(null, { status: 204 }))
+    const item = { name: 'settings', version: 1, sealed: new Uint8Array(262_145) }
+    const index = { version: 1, sealed: new Uint8Array(40) }
+    const body = { ifIndexVersion: 0, index, put: [item], remove: [] }
+    expect(await codeOf(() => new Api().call(writeVault, { body }))).toBe('usage')
+    expect(fetched).not.toHaveBeenCalled()
   })
 
   it('says when the session is over, and only then', async () => {

@@ -20,12 +20,13 @@ export class Api {
   /** Called when another device has signed this one out. */
   onRemoved: () => void = () => undefined
 
-  /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer` */
+  /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer`; `usage` */
   async call<R extends Route>(route: R, options: CallOptions<R> = {}): Promise<ReplyOf<R>> {
     const { params, query, body, signal } = options
     const url = urlOf(route, (params ?? {}) as ParamsOf<R>, (query ?? {}) as QueryOf<R>)
     const headers = new Headers({ accept: 'application/json', [CUSTOM_HEADER]: '1' })
     if (body !== undefined) headers.set('content-type', 'application/json')
+    const json = body === undefined ? undefined : encodeBody(route, body)
     const timeout = AbortSignal.timeout(TIMEOUT_MS)
     let response: Response
     try {
@@ -34,7 +35,7 @@ export class Api {
         headers,
         credentials: 'same-origin',
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-        ...(body === undefined ? {} : { body: JSON.stringify(z.encode(route.body, body)) }),
+        ...(json === undefined ? {} : { body: json }),
       })
     } catch (cause) {
       if (signal?.aborted) throw cause
@@ -51,6 +52,15 @@ export class Api {
     if (parsed.data.code === 'auth/removed') this.onRemoved()
     if (parsed.data.code === 'auth/required' || parsed.data.code === 'auth/expired') this.onSignedOut()
     return new AppError(parsed.data.code, parsed.data.detail ?? parsed.data.title)
+  }
+}
+
+/** A body that does not fit never goes out, and is not taken for a server that does not answer. */
+function encodeBody<R extends Route>(route: R, body: BodyOf<R>): string {
+  try {
+    return JSON.stringify(z.encode(route.body, body))
+  } catch (cause) {
+    throw new AppError('usage', `${route.method} ${route.path}: the body has another form`, { cause })
   }
 }
 
