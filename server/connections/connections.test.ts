@@ -8,6 +8,7 @@ import {
   endConnection,
   listConnections,
   REQUEST_TTL_MS,
+  ROTATIONS_A_DAY,
   requestConnection,
 } from '../../shared/wire/connections.ts'
 import { block, unblock } from '../../shared/wire/people.ts'
@@ -319,6 +320,25 @@ describe('the log', () => {
     const closes = Array.from({ length: 400 }, () => ({ senderId: randomId(), deviceId: randomId(), counter: 1 }))
     const entry = rotateOf(ben, 1, view.head, { closes })
     await expect(append(ben, view, entry)).rejects.toEqual(code('request/too-large'))
+  })
+
+  it('takes only so many rotations of one side in a day: each leaves a secret in the friend’s vault', async () => {
+    await server.close()
+    server = await startTestServer({ config: { rateScale: 1 } })
+    anna = await seedTalker(server, 'anna')
+    ben = await seedTalker(server, 'ben')
+    eve = await seedTalker(server, 'eve')
+    const { connectionId } = await befriend(anna, ben)
+    const other = await befriend(anna, eve)
+    await rotate(anna, connectionId)
+    const entries = server.deps.db('connection_entries')
+    const [one] = await entries.clone().where({ connection_id: connectionId, seq: 2 })
+    for (let seq = 1000; seq < 999 + ROTATIONS_A_DAY; seq++) await entries.clone().insert({ ...one, seq })
+    await expect(rotate(anna, connectionId)).rejects.toEqual(code('auth/rate-limited'))
+    await rotate(ben, connectionId)
+    await rotate(anna, other.connectionId)
+    server.clock.advance(86_400_000)
+    expect(await rotate(anna, connectionId)).toMatchObject({ length: 5 })
   })
 
   it('names its newest entry', async () => {

@@ -11,6 +11,7 @@ import type { Db, Deps } from '../deps.ts'
 import { type Change, changeSides, publishChanges } from './changes.ts'
 import { checkNext, stateOf } from './entries.ts'
 import { isOver, presentConnection } from './present.ts'
+import { requireFewRotations } from './rotations-today.ts'
 import {
   areFriends,
   readConnectionEntries,
@@ -70,7 +71,7 @@ export function createConnections(deps: Deps) {
     /**
      * `accept` or `rotate`; the same bytes again change nothing.
      * @throws {AppError} `connection/not-found`, `connection/refused`, `connection/expired`, `log/conflict`,
-     * `connection/behind`; as `checkNext`
+     * `connection/behind`, `auth/rate-limited`; as `checkNext`
      */
     async append(actor: Person, connectionId: ConnectionId, body: Append): Promise<ConnectionView> {
       if (body.entry.bytes.length > ENTRY_MAX_BYTES) throw new AppError('request/too-large', 'the entry is too large')
@@ -84,7 +85,9 @@ export function createConnections(deps: Deps) {
         const row = await follow(trx, side, body)
         isAccept = side.state === 'pending'
         peer = side.peer_id
-        await storeConnectionEntry(trx, connectionId, side.length, body.entry)
+        if (!isAccept) await requireFewRotations(deps, trx, side)
+        const at = { seq: side.length, authorId: side.me, createdAt: clock.now() }
+        await storeConnectionEntry(trx, connectionId, at, body.entry)
         await trx<ConnectionRow>('connections').where({ connection_id: connectionId }).update(row)
         return changeSides(trx, connectionId, [side.me, side.peer_id])
       })

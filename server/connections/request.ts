@@ -63,7 +63,7 @@ async function ask(deps: Deps, trx: Db, actor: Person, body: Request): Promise<C
     created_at: now,
     expires_at: expiresAt,
   })
-  await storeConnectionEntry(trx, connectionId, 0, entry)
+  await storeConnectionEntry(trx, connectionId, { seq: 0, authorId: actor.userId, createdAt: now }, entry)
   for (const userId of [actor.userId, peerId].sort()) {
     const changeSeq = await nextConnectionChange(trx, userId)
     await trx<ConnectionSideRow>('connection_sides').insert({

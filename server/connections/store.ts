@@ -96,12 +96,14 @@ export async function readConnectionEntries(
 export async function storeConnectionEntry(
   trx: Db,
   connectionId: ConnectionId,
-  seq: number,
+  { seq, authorId, createdAt }: { seq: number; authorId: UserId; createdAt: number },
   entry: SignedEntry,
 ): Promise<void> {
   await trx<ConnectionEntryRow>('connection_entries').insert({
     connection_id: connectionId,
     seq,
+    author_id: authorId,
+    created_at: createdAt,
     bytes: Buffer.from(entry.bytes),
     sig: Buffer.from(entry.sig),
     hash: Buffer.from(hashEntry(entry)),

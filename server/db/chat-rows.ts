@@ -25,6 +25,8 @@ export interface ConnectionSideRow {
 }
 export interface ConnectionEntryRow extends LogEntryRow {
   connection_id: ConnectionId
+  author_id: UserId
+  created_at: number
 }
 export interface MessageRow {
   connection_id: ConnectionId

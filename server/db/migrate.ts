@@ -3,6 +3,7 @@ import * as accountsAndGroups from '../../migrations/0001_accounts_and_groups.ts
 import * as mediaAndJobs from '../../migrations/0002_media_and_jobs.ts'
 import * as friendsAndChat from '../../migrations/0003_friends_and_chat.ts'
 import * as removedSessions from '../../migrations/0004_removed_sessions.ts'
+import * as boundedRotations from '../../migrations/0005_bounded_rotations.ts'
 import { DatabaseError } from './database-error.ts'
 
 /** In order. Imported rather than found in a folder: what runs is what was type-checked. */
@@ -11,6 +12,7 @@ const MIGRATIONS: readonly { name: string; steps: Knex.Migration }[] = [
   { name: '0002_media_and_jobs', steps: mediaAndJobs },
   { name: '0003_friends_and_chat', steps: friendsAndChat },
   { name: '0004_removed_sessions', steps: removedSessions },
+  { name: '0005_bounded_rotations', steps: boundedRotations },
 ]
 
 /** Brings `db` to the newest schema. @throws {DatabaseError} where a newer Kith has been at it. */

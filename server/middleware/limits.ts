@@ -21,7 +21,7 @@ const LIMITS = {
   message: { points: MESSAGES_A_MINUTE, durationS: 60 },
   /** More than text of a whole day at full speed; the largest messages all day long would fill the disk. */
   'message-bytes': { points: 64 * 2 ** 20, durationS: 86_400 },
-  /** New keys of conversations. */
+  /** New keys of conversations; how many are stored for one counts by the day. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */
   request: { points: 60, durationS: 3600 },

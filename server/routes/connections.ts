@@ -20,6 +20,8 @@ export function registerConnections({ handle, deps, limits }: Api): void {
   })
   handle(appendConnectionLog, write, async ({ actor, params, body }) => {
     await limits.consume('rotation', actor.userId)
+    // The friend's devices keep it as they keep messages.
+    await limits.consume('message-bytes', actor.userId, body.entry.bytes.length)
     return connections.append(actor, params.connectionId, body)
   })
   handle(denyConnection, write, ({ actor, params }) => connections.deny(actor, params.connectionId))

@@ -10,6 +10,8 @@ const MESSAGE_MIN_BYTES = 135 + 24 + 32 + 256 + 16
 /** How many requests one person may send in a day, and messages in a minute. */
 export const REQUESTS_A_DAY = 20
 export const MESSAGES_A_MINUTE = 60
+/** How often one side may change the keys of one connection: several times what talking all day long calls for. */
+export const ROTATIONS_A_DAY = 200
 /** A request that nobody answers ends after 30 days. */
 export const REQUEST_TTL_MS = 30 * 86_400_000
 
@@ -75,7 +77,7 @@ export const requestConnection = route('POST', '/api/connections', {
 /**
  * `accept` by whoever was asked, then `rotate` by either. Refused with `log/conflict` unless `ifHead` is the stored
  * head, and with `connection/behind` unless `ifLastSeq` is the newest message: what a rotation closes is then exact.
- * The same bytes again answer as the first time. At most 16 KiB.
+ * The same bytes again answer as the first time. At most 16 KiB, and 200 rotations of one side in a day.
  */
 export const appendConnectionLog = route('POST', '/api/connections/:connectionId/log', {
   params: one,
