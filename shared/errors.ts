@@ -94,6 +94,7 @@ export const ERROR_CODES = [
   'connection/fork',
   'connection/stale-epoch',
   'connection/behind',
+  'connection/full',
   'message/tampered',
   'message/misplaced',
   'message/conflict',

@@ -62,6 +62,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
     'The server shows you and your friend different histories of this conversation. Tell your friend in person.',
   'connection/stale-epoch': 'The keys of this conversation have just changed. Kith seals the message again.',
   'connection/behind': 'New messages came in at the same moment. Kith tries again.',
+  'connection/full':
+    'The keys of this conversation have changed too often: there is no room for more in your vault. Remove this friend, and ask them again.',
   'message/tampered': 'A message was changed on its way. Kith does not show it.',
   'message/misplaced': 'A message was put where it does not belong. Kith does not show it.',
   'message/conflict': 'The server shows two different messages in one place. Kith keeps the first one it verified.',

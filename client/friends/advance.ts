@@ -11,7 +11,8 @@ import type { ConnectionItem } from './item.ts'
 type ScheduleCrypto = Pick<Crypto, 'startSchedule' | 'nextSchedule'>
 
 /**
- * Brings the keys to where the verified log is: each epoch's secret is added, superseded keys and roots are dropped.
+ * Brings the keys to where the verified log is: each epoch's secret is added, superseded keys and roots are dropped, and
+ * secrets of epochs in which nobody wrote.
  * @param entries the whole log, verified.
  * @throws {AppError} `key/unavailable` when an entry of this account was made by a device whose vault write is not
  *   known here yet; `connection/swapped-key`
@@ -52,16 +53,19 @@ async function rotateItem(
   before: ConnectionState,
   entry: SignedEntry,
 ): Promise<ConnectionItem> {
-  const isMine = decodeUnverified(rotateEntry, entry.bytes).author === me
+  const { author, closes } = decodeUnverified(rotateEntry, entry.bytes)
+  const isMine = author === me
   const written = [...(item.pending ? [item.pending] : []), ...(item.superseded ?? [])]
   const pending = written.find((one) => equalBytes(hashEntry(one.entry), hashEntry(entry))) ?? null
   if (isMine && !pending) throw new AppError('key/unavailable', 'the keys are on another device')
   const peer = peerOf(before, me).keys as PublicKeys
+  // Nobody wrote under it: there is nothing that its secret opens.
+  const kept = closes.length > 0 ? item.epochs : item.epochs.filter(({ epoch }) => epoch !== schedule.epoch)
   const made = await crypto.nextSchedule(schedule, entry, peer, isMine ? pending : null)
   return {
     ...item,
     schedule: made.schedule,
-    epochs: [...item.epochs, made.secret],
+    epochs: [...kept, made.secret],
     // Whoever lost the race starts over: what was written down follows an entry that is no longer the newest.
     pending: null,
     superseded: [],

@@ -8,9 +8,8 @@ import { hashEntry } from '../../shared/logs/signed.ts'
 import { REQUEST_TTL_MS, requestConnection } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
 import { isPassing } from '../app/passing.ts'
-import { encodeItem } from '../vault/items.ts'
 import type { ConnectionBook } from './book.ts'
-import { type ConnectionItem, connectionItem, connectionItemName } from './item.ts'
+import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
 import { checkKeyHash, learnIdentity } from './people.ts'
 
 /** How a connection begins: asked, and accepted. Into the vault first, so that a crash loses no key. */
@@ -47,7 +46,7 @@ export class Asking {
       floors: [],
       due: null,
     }
-    await vault.update(() => new Map([[connectionItemName(connectionId), encodeItem(connectionItem, item)]]))
+    await vault.update(() => new Map([[connectionItemName(connectionId), encodeConnectionItem(item)]]))
     try {
       await this.#sendRequest(connectionId, item, made.pending)
     } catch (error) {
@@ -85,7 +84,7 @@ export class Asking {
     // Another device may have been faster: then its entry is sent.
     await this.#book.context.vault.update((vault) => {
       const name = connectionItemName(connection)
-      return vault.read(connectionItem, name) ? new Map() : new Map([[name, encodeItem(connectionItem, item)]])
+      return vault.read(connectionItem, name) ? new Map() : new Map([[name, encodeConnectionItem(item)]])
     })
     const written = this.#book.item(connection)?.pending
     if (written) await this.#book.append(connection, known.view.lastSeq, written.entry)

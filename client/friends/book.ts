@@ -8,11 +8,10 @@ import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { appendConnectionLog, type ConnectionView, REQUEST_TTL_MS } from '../../shared/wire/connections.ts'
 import type { Api } from '../app/api.ts'
 import { Signal } from '../app/signal.ts'
-import { encodeItem } from '../vault/items.ts'
 import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
-import { type ConnectionItem, connectionItem, connectionItemName } from './item.ts'
+import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
 import { type KeptConnection, KeptConnections } from './kept.ts'
 import type { Connection, SendingKeys } from './types.ts'
 
@@ -76,7 +75,7 @@ export class ConnectionBook {
     await this.change(connection, (item) => ({ ...item, due: reason }))
   }
 
-  /** Into the vault, by what it holds at that moment. */
+  /** Into the vault, by what it holds at that moment. @throws {AppError} `connection/full`, of the server */
   async change(
     connection: ConnectionId,
     change: (item: ConnectionItem) => ConnectionItem | Promise<ConnectionItem>,
@@ -86,7 +85,7 @@ export class ConnectionBook {
       const item = vault.read(connectionItem, name)
       if (!item) return new Map()
       const next = await change(item)
-      return next === item ? new Map() : new Map([[name, encodeItem(connectionItem, next)]])
+      return next === item ? new Map() : new Map([[name, encodeConnectionItem(next)]])
     })
   }
 

@@ -85,10 +85,10 @@ export class CatchingUp {
           await this.#take({ ...view, lastSeq: answer.lastSeq }, logFrom, answer)
           if (answer.more) again.push(view)
         } catch (error) {
-          if (!isAppError(error)) throw error
           failed.push(view)
           if (isPassing(error)) throw error
-          this.#book.setFault(view, error)
+          // Whatever one friend brings about ends their conversation at most, and nobody else's.
+          this.#book.setFault(view, faultOf(error))
         }
       }
       waiting = [...again, ...rest]
@@ -181,4 +181,8 @@ export class CatchingUp {
       await advance()
     }
   }
+}
+
+function faultOf(error: unknown): AppError {
+  return isAppError(error) ? error : new AppError('internal', 'a connection could not be taken', { cause: error })
 }

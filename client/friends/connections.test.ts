@@ -20,7 +20,7 @@ import { openVault, sealVaultWrite } from '../vault/sealing.ts'
 import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { FriendConnections } from './connections.ts'
-import { connectionItem, connectionItemName } from './item.ts'
+import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
 
 const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
 const DAY_MS = 86_400_000
@@ -35,15 +35,16 @@ class Device {
   dies: (when: 'before' | 'after', route: Route) => boolean = () => false
   now = 10_000
   resetAt: number | null = null
+  #isDead = false
   readonly #make: () => FriendConnections
 
   constructor(person: Person, accountKey: Bytes) {
     this.person = person
     const inner = server.apiOf(person.userId)
     const call = async (route: Route, options: never) => {
-      if (this.dies('before', route)) throw new Died()
+      this.#live('before', route)
       const reply = await inner.call(route, options)
-      if (this.dies('after', route)) throw new Died()
+      this.#live('after', route)
       return reply
     }
     const api = { call } as unknown as Api
@@ -62,9 +63,15 @@ class Device {
     this.friends = this.#make()
   }
 
+  #live(when: 'before' | 'after', route: Route): void {
+    this.#isDead ||= this.dies(when, route)
+    if (this.#isDead) throw new Died()
+  }
+
   /** The program starts anew, from what the server and the vault have. */
   async restart(): Promise<void> {
     this.dies = () => false
+    this.#isDead = false
     this.friends = this.#make()
     await this.vault.openServed().catch(() => undefined)
     await this.friends.catchUp()
@@ -296,7 +303,7 @@ describe('a program that ends at any call', () => {
         return true
       }
       await run().catch((error: unknown) => {
-        if (!(error instanceof Died)) throw error
+        if (!died) throw error
       })
       await who.restart()
       await check()
@@ -419,6 +426,74 @@ describe('a rotation that was written down', () => {
     const second = await deviceOf(ada.person)
     await Promise.all([second.restart(), ben.restart()])
     for (const device of [second, ben]) expect(device.friends.messageSecret(id, 1)).toEqual(keys.messageSecret)
+  })
+})
+
+describe('a friend who changes keys without end', () => {
+  let cleo: Device
+  let [hostile, honest] = [] as unknown as [ConnectionId, ConnectionId]
+  const item = (id: ConnectionId) => ada.vault.read(connectionItem, connectionItemName(id))
+  const writes = (device: Device) => {
+    const counters = [{ senderId: device.person.userId, deviceId: randomId(), counter: 1 }]
+    const sent = { counters, ttlMs: null }
+    device.friends.setInbox({ since: async () => 0, sent: async () => sent, take: async () => undefined })
+  }
+  const rotate = async (device: Device, id: ConnectionId) => {
+    device.now += 8 * DAY_MS
+    await device.sending(id)
+  }
+
+  beforeEach(async () => {
+    cleo = deviceOf(await newPerson('cleo'))
+    honest = await befriend()
+    hostile = await ada.friends.request(who(cleo), null)
+    await cleo.friends.catchUp()
+    await cleo.friends.accept(hostile)
+    await ada.friends.catchUp()
+  })
+
+  it('leaves nothing in the vault of epochs in which nobody wrote', async () => {
+    for (let times = 0; times < 3; times++) await rotate(cleo, hostile)
+    await ada.friends.catchUp()
+    expect(item(hostile)?.epochs.map(({ epoch }) => epoch)).toEqual([3])
+    writes(cleo)
+    await rotate(cleo, hostile)
+    await ada.friends.catchUp()
+    expect(item(hostile)?.epochs.map(({ epoch }) => epoch)).toEqual([3, 4])
+    expect((await ada.sending(hostile)).epoch).toBe(5)
+  })
+
+  it('ends their own conversation, and nobody else’s, when there is no more room, also after a restart', async () => {
+    const epochs = Array.from({ length: 3340 }, (_, at) => ({ epoch: 10_000 + at, messageSecret: newKey() }))
+    const full = { ...(item(hostile) as ConnectionItem), epochs: [...epochs, ...(item(hostile)?.epochs ?? [])] }
+    await ada.vault.update(() => new Map([[connectionItemName(hostile), encodeConnectionItem(full)]]))
+    for (let times = 0; times < 60; times++) {
+      writes(cleo)
+      await rotate(cleo, hostile)
+    }
+    await rotate(ben, honest)
+    await ada.friends.catchUp()
+    expect(ada.of(hostile)?.fault?.code).toBe('connection/full')
+    expect(await codeOf(() => ada.sending(hostile))).toBe('connection/full')
+    expect(ada.friends.newestEpoch(honest)).toBe(1)
+    await ada.restart()
+    await rotate(ben, honest)
+    await ada.friends.catchUp()
+    expect(ada.of(honest)?.fault).toBeNull()
+    expect(ada.friends.newestEpoch(honest)).toBe(2)
+  })
+
+  it('and a mistake of the program in one conversation leaves the others as they are', async () => {
+    const take = async (id: ConnectionId) => {
+      if (id === hostile) throw new RangeError('Invalid time value')
+    }
+    ada.friends.setInbox({ since: async () => 0, sent: async () => ({ counters: [], ttlMs: null }), take })
+    await rotate(cleo, hostile)
+    await rotate(ben, honest)
+    await ada.friends.catchUp()
+    expect(ada.of(hostile)?.fault?.code).toBe('internal')
+    expect(ada.of(honest)?.fault).toBeNull()
+    expect(ada.friends.newestEpoch(honest)).toBe(1)
   })
 })
 

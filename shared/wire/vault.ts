@@ -4,8 +4,14 @@ import { route } from './route.ts'
 
 /** `identity`, `settings`, `groups/<id>`, `connections/<id>` (docs/protocol.md §3); the index is apart. */
 export const vaultItemName = z.string().check(z.regex(/^(identity|settings|(groups|connections)\/[\w-]{22})$/))
-export const vaultItem = z.strictObject({ name: vaultItemName, version: natural, sealed: bytes(40, 262_144) })
-export const vaultIndex = z.strictObject({ version: natural, sealed: bytes(40, 262_144) })
+/** Nonce and tag. */
+const SEAL_BYTES = 40
+const SEALED_MAX_BYTES = 262_144
+/** What one item holds, before it is sealed. */
+export const VAULT_ITEM_MAX_BYTES = SEALED_MAX_BYTES - SEAL_BYTES
+const sealed = bytes(SEAL_BYTES, SEALED_MAX_BYTES)
+export const vaultItem = z.strictObject({ name: vaultItemName, version: natural, sealed })
+export const vaultIndex = z.strictObject({ version: natural, sealed })
 /**
  * One transaction; refused with `vault/conflict` unless `ifIndexVersion` is the stored one (0: none yet), with
  * `vault/forbidden` unless the account's identity signed it (`sig`: label `kith/v1/vault-write`).
