@@ -13,7 +13,7 @@ type ScheduleCrypto = Pick<Crypto, 'startSchedule' | 'nextSchedule'>
 /**
  * Brings the keys to where the verified log is: each epoch's secret is added, superseded keys and roots are dropped, and
  * secrets of epochs in which nobody wrote.
- * @param entries the whole log, verified.
+ * @param log the whole one, verified; `verified`: what was made of its beginning.
  * @throws {AppError} `key/unavailable` when an entry of this account was made by a device whose vault write is not
  *   known here yet; `connection/swapped-key`
  */
@@ -22,7 +22,7 @@ export async function advanceItem(
   me: UserId,
   connectionId: ConnectionId,
   item: ConnectionItem,
-  entries: readonly SignedEntry[],
+  { entries, verified }: { entries: readonly SignedEntry[]; verified?: ConnectionState | undefined },
 ): Promise<ConnectionItem> {
   const [request, accept] = entries
   const last = entries.at(-1)
@@ -34,12 +34,13 @@ export async function advanceItem(
     const { schedule, secret } = await crypto.startSchedule(request, accept, next.pending)
     next = { ...next, schedule, epochs: [secret], pending: null, note: null }
   }
-  let state: ConnectionState | undefined
-  for (const [index, entry] of entries.entries()) {
+  const reached = next.schedule?.epoch ?? 0
+  let state = verified && verified.epoch <= reached ? verified : undefined
+  for (const entry of entries.slice(state?.length ?? 0)) {
     const before = state
     state = followConnection(connectionId, state, entry)
     const { schedule } = next
-    if (!before || !schedule || index - 1 <= schedule.epoch) continue
+    if (!before || !schedule || state.epoch <= schedule.epoch) continue
     next = await rotateItem(crypto, me, next, schedule, before, entry)
   }
   return next

@@ -121,11 +121,17 @@ export class ConnectionBook {
     return this.context.vault.read(connectionItem, connectionItemName(connection))
   }
 
-  replay(connection: ConnectionId, entries: readonly SignedEntry[]): ConnectionState {
+  /** @param entries the whole log. @param verified what was made of its beginning before: those are not verified again. */
+  replay(connection: ConnectionId, entries: readonly SignedEntry[], verified?: ConnectionState): ConnectionState {
     const item = this.item(connection)
     const me = { userId: this.me, identityKey: publicKeyOf(this.context.secrets.identitySeed) }
     const expected = item ? [me, item.peer] : [me]
-    return replayConnection(connection, entries, { expected, ...(item?.pin ? { pin: item.pin } : {}) })
+    if (!item?.pin) return replayConnection(connection, entries, { expected })
+    const { pin } = item
+    // Another device may have pinned another history than the one that was verified here.
+    const from = verified && verified.length <= pin.length ? verified : undefined
+    const rest = from ? entries.slice(from.length) : entries
+    return replayConnection(connection, rest, { expected, pin, ...(from ? { from } : {}) })
   }
 
   async author() {

@@ -102,11 +102,12 @@ export class CatchingUp {
     const before = this.#book.known.get(connectionId)
     const entries = [...(before?.entries.slice(0, logFrom) ?? []), ...served.entries]
     const item = await this.#itemFor(view)
-    const state = this.#book.replay(connectionId, entries)
+    const verified = before?.entries.length === logFrom ? (before.state ?? undefined) : undefined
+    const state = this.#book.replay(connectionId, entries, verified)
     const peer = item ? null : (before?.peer ?? (await this.#learnAsker(state)))
     this.#checkView(view, state, item?.peer.username ?? peer?.username)
     const note = before?.note ?? (await this.#openNote(view, state))
-    if (item) await this.#advance(connectionId, entries)
+    if (item) await this.#advance(connectionId, entries, verified)
     const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
     if (isGone) return this.#book.forget(connectionId)
     const known: Known = { view, entries, peer, note, state, fault: null }
@@ -166,12 +167,16 @@ export class CatchingUp {
     return fresh
   }
 
-  async #advance(connection: ConnectionId, entries: readonly SignedEntry[]): Promise<void> {
+  async #advance(
+    connection: ConnectionId,
+    entries: readonly SignedEntry[],
+    verified: ConnectionState | undefined,
+  ): Promise<void> {
     const { crypto, vault } = this.#book.context
     const advance = () =>
       this.#book.change(connection, (item) => {
         if ((item.pin?.length ?? 0) >= entries.length) return item
-        return advanceItem(crypto, this.#book.me, connection, item, entries)
+        return advanceItem(crypto, this.#book.me, connection, item, { entries, verified })
       })
     try {
       await advance()

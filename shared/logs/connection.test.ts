@@ -181,6 +181,16 @@ describe('a malicious server', () => {
     expect(await replay([entryAt(0), entryAt(1), forked.entry], { pin })).toBe('connection/fork')
   })
 
+  it('forks the log for one device, and shows another one only what comes after', async () => {
+    const from = talk.state
+    await talk.rotate(ada)
+    const pin = { length: 3, head: talk.state.head }
+    expect(await replay([entryAt(2)], { from, pin })).toBe('no error')
+    expect(await replay([entryAt(2)], { from, pin: { length: 2, head: randomBytes(32) } })).toBe('connection/fork')
+    expect(await replay([], { from, pin })).toBe('connection/rollback')
+    expect(await replay([entryAt(1)], { from, pin })).toBe('log/bad-entry')
+  })
+
   it('closes a device twice, or one of somebody else', async () => {
     const deviceId = newDeviceId()
     const twice = { senderId: ada.userId, deviceId, counter: 1 }

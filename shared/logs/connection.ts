@@ -53,7 +53,7 @@ export type ConnectionPin = { readonly length: number; readonly head: Bytes }
 export type ExpectedPeople = readonly { readonly userId: UserId; readonly identityKey: Bytes }[]
 
 export type ConnectionOptions = {
-  /** State to go on from; `entries` then start at `from.length`. */
+  /** Verified state to go on from, no further than the pin; `entries` then start at `from.length`. */
   readonly from?: ConnectionState
   readonly pin?: ConnectionPin
   readonly expected?: ExpectedPeople
@@ -71,10 +71,10 @@ export function replayConnection(
   { from, pin, expected = [] }: ConnectionOptions = {},
 ): ConnectionState {
   let state = from
+  if (from) checkPin(from, pin)
   for (const entry of entries) {
     state = followConnection(connectionId, state, entry)
-    if (pin && state.length === pin.length && !equalBytes(state.head, pin.head))
-      throw new AppError('connection/fork', 'the server shows another history of the connection')
+    checkPin(state, pin)
   }
   if (!state) throw new AppError(pin ? 'connection/rollback' : 'log/bad-entry', 'a connection log cannot be empty')
   if (pin && state.length < pin.length)
@@ -84,6 +84,11 @@ export function replayConnection(
     if (!equalBytes(side.identityKey, identityKey)) throw new AppError('identity/changed', 'another identity key')
   }
   return state
+}
+
+function checkPin({ length, head }: ConnectionState, pin: ConnectionPin | undefined): void {
+  if (pin && length === pin.length && !equalBytes(head, pin.head))
+    throw new AppError('connection/fork', 'the server shows another history of the connection')
 }
 
 /** @throws {AppError} `connection/forbidden` when they are neither of the two. */
