@@ -100,6 +100,7 @@ export const ERROR_CODES = [
   'message/conflict',
   'message/after-close',
   'message/too-large',
+  'message/too-many-devices',
   'message/key-gone',
   'receipt/rollback',
   // accounts

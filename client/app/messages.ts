@@ -68,6 +68,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'message/misplaced': 'A message was put where it does not belong. Kith does not show it.',
   'message/conflict': 'The server shows two different messages in one place. Kith keeps the first one it verified.',
   'message/after-close': 'A message came in after its keys were closed. Kith does not show it.',
+  'message/too-many-devices':
+    'A message came from more devices than one person may write with between two changes of keys. Kith does not show it.',
   'message/too-large': 'This message is too long. Send it in parts, or as a file.',
   'message/key-gone': 'The key of this message is gone for good: it has disappeared.',
   'receipt/rollback': 'The server shows an older receipt than you have seen. Kith keeps the newer one.',

@@ -1,6 +1,12 @@
 import 'fake-indexeddb/auto'
 import { afterEach, describe, expect, it } from 'vitest'
+import { sealMessages } from '../../shared/crypto/message.ts'
+import { newDeviceId } from '../../shared/crypto/random.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
+import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
 import type { Message, Thread } from './types.ts'
 
@@ -361,6 +367,63 @@ describe('a malicious server', () => {
     await a.chat.catchUp()
     expect((await shown(a, id)).map(({ state }) => state)).toEqual(['delivered', 'delivered'])
     expect(a.chat.conversations.value[0]?.fault?.code).toBe('receipt/rollback')
+  })
+})
+
+describe('a friend who writes from ever more devices', () => {
+  /** As no program of ours would send it. */
+  const forge = async ({ server, id, ben }: Awaited<ReturnType<typeof world>>, deviceId = newDeviceId()) => {
+    const { userId: senderId, identitySeed } = ben.secrets
+    const epoch = server.epochs.length - 1
+    const place = { connectionId: id, epoch, senderId, deviceId, counter: 1, lamport: 5, prev: ZERO_HASH }
+    const body = JSON.stringify({ text: 'x', sentAt: 1, ttlMs: null })
+    const messageSecret = server.epochs[epoch] as Bytes
+    const said = { ...place, ack: ZERO_HASH, type: 'text', body, messageSecret, identitySeed } as const
+    const [message] = await sealMessages([said])
+    server.send(senderId, message?.bytes as Bytes, null)
+    return deviceId
+  }
+
+  it('is heard from so many of them only as the other one can close', async () => {
+    const made = await world()
+    const { a, id } = made
+    for (let device = 0; device < DEVICES_A_SIDE; device++) await forge(made)
+    await a.chat.catchUp()
+    expect(await shown(a, id)).toHaveLength(DEVICES_A_SIDE)
+    expect(a.chat.conversations.value[0]?.fault).toBeNull()
+    for (let device = 0; device < 10; device++) await forge(made)
+    await a.chat.catchUp()
+    expect(await shown(a, id)).toHaveLength(DEVICES_A_SIDE)
+    expect(a.chat.conversations.value[0]?.fault?.code).toBe('message/too-many-devices')
+    expect((await a.chat.inbox.sent(id)).counters).toHaveLength(DEVICES_A_SIDE)
+  })
+
+  it('is heard from others again once the keys have changed', async () => {
+    const made = await world()
+    const { a, id, server } = made
+    for (let device = 0; device < DEVICES_A_SIDE; device++) await forge(made)
+    await a.chat.catchUp()
+    server.rotate(0, server.rows.length)
+    await forge(made)
+    await a.chat.catchUp()
+    expect(await shown(a, id)).toHaveLength(DEVICES_A_SIDE + 1)
+    expect(a.chat.conversations.value[0]?.fault).toBeNull()
+  })
+
+  it('and whose server says so of one’s own: what was refused goes out under the next keys', async () => {
+    const { a, b, id, server } = await world()
+    const send = server.send.bind(server)
+    let refusals = 1
+    server.send = (...message) => {
+      if (refusals-- <= 0) return send(...message)
+      a.connections.isRotationDue = true
+      throw new AppError('message/too-many-devices')
+    }
+    await say(a, id, (thread) => thread.sendText('hello'))
+    await b.chat.catchUp()
+    expect(server.epochs).toHaveLength(2)
+    expect(texts(await shown(b, id))).toEqual(['hello'])
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
   })
 })
 

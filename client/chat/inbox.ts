@@ -4,15 +4,17 @@ import { isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, DeviceId, MediaId, UserId } from '../../shared/format/ids.ts'
 import { parseMessageHeader } from '../../shared/format/message-layout.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
 import type { Connection, Inbox, Sent } from '../friends/types.ts'
+import { writersIn } from '../friends/writers.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { recount, takeReceipts } from './receipts.ts'
 import { bodyOf } from './rows.ts'
 import type { ConversationState } from './state.ts'
 import type { Waiting } from './store.ts'
 import { applyFloors, Draft, raiseByCloses } from './take.ts'
-import { fill, missingOf, type Window, windowOf } from './windows.ts'
+import { fill, mayFollow, missingOf, verifiedOf, type Window, windowOf } from './windows.ts'
 
 /** A hole is asked for again this long; then the conversation says so (docs/protocol.md §5). */
 export const GAP_MS = 30_000
@@ -20,9 +22,6 @@ export const GAP_MS = 30_000
 const ASK_AGAIN_MAX = 1024
 /** Opened in one call of the Web Worker: long enough to be worth the way, short enough not to hold it up. */
 const BATCH = 64
-
-/** More devices than two people ever had: from there on a server makes them up. */
-const DEVICES = 512
 
 type Served = { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number }
 
@@ -52,11 +51,7 @@ export class ChatInbox implements Inbox {
 
   async sent(id: ConnectionId): Promise<Sent> {
     const { windows, ttl } = await this.#context.store.readState(id)
-    const counters = windows.map(({ senderId, deviceId, low, seen }) => {
-      // What was verified, not what somebody says there must be.
-      return { senderId, deviceId, counter: Math.max(low.counter, ...seen.map(({ counter }) => counter)) }
-    })
-    return { counters: counters.filter(({ counter }) => counter > 0), ttlMs: ttl.ms }
+    return { counters: countersOf(windows), ttlMs: ttl.ms }
   }
 
   async take(id: ConnectionId, served: Served): Promise<void> {
@@ -139,6 +134,10 @@ export class ChatInbox implements Inbox {
       state.fault = 'message/after-close'
       return
     }
+    if (!this.#mayWrite(connection.connectionId, state, message)) {
+      state.fault = 'message/too-many-devices'
+      return
+    }
     const mine = this.#waitingOf(draft, outbox, message)
     const arrival = { seq: stored.seq, createdAt: stored.createdAt, ...(mine ? { key: mine.content.key } : {}) }
     await draft.take(message, arrival)
@@ -177,10 +176,26 @@ export class ChatInbox implements Inbox {
   #noteExists({ peer }: Connection, state: ConversationState, stored: StoredMessage): Window | null {
     const { senderId, deviceId, counter } = stored
     if (senderId !== peer.userId && senderId !== this.#context.me.userId) return null
-    if (state.windows.length >= DEVICES) return null
+    if (!mayFollow(state.windows, senderId, deviceId)) return null
     const window = windowOf(state.windows, senderId, deviceId)
     window.high = Math.max(window.high, Math.min(counter, window.high + BATCH))
     return window
+  }
+
+  /** Whoever makes up a device for each message would keep the other one from ever closing the epoch. */
+  #mayWrite(id: ConnectionId, { windows }: ConversationState, { senderId, deviceId, epoch }: OpenedMessage): boolean {
+    if (!mayFollow(windows, senderId, deviceId)) return false
+    const { connections } = this.#context
+    // What a closed epoch lists is bounded by the log.
+    if (connections.closesOf(id, epoch)) return true
+    const closesOf = (before: number) => connections.closesOf(id, before)
+    const known = countersOf(windows).filter((one) => one.senderId === senderId)
+    const isWriter = writersIn(
+      epoch,
+      closesOf,
+      known.filter((one) => one.deviceId === deviceId),
+    )
+    return isWriter.length > 0 || writersIn(epoch, closesOf, known).length < DEVICES_A_SIDE
   }
 
   /** One's own message that the server had already, though its answer never came. */
@@ -247,6 +262,15 @@ export class ChatInbox implements Inbox {
     )
     return new Map(await Promise.all(sealed))
   }
+}
+
+/** Highest verified counter of each device. */
+function countersOf(windows: readonly Window[]): Sent['counters'] {
+  const counters = windows.map((window) => {
+    const { senderId, deviceId } = window
+    return { senderId, deviceId, counter: verifiedOf(window) }
+  })
+  return counters.filter(({ counter }) => counter > 0)
 }
 
 /** Holes that may still be filled. */

@@ -326,6 +326,12 @@ export class Outbox {
       await this.#context.connections.catchUp()
       return this.#unseal(id)
     }
+    if (error.code === 'message/too-many-devices') {
+      // Other devices of one's own were faster: it is sealed anew, under keys under which there is room again.
+      await this.#context.connections.catchUp()
+      await this.#amend(id, (draft, all) => void draft.becomeAnother(all))
+      return true
+    }
     if (error.code === 'message/conflict') {
       await this.#amend(id, (draft, all) => void draft.becomeAnother(all))
       return true

@@ -9,7 +9,7 @@ import { expiryOf } from './expiry.ts'
 import { bodyOf, isVisible, placeOf, type SavedMessage } from './rows.ts'
 import { type ConversationState, comesBefore, countLive, freshSelf, markOf } from './state.ts'
 import type { Changes, ChatStore, Kept, KeptEffect, Position, Waiting } from './store.ts'
-import { advance, fill, windowOf } from './windows.ts'
+import { advance, fill, mayFollow, windowOf } from './windows.ts'
 
 const NOTHING: Bytes = new Uint8Array(0)
 
@@ -282,6 +282,7 @@ export function raiseByCloses(
   closes: Iterable<[MessageRef['senderId'], MessageRef['deviceId'], number]>,
 ): void {
   for (const [senderId, deviceId, counter] of closes) {
+    if (!mayFollow(state.windows, senderId, deviceId)) continue
     const window = windowOf(state.windows, senderId, deviceId)
     window.high = Math.max(window.high, counter)
   }

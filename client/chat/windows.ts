@@ -34,6 +34,20 @@ export function windowOf(windows: Window[], senderId: UserId, deviceId: DeviceId
   return fresh
 }
 
+/** Highest counter of it that was verified, not what somebody says there must be. */
+export function verifiedOf({ low, seen }: Window): number {
+  return Math.max(low.counter, ...seen.map(({ counter }) => counter))
+}
+
+/** More devices than one person ever had: from there on somebody makes them up. */
+const DEVICES = 512
+
+/** Whether there is room to follow this device, beside all others of its person. */
+export function mayFollow(windows: readonly Window[], senderId: UserId, deviceId: DeviceId): boolean {
+  const own = windows.filter((one) => one.senderId === senderId)
+  return own.length < DEVICES || own.some((one) => one.deviceId === deviceId)
+}
+
 /**
  * Takes the next message of a device, in any order. Changes nothing where it throws.
  * @param known hash of the message that the device keeps for this counter, if any.

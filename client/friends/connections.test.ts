@@ -8,6 +8,7 @@ import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
 import { appendConnectionLog, requestConnection } from '../../shared/wire/connections.ts'
@@ -205,6 +206,34 @@ describe('keys change', () => {
     await ben.friends.catchUp()
     expect(ben.friends.closesOf(id, 0)?.size).toBe(3)
     expect(ben.friends.closesOf(id, 1)).toBeNull()
+  })
+
+  it('before a device more than may write would, and closes what wrote since the last time alone', async () => {
+    const id = await befriend()
+    const wrote = (device: Device, many: number) =>
+      Array.from({ length: many }, () => ({ senderId: device.person.userId, deviceId: randomId(), counter: 1 }))
+    const counters = [...wrote(ada, DEVICES_A_SIDE - 1), ...wrote(ben, DEVICES_A_SIDE)]
+    const sent = async () => ({ counters, ttlMs: null })
+    ada.friends.setInbox({ since: async () => 0, sent, take: async () => undefined })
+    expect((await ada.sending(id)).epoch).toBe(0)
+    counters.push(...wrote(ada, 1))
+    expect((await ada.sending(id)).epoch).toBe(1)
+    counters.push(...wrote(ben, 1))
+    ada.now += 8 * DAY_MS
+    expect((await ada.sending(id)).epoch).toBe(2)
+    await ben.friends.catchUp()
+    expect([0, 1].map((epoch) => ben.friends.closesOf(id, epoch)?.size)).toEqual([2 * DEVICES_A_SIDE, 1])
+  })
+
+  it('also where a friend has made up hundreds of devices', async () => {
+    const id = await befriend()
+    const senderId = ben.person.userId
+    const counters = Array.from({ length: 400 }, () => ({ senderId, deviceId: randomId(), counter: 1 }))
+    const sent = async () => ({ counters, ttlMs: null })
+    ada.friends.setInbox({ since: async () => 0, sent, take: async () => undefined })
+    ada.now += 8 * DAY_MS
+    expect((await ada.sending(id)).epoch).toBe(1)
+    expect(server.connections.all.get(id)?.entries.at(-1)?.bytes.length).toBeLessThan(16_384)
   })
 
   it('after the password was set anew, once, on whichever device writes first', async () => {

@@ -1,7 +1,8 @@
 import type { UserId } from '../../shared/format/ids.ts'
 import { type ConnectionState, peerOf, sideOf } from '../../shared/logs/connection.ts'
-import type { RotateReason } from '../../shared/logs/connection-entries.ts'
+import { DEVICES_A_SIDE, type RotateReason } from '../../shared/logs/connection-entries.ts'
 import type { Sent } from './types.ts'
+import { writersIn } from './writers.ts'
 
 const KEY_AGE_MS = 7 * 86_400_000
 const KEY_MESSAGES = 200
@@ -19,6 +20,9 @@ export function rotationDue(
   now: number,
 ): RotateReason | null {
   if (due) return due
+  // One more would be refused.
+  const writers = writersIn(state.epoch, (epoch) => state.closes.get(epoch), sent.counters)
+  if (writers.filter(({ senderId }) => senderId === me).length >= DEVICES_A_SIDE) return 'scheduled'
   const own = sideOf(state, me)
   const peer = peerOf(state, me)
   // Never for a time to come: a wrong clock would call for it again and again.

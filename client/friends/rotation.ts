@@ -11,6 +11,7 @@ import { rotationDue } from './due.ts'
 import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
 import { learnIdentity } from './people.ts'
 import type { SendingKeys, Sent } from './types.ts'
+import { closable, writersIn } from './writers.ts'
 
 const TRIES = 4
 
@@ -48,7 +49,7 @@ export class Rotation {
       const reason = rotationDue(known.state as ConnectionState, this.#book.me, sent, asked, this.#book.now())
       if (!reason) return this.#book.newestKeys(connection)
       try {
-        await this.#rotate(connection, seq, reason, [...sent.counters])
+        await this.#rotate(connection, seq, reason, sent.counters)
       } catch (error) {
         const isRace = isAppError(error, 'log/conflict') || isAppError(error, 'connection/behind')
         if (!isRace || attempt === TRIES) throw error
@@ -85,12 +86,15 @@ export class Rotation {
     connection: ConnectionId,
     lastSeq: number,
     reason: RotateReason,
-    closes: RotateEntry['closes'],
+    counters: Sent['counters'],
   ): Promise<void> {
     const { crypto, secrets } = this.#book.context
     const { state } = this.#book.requireFriend(connection)
-    const { epoch, head } = state as ConnectionState
-    const peer = peerOf(state as ConnectionState, this.#book.me).keys as PublicKeys
+    const { epoch, head, closes: closed } = state as ConnectionState
+    const { userId, keys } = peerOf(state as ConnectionState, this.#book.me)
+    const peer = keys as PublicKeys
+    const writers = writersIn(epoch, (before) => closed.get(before), counters)
+    const closes = closable(writers, [this.#book.me, userId])
     const body = { epoch: epoch + 1, prev: head, reason, closes, createdAt: this.#book.now() }
     const author = { userId: this.#book.me, identitySeed: secrets.identitySeed }
     let written: PendingEntry | null = null

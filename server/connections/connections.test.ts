@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { UserId } from '../../shared/format/ids.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { hashEntry } from '../../shared/logs/signed.ts'
 import {
   appendConnectionLog,
@@ -274,6 +275,15 @@ describe('the log', () => {
       'a rotation that closes a stranger’s device',
       () => ({ closes: [{ senderId: eve.userId, deviceId: eve.deviceId, counter: 1 }] }),
       'connection/forbidden',
+    ],
+    [
+      'a rotation that closes more devices than may write',
+      () => ({
+        closes: Array.from({ length: DEVICES_A_SIDE + 1 }, () => {
+          return { senderId: ben.userId, deviceId: randomId(), counter: 1 }
+        }),
+      }),
+      'log/bad-entry',
     ],
     ['a rotation without a reason', () => ({ reason: 'because' }), 'log/bad-entry'],
   ] as [string, () => object, string][])('refuses %s', async (_, changes, expected) => {

@@ -50,7 +50,7 @@ export function createConnections(deps: Deps) {
     const [request] = await readConnectionEntries(trx, side.connection_id, { max: 1 })
     if (!me || !request) throw new AppError('identity/changed', 'there is no identity')
     const { length, head, epoch } = checkNext(stateOf(side, request), entry, side.me, me)
-    return { length, head: Buffer.from(head), epoch, state: 'friends', note: null }
+    return { length, head: Buffer.from(head), epoch, epoch_seq: side.last_seq, state: 'friends', note: null }
   }
 
   return {

@@ -58,6 +58,7 @@ async function ask(deps: Deps, trx: Db, actor: Person, body: Request): Promise<C
     length: 1,
     head: Buffer.from(head),
     epoch: 0,
+    epoch_seq: 0,
     last_seq: 0,
     note: note && Buffer.from(note),
     created_at: now,

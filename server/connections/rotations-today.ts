@@ -16,13 +16,12 @@ const FIRST_ROTATION = 2
 export async function requireFewRotations({ clock, config }: Deps, trx: Db, side: Side): Promise<void> {
   const now = clock.now()
   const most = ROTATIONS_A_DAY * config.rateScale
-  const rows = await trx<ConnectionEntryRow>('connection_entries')
+  const oldest = await trx<ConnectionEntryRow>('connection_entries')
     .where({ connection_id: side.connection_id, author_id: side.me })
     .where('seq', '>=', FIRST_ROTATION)
     .where('created_at', '>', now - DAY_MS)
     .orderBy('seq', 'desc')
-    .limit(most)
-    .select('created_at')
-  const oldest = rows.at(-1)
-  if (oldest && rows.length >= most) throw new RateLimitedError(oldest.created_at + DAY_MS - now)
+    .offset(most - 1)
+    .first('created_at')
+  if (oldest) throw new RateLimitedError(oldest.created_at + DAY_MS - now)
 }

@@ -12,6 +12,8 @@ export interface ConnectionRow {
   length: number
   head: Buffer
   epoch: number
+  /** Number of the last message before it began. */
+  epoch_seq: number
   last_seq: number
   note: Buffer | null
   created_at: number

@@ -4,6 +4,7 @@ import * as mediaAndJobs from '../../migrations/0002_media_and_jobs.ts'
 import * as friendsAndChat from '../../migrations/0003_friends_and_chat.ts'
 import * as removedSessions from '../../migrations/0004_removed_sessions.ts'
 import * as boundedRotations from '../../migrations/0005_bounded_rotations.ts'
+import * as epochStarts from '../../migrations/0006_epoch_starts.ts'
 import { DatabaseError } from './database-error.ts'
 
 /** In order. Imported rather than found in a folder: what runs is what was type-checked. */
@@ -13,6 +14,7 @@ const MIGRATIONS: readonly { name: string; steps: Knex.Migration }[] = [
   { name: '0003_friends_and_chat', steps: friendsAndChat },
   { name: '0004_removed_sessions', steps: removedSessions },
   { name: '0005_bounded_rotations', steps: boundedRotations },
+  { name: '0006_epoch_starts', steps: epochStarts },
 ]
 
 /** Brings `db` to the newest schema. @throws {DatabaseError} where a newer Kith has been at it. */

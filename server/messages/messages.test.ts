@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { type ConnectionId, parseDeviceId } from '../../shared/format/ids.ts'
+import { type ConnectionId, type DeviceId, parseDeviceId } from '../../shared/format/ids.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import {
   catchUp,
   deleteMessage,
@@ -182,6 +183,20 @@ it('takes 60 messages a minute from one person, however many addresses and sessi
   } finally {
     await strict.close()
   }
+})
+
+it('takes messages from so many devices of one person only as the end of an epoch can list', async () => {
+  const devices = Array.from({ length: DEVICES_A_SIDE + 1 }, () => parseDeviceId(randomId()))
+  const [first, ...others] = devices
+  const from = (deviceId = first, place = {}) =>
+    send(anna, id, sealedBy(anna, id, { ...place, deviceId: deviceId as DeviceId }))
+  for (const device of devices.slice(0, -1)) await from(device)
+  await expect(from(others.at(-1))).rejects.toEqual(code('message/too-many-devices'))
+  await from(first, { counter: 2 })
+  await send(ben, id, sealedBy(ben, id))
+  await rotate(ben, id)
+  await from(others.at(-1), { epoch: 1 })
+  await from(first, { epoch: 1, counter: 3 })
 })
 
 it('takes 64 MiB a day from one person, whose largest messages would else fill the disk', async () => {

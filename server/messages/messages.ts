@@ -1,12 +1,13 @@
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { ConnectionId, DeviceId } from '../../shared/format/ids.ts'
 import { type MessageHeader, parseMessageHeader } from '../../shared/format/message-layout.ts'
+import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { hashOf } from '../../shared/logs/signed.ts'
 import type { MessageTtl } from '../../shared/wire/connections.ts'
 import type { Person } from '../actor.ts'
 import { type Change, changeSides, publishChanges } from '../connections/changes.ts'
-import { areFriends, findSide, refuse, requireSide } from '../connections/store.ts'
+import { areFriends, findSide, refuse, requireSide, type Side } from '../connections/store.ts'
 import type { ConnectionRow, MessageRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
 
@@ -33,6 +34,7 @@ export function createMessages(deps: Deps) {
     }
     if (!side || !areFriends(side)) throw refuse()
     if (header.epoch !== side.epoch) throw new AppError('connection/stale-epoch', 'the keys have changed')
+    await requireFewDevices(trx, side, deviceId)
     await trx<ConnectionRow>('connections').where({ connection_id: connectionId }).increment('last_seq', 1)
     const now = clock.now()
     const row: MessageRow = {
@@ -54,7 +56,8 @@ export function createMessages(deps: Deps) {
   return {
     /**
      * The same bytes again answer as the first time.
-     * @throws {AppError} `message/misplaced`, `message/conflict`, `connection/refused`, `connection/stale-epoch`
+     * @throws {AppError} `message/misplaced`, `message/conflict`, `connection/refused`, `connection/stale-epoch`,
+     * `message/too-many-devices`
      */
     async send(
       actor: Person,
@@ -83,4 +86,18 @@ export function createMessages(deps: Deps) {
       })
     },
   }
+}
+
+/**
+ * Whoever makes up a device for each message would make the entry that has to close them all too large for the log.
+ * @throws {AppError} `message/too-many-devices`
+ */
+async function requireFewDevices(trx: Db, side: Side, deviceId: DeviceId): Promise<void> {
+  const sent = trx<MessageRow>('connection_messages')
+    .where({ connection_id: side.connection_id, sender_id: side.me })
+    .where('seq', '>', side.epoch_seq)
+  if (await sent.clone().where({ device_id: deviceId }).first('seq')) return
+  const devices = await sent.clone().distinct('device_id')
+  if (devices.length >= DEVICES_A_SIDE)
+    throw new AppError('message/too-many-devices', 'too many devices have written since the keys changed')
 }

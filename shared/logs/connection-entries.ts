@@ -6,6 +6,9 @@ export const REQUEST_LABEL = 'kith/v1/conn-request'
 export const ACCEPT_LABEL = 'kith/v1/conn-accept'
 export const ROTATE_LABEL = 'kith/v1/conn-rotate'
 
+/** Devices of one side that may write in one epoch: so many fit into the entry that ends it. */
+export const DEVICES_A_SIDE = 32
+
 /** Public halves that belong to one connection alone: X25519, X-Wing. */
 const keys = { x: bytes(32), w: bytes(1216) }
 const author = z.strictObject({ userId, identityKey: bytes(32), identityHead: hash })
@@ -51,7 +54,9 @@ export const rotateEntry = z.strictObject({
   ct: bytes(1120),
   reason: rotateReason,
   /** The last message of every device that sent in the epoch that ends. */
-  closes: z.array(z.strictObject({ senderId: userId, deviceId, counter: natural })).check(z.maxLength(512)),
+  closes: z
+    .array(z.strictObject({ senderId: userId, deviceId, counter: natural }))
+    .check(z.maxLength(2 * DEVICES_A_SIDE)),
   createdAt: timeMs,
 })
 export type RequestEntry = z.output<typeof requestEntry>

@@ -4,6 +4,7 @@ import type { ConnectionId, DeviceId, UserId } from '../format/ids.ts'
 import {
   ACCEPT_LABEL,
   acceptEntry,
+  DEVICES_A_SIDE,
   REQUEST_LABEL,
   type RequestEntry,
   ROTATE_LABEL,
@@ -174,6 +175,10 @@ function closesOf(
     const place = `${sideOf(state, senderId).userId}.${deviceId}` as const
     if (closes.has(place)) throw new AppError('log/bad-entry', 'a device is closed twice')
     closes.set(place, counter)
+  }
+  for (const { userId } of [state.requester, state.receiver]) {
+    const devices = listed.filter(({ senderId }) => senderId === userId)
+    if (devices.length > DEVICES_A_SIDE) throw new AppError('log/bad-entry', 'too many devices of one side')
   }
   return closes
 }

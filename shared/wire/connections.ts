@@ -119,8 +119,8 @@ export const catchUp = route('POST', '/api/connections/catch-up', {
 /**
  * The header inside `sealed` says connection, epoch, sender, device and counter (shared/format/message-layout.ts); the
  * server checks them. The same bytes again answer as the first time; the same counter with other bytes is
- * `message/conflict`; an epoch that is not the newest is `connection/stale-epoch`; not friends, blocked or ended is
- * `connection/refused`.
+ * `message/conflict`; an epoch that is not the newest is `connection/stale-epoch`; a 33rd device of one side in one epoch
+ * is `message/too-many-devices`; not friends, blocked or ended is `connection/refused`.
  */
 export const sendMessage = route('POST', '/api/connections/:connectionId/messages', {
   params: one,
