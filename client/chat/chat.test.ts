@@ -274,6 +274,51 @@ describe('without network', () => {
   })
 })
 
+/** What a friend sends whose program was changed: signed as it should be. */
+async function forge(server: ModelServer, id: ConnectionId, by: ModelPerson, lamport: number, body: object) {
+  const { userId: senderId, identitySeed } = by.secrets
+  const [messageSecret] = server.epochs
+  if (!messageSecret) throw new Error('no epoch')
+  const place = { connectionId: id, epoch: 0, senderId, deviceId: newDeviceId(), counter: 1, lamport }
+  const chain = { prev: ZERO_HASH, ack: ZERO_HASH, messageSecret, identitySeed }
+  const [sealed] = await sealMessages([{ ...place, ...chain, type: 'text', body: JSON.stringify(body) }])
+  if (sealed) server.send(senderId, sealed.bytes, null)
+}
+
+describe('a malicious friend', () => {
+  it.each([8_640_000_000_000_001, Number.MAX_SAFE_INTEGER])(
+    'writes at a time that no calendar has (%i): refused, and the list of chats is still shown',
+    async (sentAt) => {
+      const { id, a, server, ben } = await world()
+      await forge(server, id, ben, 1, { text: 'x', sentAt })
+      await a.chat.catchUp()
+      expect(await shown(a, id)).toEqual([])
+      expect(a.chat.conversations.value[0]?.fault?.code).toBe('message/tampered')
+    },
+  )
+
+  it('shows the last moment that a calendar has', async () => {
+    const { id, a, server, ben } = await world()
+    await forge(server, id, ben, 1, { text: 'x', sentAt: 8_640_000_000_000_000 })
+    await a.chat.catchUp()
+    expect(new Date((await last(a, id)).sentAt).toISOString()).toBe('+275760-09-13T00:00:00.000Z')
+  })
+
+  it.each([2 ** 32 + 1, Number.MAX_SAFE_INTEGER])(
+    'uses up the count of the conversation (%i): refused, and one still writes',
+    async (lamport) => {
+      const { id, a, b, server, ben } = await world()
+      await forge(server, id, ben, lamport, { text: 'x' })
+      await a.chat.catchUp()
+      expect(await shown(a, id)).toEqual([])
+      expect(a.chat.conversations.value[0]?.fault?.code).toBe('message/tampered')
+      await say(a, id, (thread) => thread.sendText('still here'))
+      await b.chat.catchUp()
+      expect(texts(await shown(b, id))).toContain('still here')
+    },
+  )
+})
+
 describe('a malicious server', () => {
   it('drops a message in the middle: it is missing after 30 s, and there again once it comes', async () => {
     const { id, a, b, server } = await world()

@@ -23,6 +23,9 @@ const ASK_AGAIN_MAX = 1024
 /** Opened in one call of the Web Worker: long enough to be worth the way, short enough not to hold it up. */
 const BATCH = 64
 
+/** No conversation skips so far: somebody who does wants the count to run out, so that nothing more can be sealed. */
+const LAMPORT_STEP_MAX = 2 ** 32
+
 type Served = { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number }
 
 /** Verifies what came, and keeps it: all of one answer at once. */
@@ -136,6 +139,11 @@ export class ChatInbox implements Inbox {
     }
     if (!this.#mayWrite(connection.connectionId, state, message)) {
       state.fault = 'message/too-many-devices'
+      return
+    }
+    if (message.lamport > state.lamport + LAMPORT_STEP_MAX) {
+      this.#noteExists(connection, state, stored)
+      state.fault = 'message/tampered'
       return
     }
     const mine = this.#waitingOf(draft, outbox, message)

@@ -53,8 +53,8 @@ export const connectionId = id<ConnectionId>()
 
 /** A count, sequence number, revision or size: an integer from 0 to 2⁵³ − 1. */
 export const natural = z.int().check(z.nonnegative())
-/** Milliseconds since 1970, UTC. */
-export const timeMs = natural
+/** Milliseconds since 1970, UTC: no more than a `Date` holds, so that showing a time never throws. */
+export const timeMs = natural.check(z.lte(8_640_000_000_000_000))
 export const hash = bytes(32)
 /** A signed statement as it was signed (docs/protocol.md §2); `bytes` are at most 64 KiB of JSON. */
 export const signedEntry = z.strictObject({ bytes: bytes(2, 65_536), sig: bytes(64) })
