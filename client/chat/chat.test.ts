@@ -398,6 +398,26 @@ describe('a malicious server', () => {
     expect(texts(await shown(b, id)).sort()).toEqual(['hello', 'hidden'])
   })
 
+  it('hides one’s own messages while more is written: all of it waits, in the order it was written', async () => {
+    const { id, a, b, server } = await world()
+    for (const text of ['hidden', 'hidden too']) await say(a, id, (thread) => thread.sendText(text))
+    server.rows.length = 0
+    server.rotate(0, 0)
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('hello'))
+    a.line.isUp = false
+    for (const text of ['offline', 'offline too']) await say(a, id, (thread) => thread.sendText(text))
+    a.line.isUp = true
+    await a.chat.catchUp()
+    await a.chat.settled()
+    const failed = (await shown(a, id)).filter(({ state }) => state === 'failed')
+    expect(texts(failed)).toEqual(['hidden', 'hidden too'])
+    for (const { key } of failed) await say(a, id, (thread) => thread.retry(key))
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id)).sort()).toEqual(['hello', 'hidden', 'hidden too', 'offline', 'offline too'])
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
   it('rolls a receipt back: refused', async () => {
     const { id, a, b, server } = await world()
     await say(a, id, (thread) => thread.sendText('one'))

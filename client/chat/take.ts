@@ -118,35 +118,43 @@ export class Draft {
    */
   async leaveOut(epoch: number, last: number): Promise<void> {
     const { self } = this.state
-    let hasLost = false
+    const lost: Kept[] = []
     for (let counter = self.counter; counter > last; counter--) {
       const kept = await this.find(placeOf({ senderId: this.#me, deviceId: self.deviceId, counter }))
-      if (kept?.row.epoch !== epoch || kept.saved.isDeleted) continue
-      hasLost = true
-      const { key, type, body, sentAt } = kept.saved
-      await this.remove([kept.row.lamport, kept.row.place], epoch)
-      this.putWaiting({
-        row: {
-          connectionId: this.#id,
-          order: counter,
-          sealed: NOTHING,
-          message: null,
-          ttlMs: bodyOf(type, body).ttlMs ?? null,
-        },
-        content: {
-          key,
-          type,
-          body,
-          createdAt: sentAt,
-          failed: 'message/after-close',
-          awaits: null,
-          lamport: 0,
-          hash: null,
-          prev: null,
-        },
-      })
+      if (kept?.row.epoch === epoch && !kept.saved.isDeleted) lost.unshift(kept)
     }
-    if (hasLost) this.becomeAnother([])
+    if (lost.length === 0) return
+    const waiting = (await this.#store.outbox(this.#id)).map(({ row }) => row.order)
+    // Behind what was written since: nothing of that may be overwritten.
+    const newest = Math.max(0, ...waiting, ...this.#outbox.keys())
+    for (const [index, { row, saved }] of lost.entries()) {
+      await this.remove([row.lamport, row.place], epoch)
+      this.putWaiting(this.#unsent(newest + 1 + index, saved))
+    }
+    this.becomeAnother([])
+  }
+
+  #unsent(order: number, { key, type, body, sentAt }: SavedMessage): Waiting {
+    return {
+      row: {
+        connectionId: this.#id,
+        order,
+        sealed: NOTHING,
+        message: null,
+        ttlMs: bodyOf(type, body).ttlMs ?? null,
+      },
+      content: {
+        key,
+        type,
+        body,
+        createdAt: sentAt,
+        failed: 'message/after-close',
+        awaits: null,
+        lamport: 0,
+        hash: null,
+        prev: null,
+      },
+    }
   }
 
   /** A message whose time is over, or that a person does not want to see here. */
