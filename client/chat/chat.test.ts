@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto'
 import { afterEach, describe, expect, it } from 'vitest'
 import { sealMessages } from '../../shared/crypto/message.ts'
-import { newDeviceId } from '../../shared/crypto/random.ts'
+import { newDeviceId, newKey, newMediaId } from '../../shared/crypto/random.ts'
+import type { OutboxRow } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
@@ -223,6 +224,42 @@ describe('without network', () => {
     await a.chat.settled()
     expect(await last(a, id)).toMatchObject({ key, state: 'sent' })
     expect(server.rows).toHaveLength(1)
+  })
+
+  it.each([
+    'the answer to the deletion is lost',
+    'the program dies before the answer',
+    'Background Sync sends the deletion',
+    'the answer to the erasure is lost',
+  ])('erases at the server what is deleted for both, and ends the friend’s access, when %s', async (what) => {
+    const { id, a, b, server, anna } = await world()
+    const mediaId = newMediaId()
+    const media = { mediaId, contentKey: newKey(), kind: 'file', name: 'canary', type: '', sizeBytes: 1 } as const
+    await a.chat.outbox.add(id, 'media', { media: { ...media, hasThumb: false } })
+    await a.chat.settled()
+    await b.chat.catchUp()
+    const ref = refIn(await last(a, id))
+    const isErasure = what === 'the answer to the erasure is lost'
+    const when = what === 'Background Sync sends the deletion' ? 'before' : 'after'
+    a.line.cut = (now, call) => now === when && call.endsWith(isErasure ? '/:seq' : '/messages')
+    await say(a, id, (thread) => thread.deleteForBoth(ref))
+    if (when === 'before') {
+      const [row] = ((await a.snapshot()).get('outbox')?.values ?? []) as OutboxRow[]
+      if (row?.message) server.send(anna.secrets.userId, row.message.bytes, null)
+    }
+    a.line.cut = () => false
+    if (what === 'the program dies before the answer') await a.restart()
+    await a.chat.catchUp()
+    await a.chat.outbox.kickAll()
+    await a.chat.settled()
+    expect(server.rows.map(({ sealed }) => sealed === null)).toEqual([true, false])
+    expect(server.revoked).toContain(mediaId)
+    expect((await a.snapshot()).get('outbox')?.values).toEqual([])
+    await b.chat.catchUp()
+    for (const device of [a, b]) {
+      expect(texts(await shown(device, id))).toEqual(['deleted'])
+      expect(device.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+    }
   })
 
   it('seals anew what the friend’s rotation made stale', async () => {

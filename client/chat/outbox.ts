@@ -3,8 +3,9 @@ import type { OutboxRow } from '../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
+import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { deleteMessage, type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
-import type { MessageBody, MessageType } from '../../shared/wire/message-body.ts'
+import type { MessageBody, MessageRef, MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { bodyOf, encodeBody, type OutboxContent, placeOf } from './rows.ts'
@@ -71,6 +72,7 @@ export class Outbox {
         createdAt: now(),
         failed: null,
         awaits: options.awaits ?? null,
+        erases: type === 'delete' ? await this.#erasedBy(id, (body as MessageBody<'delete'>).target) : null,
         lamport: 0,
         hash: null,
         prev: null,
@@ -251,24 +253,28 @@ export class Outbox {
     try {
       const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
       const answer = await api.call(sendMessage, { params: { connectionId: id }, body })
-      if (content.type === 'delete') await this.#erase(id, content)
+      await this.#erase(id, content)
       await this.#acknowledge(id, waiting, answer)
     } finally {
       this.sending.delete(content.key)
     }
   }
 
-  /** The deletion is said; now the ciphertext goes too. Done again after a crash: the row leaves the outbox afterwards. */
-  async #erase(id: ConnectionId, content: OutboxContent): Promise<void> {
-    const { target } = bodyOf('delete', content.body)
+  async #erasedBy(id: ConnectionId, target: MessageRef): Promise<OutboxContent['erases']> {
     const kept = await this.#context.store.find(id, placeOf(target))
-    if (!kept) return
-    const params = { connectionId: id, seq: kept.saved.seq }
+    if (!kept) return null
+    const { seq, type, body, isDeleted } = kept.saved
+    return { seq, mediaId: type === 'media' && !isDeleted ? bodyOf(type, body).media.mediaId : null }
+  }
+
+  /** The deletion is said; now the ciphertext goes too. Done again after a crash: the row leaves the outbox afterwards. */
+  async #erase(id: ConnectionId, { erases }: OutboxContent): Promise<void> {
+    if (!erases) return
+    const params = { connectionId: id, seq: erases.seq }
     await this.#context.api.call(deleteMessage, { params }).catch((error: unknown) => {
       if (!isAppError(error, 'request/not-found')) throw error
     })
-    const { type, body, isDeleted } = kept.saved
-    if (type === 'media' && !isDeleted) await this.#ports.withdrawMedia(id, bodyOf(type, body).media.mediaId)
+    if (erases.mediaId) await this.#ports.withdrawMedia(id, erases.mediaId)
   }
 
   /** The server has it: it leaves the outbox and enters the conversation in one step. */
@@ -287,7 +293,8 @@ export class Outbox {
         connectionId: id,
         epoch: message.epoch,
         senderId: me.userId,
-        deviceId: state.self.deviceId,
+        // The one it was sealed as: meanwhile this device may have become another.
+        deviceId: parseMessageHeader(message.bytes).deviceId,
         counter: message.counter,
         lamport,
         prev: sent.content.prev ?? EMPTY,

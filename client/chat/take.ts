@@ -150,6 +150,7 @@ export class Draft {
         createdAt: sentAt,
         failed: 'message/after-close',
         awaits: null,
+        erases: null,
         lamport: 0,
         hash: null,
         prev: null,

@@ -12,7 +12,13 @@ import { type DeviceDb, openDatabase } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import { type ConnectionId, type DeviceId, parseConnectionId, type UserId } from '../../shared/format/ids.ts'
+import {
+  type ConnectionId,
+  type DeviceId,
+  type MediaId,
+  parseConnectionId,
+  type UserId,
+} from '../../shared/format/ids.ts'
 import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { hashOf } from '../../shared/logs/signed.ts'
 import {
@@ -23,6 +29,7 @@ import {
   sendMessage,
   writeReceipt,
 } from '../../shared/wire/connections.ts'
+import { revokeGrant } from '../../shared/wire/grants.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import type { Api } from '../app/api.ts'
 import { Signal } from '../app/signal.ts'
@@ -49,6 +56,8 @@ export class ModelServer {
   readonly closes: Closes[] = []
   /** Everything that ever reached it, refused or not: for one counter in one epoch there is one message. */
   readonly offered = new Map<string, Set<string>>()
+  /** Items that the friend may not fetch any more. */
+  readonly revoked: MediaId[] = []
   now = 1_000_000
   refuses = false
 
@@ -202,6 +211,10 @@ export class ModelDevice {
         const index = server.rows.findIndex(({ seq }) => seq === (params as { seq: number }).seq)
         const row = server.rows[index]
         if (row) server.rows[index] = { ...row, sealed: null }
+        return undefined
+      }
+      if (route === (revokeGrant as Route)) {
+        server.revoked.push((params as { mediaId: MediaId }).mediaId)
         return undefined
       }
       if (route === (writeReceipt as Route)) {
