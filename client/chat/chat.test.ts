@@ -558,4 +558,47 @@ describe('disappearing', () => {
     await shown(b2, id)
     expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
   })
+
+  it.each(['without network', 'while the vault cannot be written, and the program dies'])(
+    'opens %s, removes what is over, and the keys once the vault can be told',
+    async (how) => {
+      const { id, a, server } = await world()
+      await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+      for (const text of ['in the first epoch', 'in the second']) {
+        a.connections.isRotationDue = true
+        await say(a, id, (thread) => thread.sendText(text))
+      }
+      a.connections.isRotationDue = true
+      await a.chat.catchUp()
+      await say(a, id, (thread) => thread.setDisappearing(null))
+      await a.chat.catchUp()
+      server.now += DAY_MS + 1
+      if (how === 'without network') a.line.isUp = false
+      else a.line.cut = (_, call) => call === 'vault'
+      await a.restart()
+      expect(await shown(a, id)).toEqual([])
+      expect(a.connections.floors).toEqual([])
+      await a.restart()
+      a.line.isUp = true
+      a.line.cut = () => false
+      await a.chat.catchUp()
+      await expect.poll(() => [...a.connections.forgotten]).toEqual([1, 2])
+      expect(a.connections.floors).toMatchObject([{ from: 1, counter: 4 }])
+    },
+  )
+
+  it('goes on sweeping after one conversation did not open', async () => {
+    const { id, a, server } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await say(a, id, (thread) => thread.sendText('for a day'))
+    server.now += DAY_MS + 1
+    const copy = await a.snapshot()
+    const broken = new Map(copy)
+    const keys = copy.get('conversations')?.keys ?? []
+    broken.set('conversations', { keys, values: keys.map(() => new Uint8Array(64)) })
+    await a.restore(broken)
+    expect(a.chat.conversations.value).toEqual([])
+    await a.restore(copy)
+    expect(await shown(a, id)).toEqual([])
+  })
 })

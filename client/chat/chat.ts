@@ -158,6 +158,7 @@ export class ChatEngine implements Chat {
       .then(async () => {
         const isFirst = !this.#isCaughtUp
         this.#isCaughtUp = true
+        void this.#sweep.forget()
         if (isFirst) await this.outbox.kickAll()
       })
       .finally(() => {

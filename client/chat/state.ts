@@ -5,6 +5,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { messageTtl } from '../../shared/wire/connections.ts'
 import { deviceId, hash, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
+import { floor } from '../friends/floors.ts'
 import { window } from './windows.ts'
 
 const mark = z.strictObject({ senderId: userId, deviceId, counter: natural })
@@ -40,6 +41,8 @@ export const conversationState = z.strictObject({
   draft: z.string().check(z.maxLength(20_000)),
   /** Messages that are kept, for each epoch: at none its secret can go. */
   live: z.array(z.strictObject({ epoch: natural, count: natural })),
+  /** What disappeared here, and the vault has not been told yet: epochs whose secrets go, and messages not to be missed. */
+  forget: z.strictObject({ epochs: z.array(natural), floors: z.array(floor) }),
   /** Epochs before this one are closed, and what they say is applied. */
   closed: natural,
   confirmedAt: z.nullable(timeMs),
@@ -67,6 +70,7 @@ export function emptyState(): ConversationState {
     unreadFrom: 0,
     draft: '',
     live: [],
+    forget: { epochs: [], floors: [] },
     closed: 0,
     confirmedAt: null,
     fault: null,

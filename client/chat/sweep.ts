@@ -1,6 +1,9 @@
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import type { MessageRef } from '../../shared/wire/message-body.ts'
+import { passAppError } from '../app/passing.ts'
+import { mergeFloors } from '../friends/floors.ts'
 import type { Floor } from '../friends/types.ts'
+import { Turns } from '../groups/turns.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { recount } from './receipts.ts'
 import { placeOf, refOf } from './rows.ts'
@@ -11,10 +14,13 @@ import { Draft } from './take.ts'
 /** Looked at least this often: a device that slept wakes late. */
 const EVERY_MS = 3_600_000
 const SOON_MS = 500
+/** A conversation that could not be swept is not tried again at once. */
+const AGAIN_MS = 60_000
 
 /** Messages whose time is over go from this device; an epoch with nothing left loses its secret. */
 export class Sweep {
   readonly #context: ChatContext
+  readonly #turns = new Turns<'forget'>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #isStopped = false
 
@@ -22,14 +28,18 @@ export class Sweep {
     this.#context = context
   }
 
-  /** Runs now, and whenever something disappears, until stopped. */
+  /** Runs now, and whenever something disappears, until stopped. Waits for no network: the vault is told meanwhile. */
   async start(): Promise<void> {
-    await this.run()
-    const next = await this.#context.store.nextExpiry()
-    if (this.#isStopped) return
-    const waitMs = next === null ? EVERY_MS : Math.min(EVERY_MS, Math.max(SOON_MS, next - this.#context.now()))
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.start(), waitMs)
+    let waitMs = EVERY_MS
+    try {
+      const isDone = await this.run()
+      const next = (await this.#context.store.nextExpiry()) ?? Number.POSITIVE_INFINITY
+      waitMs = Math.min(EVERY_MS, Math.max(isDone ? SOON_MS : AGAIN_MS, next - this.#context.now()))
+    } finally {
+      clearTimeout(this.#timer)
+      if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), waitMs)
+    }
+    void this.forget()
   }
 
   stop(): void {
@@ -37,17 +47,35 @@ export class Sweep {
     clearTimeout(this.#timer)
   }
 
-  async run(): Promise<void> {
+  /** @returns whether every conversation could be swept: one that does not open holds up no other. */
+  async run(): Promise<boolean> {
     const { store, now } = this.#context
     const { messages, effects } = await store.expired(now())
     const ids = new Set([...messages, ...effects].map(({ connectionId }) => connectionId))
+    let isDone = true
     for (const id of ids) {
-      await this.#sweep(
-        id,
-        messages.filter(({ connectionId }) => connectionId === id),
-        effects.filter(({ connectionId }) => connectionId === id),
-      )
+      try {
+        await this.#sweep(
+          id,
+          messages.filter(({ connectionId }) => connectionId === id),
+          effects.filter(({ connectionId }) => connectionId === id),
+        )
+      } catch (error) {
+        passAppError(error)
+        isDone = false
+      }
     }
+    return isDone
+  }
+
+  /** Tells the vault, and so every device, what has disappeared. Without network that waits for the next time. */
+  forget(): Promise<void> {
+    return this.#turns.run('forget', async () => {
+      for (const { connectionId } of this.#context.connections.list.value) {
+        if (this.#isStopped) return
+        await this.#forget(connectionId).catch(passAppError)
+      }
+    })
   }
 
   async #sweep(
@@ -55,30 +83,49 @@ export class Sweep {
     messages: Awaited<ReturnType<ChatContext['store']['expired']>>['messages'],
     effects: Awaited<ReturnType<ChatContext['store']['expired']>>['effects'],
   ): Promise<void> {
-    const { lock, me, store, changed, connections } = this.#context
-    const { moved, epochs, floors } = await lock(stateLock(id), async () => {
+    const { lock, me, store, changed } = this.#context
+    const moved = await lock(stateLock(id), async () => {
       const state = await store.readState(id)
       const draft = new Draft(id, me.userId, store, state)
       const gone = [...messages, ...effects].map(({ place }) => place)
+      const floors = await this.#floorsOf(id, state, gone)
       for (const { lamport, place, epoch } of messages) await draft.remove([lamport, place], epoch)
       for (const { target, place, epoch } of effects) draft.removeEffect(target, place, epoch)
-      const epochs = state.live.filter((one) => one.count === 0 && one.epoch > 0 && one.epoch < state.closed)
-      state.live = state.live.filter((one) => !epochs.includes(one))
+      const over = state.live.filter((one) => one.count === 0 && one.epoch > 0 && one.epoch < state.closed)
+      state.live = state.live.filter((one) => !over.includes(one))
+      // With what is gone itself: after a crash nothing else would remember it.
+      state.forget = {
+        epochs: [...new Set([...state.forget.epochs, ...over.map(({ epoch }) => epoch)])],
+        floors: mergeFloors(state.forget.floors, floors),
+      }
       await recount(this.#context, id, state, draft.moved)
       await store.commit(id, draft.changes)
-      return {
-        moved: draft.moved,
-        epochs: epochs.map(({ epoch }) => epoch),
-        floors: await this.#floorsOf(id, state, gone),
-      }
+      return draft.moved
     })
     changed(id, moved)
-    if (epochs.length > 0 || floors.length > 0) await connections.forgetEpochs(id, epochs, floors)
+  }
+
+  async #forget(id: ConnectionId): Promise<void> {
+    const { connections, lock, store } = this.#context
+    const { forget, live } = await store.readState(id)
+    if (forget.epochs.length === 0 && forget.floors.length === 0) return
+    // A message that came late is kept, and its epoch with it.
+    const over = forget.epochs.filter((epoch) => !live.some((one) => one.epoch === epoch && one.count > 0))
+    await connections.forgetEpochs(id, over, forget.floors)
+    await lock(stateLock(id), async () => {
+      const state = await store.readState(id)
+      const told = new Set(forget.floors.map(floorKey))
+      state.forget = {
+        epochs: state.forget.epochs.filter((epoch) => !forget.epochs.includes(epoch)),
+        floors: state.forget.floors.filter((one) => !told.has(floorKey(one))),
+      }
+      await store.commit(id, { state })
+    })
   }
 
   /** What is gone, beyond what is noted already: a new device must not take it for lost. */
   async #floorsOf(id: ConnectionId, state: ConversationState, gone: readonly string[]): Promise<Floor[]> {
-    const known = this.#context.connections.floorsOf(id)
+    const known = [...this.#context.connections.floorsOf(id), ...state.forget.floors]
     const floors: Floor[] = []
     for (const { senderId, deviceId, low } of state.windows) {
       const counters = gone
@@ -106,3 +153,5 @@ export class Sweep {
     return (await store.find(id, place)) ?? (await store.findEffect(id, place))
   }
 }
+
+const floorKey = ({ senderId, deviceId, from, counter }: Floor) => `${senderId}.${deviceId}.${from}.${counter}`

@@ -7,6 +7,7 @@ import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
 import { ConnectionBook, type ConnectionsContext } from './book.ts'
 import { CatchingUp } from './catching-up.ts'
+import { mergeFloors } from './floors.ts'
 import { Rotation } from './rotation.ts'
 import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from './types.ts'
 
@@ -135,13 +136,4 @@ export class FriendConnections implements Connections {
     for (const { connectionId } of this.list.value)
       if (this.#book.item(connectionId)?.schedule) await this.#book.setDue(connectionId, reason)
   }
-}
-
-function mergeFloors(known: readonly Floor[], added: readonly Floor[]): Floor[] {
-  const merged = new Map(known.map((floor) => [`${floor.senderId}.${floor.deviceId}.${floor.from}`, floor]))
-  for (const floor of added) {
-    const place = `${floor.senderId}.${floor.deviceId}.${floor.from}`
-    if ((merged.get(place)?.counter ?? -1) < floor.counter) merged.set(place, floor)
-  }
-  return [...merged.values()]
 }

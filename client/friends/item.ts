@@ -3,9 +3,10 @@ import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { rotateReason } from '../../shared/logs/connection-entries.ts'
-import { bytes, deviceId, hash, natural, signedEntry, userId } from '../../shared/wire/primitives.ts'
+import { bytes, hash, natural, signedEntry, userId } from '../../shared/wire/primitives.ts'
 import { VAULT_ITEM_MAX_BYTES } from '../../shared/wire/vault.ts'
 import { encodeItem } from '../vault/items.ts'
+import { floor } from './floors.ts'
 
 const secretKeys = z.strictObject({ x: bytes(32), w: bytes(32) })
 const pendingEntry = z.strictObject({ keys: secretKeys, shared: z.nullable(bytes(32)), entry: signedEntry })
@@ -40,9 +41,7 @@ export const connectionItem = z.strictObject({
   /** Secrets of epochs of which messages are kept. */
   epochs: z.array(z.strictObject({ epoch: natural, messageSecret: bytes(32) })).check(z.maxLength(EPOCHS_MAX)),
   /** Messages that are gone on purpose. */
-  floors: z
-    .array(z.strictObject({ senderId: userId, deviceId, from: natural, counter: natural, hash: z.nullable(hash) }))
-    .check(z.maxLength(FLOORS_MAX)),
+  floors: z.array(floor).check(z.maxLength(FLOORS_MAX)),
   /** Keys change before the next message, for this reason. */
   due: z.nullable(rotateReason),
 })

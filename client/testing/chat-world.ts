@@ -36,6 +36,7 @@ import { Signal } from '../app/signal.ts'
 import { ChatEngine } from '../chat/chat.ts'
 import type { ChatCrypto } from '../chat/ports.ts'
 import { openChecked, sealChain } from '../chat/sealing.ts'
+import { mergeFloors } from '../friends/floors.ts'
 import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from '../friends/types.ts'
 import { Turns } from '../groups/turns.ts'
 import type { Secrets } from '../vault/secrets.ts'
@@ -315,9 +316,10 @@ export class ModelConnections implements Connections {
   }
 
   async forgetEpochs(_: ConnectionId, epochs: readonly number[], floors: readonly Floor[]): Promise<void> {
+    await pass()
+    if (!this.#line.isUp || this.#line.cut('before', 'vault')) throw new AppError('server/unreachable')
     for (const epoch of epochs) this.forgotten.add(epoch)
-    const isSame = (one: Floor, two: Floor) => one.deviceId === two.deviceId && one.from === two.from
-    this.floors = [...this.floors.filter((one) => !floors.some((two) => isSame(one, two))), ...floors]
+    this.floors = mergeFloors(this.floors, floors)
   }
 
   async #catchUp(): Promise<void> {
