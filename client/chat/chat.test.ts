@@ -373,6 +373,65 @@ describe('a malicious server', () => {
     await b.restart()
   })
 
+  /** Ben has spoken with Anna of things that disappear; then she sends three that do not, and the second is dropped. */
+  async function dropped(before: (b: ModelDevice, server: ModelServer) => Promise<void>, counter?: number) {
+    const { id, a, b, server } = await world()
+    for (const after of [DAY_MS, null] as const) {
+      await say(a, id, (thread) => thread.setDisappearing(after))
+      await b.chat.catchUp()
+    }
+    await before(b, server)
+    for (const text of ['one', 'dropped', 'three']) await say(a, id, (thread) => thread.sendText(text))
+    const row = server.rows.at(-2)
+    if (row) server.rows.splice(-2, 1, { ...row, counter: counter ?? row.counter, sealed: null, expiresAt: 1 })
+    await b.chat.catchUp()
+    server.now += 60_000
+    await b.chat.catchUp()
+    const written = texts(await shown(b, id))
+    expect(written.slice(-2)).toEqual(['one', 'three'])
+    await say(b, id, (thread) => thread.markRead(written.length - 1))
+    await b.chat.receipts.tell(id)
+    await a.chat.catchUp()
+    const told = (await shown(a, id)).slice(-3).map(({ state }) => state)
+    return { told, missing: b.chat.conversations.value[0]?.missing, fault: b.chat.conversations.value[0]?.fault }
+  }
+
+  async function away(_: ModelDevice, server: ModelServer): Promise<void> {
+    server.now += 3 * DAY_MS
+  }
+
+  it.each<[string, (b: ModelDevice, server: ModelServer) => Promise<void>]>([
+    ['at once', async () => undefined],
+    [
+      'after a device that was there had nothing to fetch for days',
+      async (b, server) => {
+        b.connections.isQuiet = true
+        server.now += 3 * DAY_MS
+        await b.chat.catchUp()
+        b.connections.isQuiet = false
+      },
+    ],
+    [
+      'after a device’s clock was ahead',
+      async (b, server) => {
+        server.now += 10 * DAY_MS
+        await b.chat.catchUp()
+        server.now -= 10 * DAY_MS
+      },
+    ],
+  ])('says of a new message that its time is over, %s: it is missing, and told as sent', async (_, before) => {
+    expect(await dropped(before)).toEqual({ told: ['read', 'sent', 'sent'], missing: 1, fault: null })
+  })
+
+  it('says so to a device that was away for a day: nobody hears that it was received', async () => {
+    expect(await dropped(away)).toEqual({ told: ['read', 'sent', 'read'], missing: 0, fault: null })
+  })
+
+  it('says so of a number that nobody has come to: the conversation does not wait for all before it', async () => {
+    const { missing } = await dropped(away, Number.MAX_SAFE_INTEGER)
+    expect(missing).toBeLessThan(100)
+  })
+
   it('replays a message: shown once', async () => {
     const { id, a, b, server } = await world()
     await say(a, id, (thread) => thread.sendText('once'))
@@ -557,6 +616,24 @@ describe('disappearing', () => {
     await b2.chat.catchUp()
     await shown(b2, id)
     expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('misses nothing that disappeared while the device was away', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await b.chat.catchUp()
+    for (const text of ['for a day', 'for a day too']) await say(a, id, (thread) => thread.sendText(text))
+    server.now += DAY_MS + 1
+    for (const [index, row] of server.rows.entries()) server.rows[index] = { ...row, sealed: null }
+    await say(a, id, (thread) => thread.sendText('later'))
+    await b.chat.catchUp()
+    server.now += 60_000
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id)).at(-1)).toBe('later')
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+    await b.chat.receipts.tell(id)
+    await a.chat.catchUp()
+    expect((await last(a, id)).state).toBe('delivered')
   })
 
   it.each(['without network', 'while the vault cannot be written, and the program dies'])(

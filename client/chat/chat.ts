@@ -15,7 +15,7 @@ import type { Vault } from '../vault/vault.ts'
 import { Announced } from './announced.ts'
 import { composeKept, composeWaiting, type Scene } from './compose.ts'
 import type { ChatContext, Moved } from './context.ts'
-import { ChatInbox, GAP_MS } from './inbox.ts'
+import { ChatInbox, GAP_MS, LOOK_MS } from './inbox.ts'
 import { ChatMedia } from './media.ts'
 import { Outbox } from './outbox.ts'
 import type { ChatCrypto } from './ports.ts'
@@ -124,6 +124,8 @@ export class ChatEngine implements Chat {
       catchUp()
       void this.outbox.kickAll()
     }
+    // Also where nobody writes: what came last was then seen lately, and nothing after it can be over yet.
+    const looking = setInterval(catchUp, LOOK_MS)
     const onLook = () => {
       if (document.visibilityState === 'visible') goOn()
     }
@@ -142,6 +144,7 @@ export class ChatEngine implements Chat {
         later = setTimeout(catchUp, this.#shown.has(connectionId) ? CATCH_UP_MS : 0)
       }),
       () => clearTimeout(later),
+      () => clearInterval(looking),
       events.on('typing', (payload) => void this.typing.heard(payload)),
       events.connected.watch((isConnected) => isConnected && goOn()),
       () => removeEventListener('online', goOn),
@@ -153,6 +156,7 @@ export class ChatEngine implements Chat {
 
   /** Asks what came; then what waits can be sent. @throws {AppError} what `Connections.catchUp` throws. */
   catchUp(): Promise<void> {
+    const at = this.#context.now()
     this.#catchingUp ??= this.#context.connections
       .catchUp()
       .then(async () => {
@@ -160,6 +164,7 @@ export class ChatEngine implements Chat {
         this.#isCaughtUp = true
         void this.#sweep.forget()
         if (isFirst) await this.outbox.kickAll()
+        await this.inbox.looked(at)
       })
       .finally(() => {
         this.#catchingUp = undefined

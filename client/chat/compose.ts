@@ -2,7 +2,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { UserId } from '../../shared/format/ids.ts'
 import type { MessageRef } from '../../shared/wire/message-body.ts'
 import { bodyOf, isVisible, placeOf, refOf, type SavedMessage, type VisibleType } from './rows.ts'
-import { type ConversationState, comesBefore, markOf } from './state.ts'
+import { type ConversationState, comesBefore, isMissed, markOf } from './state.ts'
 import type { Kept, KeptEffect, Position, Waiting } from './store.ts'
 import type { Message, MessageState } from './types.ts'
 
@@ -101,7 +101,9 @@ function reactionsOf(changes: readonly Change[], me: UserId): Message['reactions
   return [...newest].flatMap(([sender, emoji]) => (emoji ? [{ emoji, isMine: sender === me }] : []))
 }
 
-function toldOf(ref: MessageRef, { told }: ConversationState): MessageState {
+function toldOf(ref: MessageRef, state: ConversationState): MessageState {
+  const { told } = state
+  if (isMissed(state, ref)) return 'sent'
   if (markOf(told.read, ref) >= ref.counter) return 'read'
   return markOf(told.delivered, ref) >= ref.counter ? 'delivered' : 'sent'
 }

@@ -5,7 +5,8 @@ import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, DeviceId, MediaId, UserId } from '../../shared/format/ids.ts'
 import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
-import type { StoredMessage, StoredReceipt } from '../../shared/wire/connections.ts'
+import type { StoredMessage } from '../../shared/wire/connections.ts'
+import { passAppError } from '../app/passing.ts'
 import type { Connection, Inbox, Sent } from '../friends/types.ts'
 import { writersIn } from '../friends/writers.ts'
 import { type ChatContext, stateLock } from './context.ts'
@@ -14,7 +15,7 @@ import { bodyOf } from './rows.ts'
 import type { ConversationState } from './state.ts'
 import type { Waiting } from './store.ts'
 import { applyFloors, Draft, raiseByCloses } from './take.ts'
-import { fill, mayFollow, missingOf, verifiedOf, type Window, windowOf } from './windows.ts'
+import { mayFollow, missingOf, skip, verifiedOf, type Window, windowOf } from './windows.ts'
 
 /** A hole is asked for again this long; then the conversation says so (docs/protocol.md §5). */
 export const GAP_MS = 30_000
@@ -26,7 +27,10 @@ const BATCH = 64
 /** No conversation skips so far: somebody who does wants the count to run out, so that nothing more can be sealed. */
 const LAMPORT_STEP_MAX = 2 ** 32
 
-type Served = { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number }
+/** How often at most it is written down that everything is here. */
+export const LOOK_MS = 3_600_000
+/** The shortest life of a message is a day; an hour of it is for clocks and for the way. */
+const LIFE_MIN_MS = 86_400_000 - LOOK_MS
 
 /** Verifies what came, and keeps it: all of one answer at once. */
 export class ChatInbox implements Inbox {
@@ -37,6 +41,7 @@ export class ChatInbox implements Inbox {
   onHeard: (id: ConnectionId) => void = () => undefined
 
   readonly #askedAgain = new Set<ConnectionId>()
+  #lookedAt = Number.NEGATIVE_INFINITY
 
   constructor(context: ChatContext) {
     this.#context = context
@@ -57,7 +62,7 @@ export class ChatInbox implements Inbox {
     return { counters: countersOf(windows), ttlMs: ttl.ms }
   }
 
-  async take(id: ConnectionId, served: Served): Promise<void> {
+  async take(id: ConnectionId, served: Parameters<Inbox['take']>[1]): Promise<void> {
     const { connections, lock, store, me, changed } = this.#context
     const connection = connections.get(id)
     if (!connection) return
@@ -74,6 +79,7 @@ export class ChatInbox implements Inbox {
       await takeReceipts(this.#context, connection, state, served.receipts)
       if (state.read !== read) await recount(this.#context, id, state, draft.moved)
       this.#noteGap(state, before)
+      if (!served.more) noteLook(state, this.#context.now())
       // It stays on the screen until something came that was as it should be.
       if (state.gap || served.messages.length === 0) state.fault ??= before.fault
       // Most conversations have nothing new: nothing is written of them.
@@ -83,6 +89,23 @@ export class ChatInbox implements Inbox {
     })
     if (moved?.hasGap) this.onGap(id)
     if (moved) changed(id, moved.moved)
+  }
+
+  /**
+   * Everything was asked for at this time: of the conversations that the server did not name, too, all is here. One in
+   * which nobody wrote for days must not look as if this device had been away.
+   */
+  async looked(at: number): Promise<void> {
+    const { connections, lock, store } = this.#context
+    if (Math.abs(at - this.#lookedAt) < LOOK_MS) return
+    this.#lookedAt = at
+    for (const { connectionId: id, fault } of connections.list.value) {
+      if (fault || connections.newestEpoch(id) === null) continue
+      await lock(stateLock(id), async () => {
+        const state = await store.readState(id)
+        if (noteLook(state, at)) await store.commit(id, { state })
+      }).catch(passAppError)
+    }
   }
 
   async #takeMessages(connection: Connection, draft: Draft, messages: readonly StoredMessage[]): Promise<void> {
@@ -164,12 +187,14 @@ export class ChatInbox implements Inbox {
 
   /**
    * The server has no ciphertext of it any more. Where messages disappear, as the two of them have said, and the time of
-   * this one is over, that is as it should be; else it is missing until a deletion or a floor explains it.
+   * this one is over, that is as it should be; else it is missing until a deletion or a floor explains it. That it is
+   * over is the server's word; that nothing which was made since this device last had everything can be over yet, is not.
    */
   #takeTombstone(connection: Connection, state: ConversationState, stored: StoredMessage): void {
     const window = this.#noteExists(connection, state, stored)
-    const isOver = stored.expiresAt !== null && stored.expiresAt <= this.#context.now()
-    if (window && isOver && state.ttl.lamport > 0) fill(window, stored.counter, stored.counter, null)
+    const now = this.#context.now()
+    const isOver = stored.expiresAt !== null && stored.expiresAt <= now && now - state.lookedAt >= LIFE_MIN_MS
+    if (window && isOver && state.ttl.lamport > 0 && stored.counter <= window.high) skip(window, stored.counter)
   }
 
   #isGone({ connectionId }: Connection, { senderId, deviceId, counter }: StoredMessage): boolean {
@@ -280,6 +305,13 @@ function countersOf(windows: readonly Window[]): Sent['counters'] {
     return { senderId, deviceId, counter: verifiedOf(window) }
   })
   return counters.filter(({ counter }) => counter > 0)
+}
+
+/** A time that is still to come was told by a wrong clock. @returns whether it was worth writing down. */
+function noteLook(state: ConversationState, at: number): boolean {
+  if (Math.abs(at - state.lookedAt) < LOOK_MS) return false
+  state.lookedAt = at
+  return true
 }
 
 /** Holes that may still be filled. */

@@ -10,6 +10,8 @@ import { type ConversationState, type Mark, markOf, raiseMarks } from './state.t
 import type { Position } from './store.ts'
 import type { Window } from './windows.ts'
 
+type Delivered = ReceiptBody['delivered'][number]
+
 /** Takes what other devices say that they have received and read. A receipt that is refused changes nothing. */
 export async function takeReceipts(
   context: ChatContext,
@@ -38,10 +40,11 @@ export async function takeReceipts(
       if (!body) continue
       if (isMine) state.read = raiseMarks(state.read, only(body.read ?? [], peer.userId))
       else {
-        state.told.delivered = raiseMarks(state.told.delivered, only(body.delivered, me.userId))
+        state.told.delivered = raiseMarks(state.told.delivered, only(body.delivered, me.userId).map(plain))
         state.told.read = raiseMarks(state.told.read, only(body.read ?? [], me.userId))
       }
-      state.receipts = [...state.receipts.filter((one) => one !== known), { userId, deviceId, revision }]
+      const never = isMine ? [] : neverOf(only(body.delivered, me.userId))
+      state.receipts = [...state.receipts.filter((one) => one !== known), { userId, deviceId, revision, never }]
     } catch (error) {
       if (!isAppError(error)) throw error
       state.fault = error.code
@@ -118,7 +121,9 @@ export class Receipts {
       const state = await store.readState(id)
       const delivered = state.windows
         .filter(({ senderId, low }) => senderId === connection.peer.userId && low.counter > 0)
-        .map(({ senderId, deviceId, low }): Mark => ({ senderId, deviceId, counter: low.counter }))
+        .map(({ senderId, deviceId, low, never }): Delivered => {
+          return { senderId, deviceId, counter: low.counter, ...(never.length > 0 ? { never } : {}) }
+        })
         .slice(-256)
       const read = state.read.slice(-256)
       const tells = this.#tellsRead()
@@ -182,4 +187,8 @@ function within(marks: readonly Mark[], windows: readonly Window[]): Mark[] {
   })
 }
 
-const only = (marks: readonly Mark[], sender: string) => marks.filter(({ senderId }) => senderId === sender)
+const only = <T extends Mark>(marks: readonly T[], sender: string) =>
+  marks.filter(({ senderId }) => senderId === sender)
+const plain = ({ senderId, deviceId, counter }: Delivered): Mark => ({ senderId, deviceId, counter })
+const neverOf = (marks: readonly Delivered[]) =>
+  marks.flatMap(({ deviceId, never }) => (never ? [{ deviceId, ranges: never }] : []))

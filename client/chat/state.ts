@@ -4,6 +4,7 @@ import { ERROR_CODES } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { messageTtl } from '../../shared/wire/connections.ts'
+import { counterRange } from '../../shared/wire/message-body.ts'
 import { deviceId, hash, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
 import { floor } from '../friends/floors.ts'
 import { window } from './windows.ts'
@@ -16,6 +17,8 @@ export const conversationState = z.strictObject({
   v: z.literal(1),
   /** Newest number of the server up to which everything was taken. */
   cursor: natural,
+  /** When, by this device's clock, it last had everything that the server said there was; to an hour. */
+  lookedAt: timeMs,
   /**
    * Whom this device seals as: an id of its own for each conversation, taken anew whenever the server knows more of it
    * than this device does, so that no counter is ever sealed twice.
@@ -31,7 +34,15 @@ export const conversationState = z.strictObject({
   /** What the friend's devices say of one's own messages. */
   told: z.strictObject({ delivered: z.array(mark), read: z.array(mark) }),
   /** Newest receipt of each other device: an older one is refused. */
-  receipts: z.array(z.strictObject({ userId, deviceId, revision: natural })),
+  receipts: z.array(
+    z.strictObject({
+      userId,
+      deviceId,
+      revision: natural,
+      /** One's own messages below its marks that never came to it. */
+      never: z.array(z.strictObject({ deviceId, ranges: z.array(counterRange) })),
+    }),
+  ),
   /** Of this device: what it said last. */
   receipt: z.strictObject({ revision: natural, said: z.string() }),
   ttl: z.strictObject({ ms: messageTtl, lamport: natural, place: z.string() }),
@@ -57,6 +68,7 @@ export function emptyState(): ConversationState {
   return {
     v: 1,
     cursor: 0,
+    lookedAt: 0,
     self: freshSelf(),
     lamport: 0,
     ack: { lamport: 0, hash: ZERO_HASH },
@@ -84,6 +96,13 @@ export function freshSelf(): { deviceId: ConversationState['self']['deviceId']; 
 
 export function markOf(marks: readonly Mark[], { senderId, deviceId }: Omit<Mark, 'counter'>): number {
   return marks.find((one) => one.senderId === senderId && one.deviceId === deviceId)?.counter ?? 0
+}
+
+/** Whether a device of the friend says that this message of one's own never came to it. */
+export function isMissed({ receipts }: ConversationState, { deviceId, counter }: Omit<Mark, 'senderId'>): boolean {
+  return receipts.some(({ never }) =>
+    never.some((one) => one.deviceId === deviceId && one.ranges.some(([from, to]) => from <= counter && counter <= to)),
+  )
 }
 
 /** The higher of each. @returns the same list where nothing is higher. */

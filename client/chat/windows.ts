@@ -3,6 +3,7 @@ import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { DeviceId, UserId } from '../../shared/format/ids.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
+import { type CounterRange, counterRange, NEVER_MAX } from '../../shared/wire/message-body.ts'
 import { deviceId, hash, natural, userId } from '../../shared/wire/primitives.ts'
 
 /** How far behind the newest a message may come (docs/protocol.md §5). */
@@ -20,6 +21,8 @@ export const window = z.strictObject({
   seen: z.array(z.strictObject({ counter: natural, hash: z.nullable(hash), prev: z.nullable(hash) })),
   /** How many below `low` were given up. */
   lost: natural,
+  /** What is waited for no more and never came: nobody is told that it was received. */
+  never: z.array(counterRange),
 })
 export type Window = z.output<typeof window>
 
@@ -29,7 +32,7 @@ export function windowOf(windows: Window[], senderId: UserId, deviceId: DeviceId
   const found = windows.find((one) => one.senderId === senderId && one.deviceId === deviceId)
   if (found) return found
   const low = { counter: 0, hash: ZERO_HASH }
-  const fresh: Window = { senderId, deviceId, high: 0, low, seen: [], lost: 0 }
+  const fresh: Window = { senderId, deviceId, high: 0, low, seen: [], lost: 0, never: [] }
   windows.push(fresh)
   return fresh
 }
@@ -85,6 +88,13 @@ export function fill(window: Window, from: number, to: number, hash: Bytes | nul
   }
 }
 
+/** A message whose time is over before it came: nothing waits for it. */
+export function skip(window: Window, counter: number): void {
+  if (isHere(window, counter)) return
+  window.never = withRange(window.never, [counter, counter])
+  fill(window, counter, counter, null)
+}
+
 /** How many messages must exist and did not come. */
 export function missingOf({ high, low, seen, lost }: Window): number {
   return high - low.counter - seen.length + lost
@@ -109,7 +119,10 @@ function settle(window: Window): void {
     const isNext = first.counter === window.low.counter + 1
     // A hole that nobody fills must not hold up everything that comes after it.
     if (!isNext && seen.length <= WINDOW) return
-    window.lost += first.counter - window.low.counter - 1
+    if (!isNext) {
+      window.lost += first.counter - window.low.counter - 1
+      window.never = withRange(window.never, [window.low.counter + 1, first.counter - 1])
+    }
     window.low = { counter: first.counter, hash: first.hash }
     seen.shift()
   }
@@ -118,4 +131,19 @@ function settle(window: Window): void {
 function hashAt({ low, seen }: Window, counter: number): Bytes | null {
   if (counter === low.counter) return low.hash
   return seen.find((one) => one.counter === counter)?.hash ?? null
+}
+
+function withRange(ranges: readonly CounterRange[], added: CounterRange): CounterRange[] {
+  const joined: CounterRange[] = []
+  for (const [from, to] of [...ranges, added].sort(([a], [b]) => a - b)) {
+    const last = joined.at(-1)
+    if (last && from <= last[1] + 1) last[1] = Math.max(last[1], to)
+    else joined.push([from, to])
+  }
+  // Rather too much at the old end, where what is meant has disappeared on the other side as well.
+  while (joined.length > NEVER_MAX) {
+    const [[from] = [0], [, to] = [0, 0]] = joined.splice(0, 2)
+    joined.unshift([from, to])
+  }
+  return joined
 }

@@ -50,7 +50,13 @@ export type Inbox = {
   sent(connection: ConnectionId): Promise<Sent>
   take(
     connection: ConnectionId,
-    served: { messages: readonly StoredMessage[]; receipts: readonly StoredReceipt[]; lastSeq: number },
+    served: {
+      messages: readonly StoredMessage[]
+      receipts: readonly StoredReceipt[]
+      lastSeq: number
+      /** There is more: it is asked for next. */
+      more: boolean
+    },
   ): Promise<void>
 }
 

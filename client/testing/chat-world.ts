@@ -59,7 +59,7 @@ export class ModelServer {
   readonly offered = new Map<string, Set<string>>()
   /** Items that the friend may not fetch any more. */
   readonly revoked: MediaId[] = []
-  now = 1_000_000
+  now = 1_700_000_000_000
   refuses = false
 
   rotate(ifEpoch: number, ifLastSeq: number): void {
@@ -246,6 +246,8 @@ export class ModelConnections implements Connections {
   readonly list: Signal<readonly Connection[]>
   /** Rotates before the next message. */
   isRotationDue = false
+  /** The server says of no conversation that it has changed. */
+  isQuiet = false
   floors: Floor[] = []
   readonly forgotten = new Set<number>()
   readonly #server: ModelServer
@@ -327,7 +329,7 @@ export class ModelConnections implements Connections {
     if (!this.#line.isUp || this.#line.cut('before', 'catch-up')) throw new AppError('server/unreachable')
     const [connection] = this.list.value
     const inbox = this.#inbox
-    if (!connection || !inbox) return
+    if (!connection || !inbox || this.isQuiet) return
     const { connectionId: id } = connection
     this.#known = this.#server.epochs.length
     const receipts = [...this.#server.receipts.values()].map(
@@ -338,9 +340,9 @@ export class ModelConnections implements Connections {
     const lastSeq = this.#server.rows.length
     for (let from = await inbox.since(id), more = true; more; ) {
       const messages = this.#server.since(from)
-      await inbox.take(id, { messages, receipts, lastSeq })
-      from = messages.at(-1)?.seq ?? from
       more = messages.length === PAGE
+      await inbox.take(id, { messages, receipts, lastSeq, more })
+      from = messages.at(-1)?.seq ?? from
     }
   }
 }

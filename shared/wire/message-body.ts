@@ -49,9 +49,17 @@ export const messageBodies = {
 export type MessageBody<T extends MessageType = MessageType> = z.output<(typeof messageBodies)[T]>
 
 /** Up to where a device has received, resp. read, each device of the other side: the highest counter without a gap. */
-const marks = z.array(z.strictObject({ senderId: userId, deviceId, counter: natural })).check(z.maxLength(256))
+const mark = z.strictObject({ senderId: userId, deviceId, counter: natural })
+const marks = z.array(mark).check(z.maxLength(256))
+/** Counters, both ends included. */
+export const counterRange = z.tuple([natural, natural])
+export type CounterRange = z.output<typeof counterRange>
+/** So many ranges for each device are told apart; then the oldest become one. */
+export const NEVER_MAX = 8
+/** `never`: what is below the mark and did not come all the same, since the server had it no more. */
+const never = z.optional(z.array(counterRange).check(z.maxLength(NEVER_MAX)))
 export const receiptBody = z.strictObject({
-  delivered: marks,
+  delivered: z.array(z.extend(mark, { never })).check(z.maxLength(256)),
   /** null: this person does not tell. */
   read: z.nullable(marks),
 })
