@@ -659,10 +659,28 @@ describe('disappearing', () => {
       a.line.isUp = true
       a.line.cut = () => false
       await a.chat.catchUp()
-      await expect.poll(() => [...a.connections.forgotten]).toEqual([1, 2])
+      await expect.poll(() => [...a.connections.forgotten]).toEqual([0, 1, 2])
       expect(a.connections.floors).toMatchObject([{ from: 1, counter: 4 }])
     },
   )
+
+  it('keeps the secret of the first epoch while a message of it is kept, also after another was taken back', async () => {
+    const { id, a, server } = await world()
+    await say(a, id, (thread) => thread.sendText('stays'))
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await say(a, id, (thread) => thread.sendText('taken back'))
+    const ref = refIn(await last(a, id))
+    await say(a, id, (thread) => thread.deleteForBoth(ref))
+    a.connections.isRotationDue = true
+    await say(a, id, (thread) => thread.sendText('next epoch'))
+    await a.chat.catchUp()
+    server.now += DAY_MS + 1
+    await a.restart()
+    await a.chat.catchUp()
+    await expect.poll(() => a.connections.floors).toMatchObject([{ from: 2, counter: 5 }])
+    expect(texts(await shown(a, id))).toEqual(['stays'])
+    expect([...a.connections.forgotten]).toEqual([])
+  })
 
   it('goes on sweeping after one conversation did not open', async () => {
     const { id, a, server } = await world()

@@ -91,7 +91,7 @@ export class Sweep {
       const floors = await this.#floorsOf(id, state, gone)
       for (const { lamport, place, epoch } of messages) await draft.remove([lamport, place], epoch)
       for (const { target, place, epoch } of effects) draft.removeEffect(target, place, epoch)
-      const over = state.live.filter((one) => one.count === 0 && one.epoch > 0 && one.epoch < state.closed)
+      const over = state.live.filter((one) => one.count === 0 && one.epoch < state.closed)
       state.live = state.live.filter((one) => !over.includes(one))
       // With what is gone itself: after a crash nothing else would remember it.
       state.forget = {

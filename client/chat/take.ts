@@ -12,6 +12,8 @@ import type { Changes, ChatStore, Kept, KeptEffect, Position, Waiting } from './
 import { advance, fill, mayFollow, windowOf } from './windows.ts'
 
 const NOTHING: Bytes = new Uint8Array(0)
+/** Of a place whose message was taken back: it keeps no epoch's secret alive. */
+const NO_EPOCH = -1
 
 /** What a message came with besides itself. */
 export type Arrival = {
@@ -168,6 +170,8 @@ export class Draft {
   }
 
   removeEffect(target: string, place: string, epoch: number): void {
+    // It went with its target already: counted once, else its epoch would seem empty too soon.
+    if (this.#effects.get(place) === null) return
     this.#effects.set(place, null)
     this.#removedEffects.push([target, place])
     countLive(this.state, epoch, -1)
@@ -248,7 +252,10 @@ export class Draft {
     }
     for (const { row } of await this.#effectsOn(place)) this.removeEffect(row.target, row.place, row.epoch)
     countLive(this.state, kept.row.epoch, -1)
-    this.#messages.set(place, { row: { ...kept.row, epoch: 0 }, saved: { ...kept.saved, body: '', isDeleted: true } })
+    this.#messages.set(place, {
+      row: { ...kept.row, epoch: NO_EPOCH },
+      saved: { ...kept.saved, body: '', isDeleted: true },
+    })
   }
 
   #put(kept: Kept): void {
