@@ -58,7 +58,7 @@ describe('a call', () => {
     const fetched = answer(() => new Response(null, { status: 204 }))
     const item = { name: 'settings', version: 1, sealed: new Uint8Array(262_145) }
     const index = { version: 1, sealed: new Uint8Array(40) }
-    const body = { ifIndexVersion: 0, index, put: [item], remove: [] }
+    const body = { ifIndexVersion: 0, index, put: [item], remove: [], sig: new Uint8Array(64) }
     expect(await codeOf(() => new Api().call(writeVault, { body }))).toBe('usage')
     expect(fetched).not.toHaveBeenCalled()
   })

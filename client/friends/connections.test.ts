@@ -473,7 +473,7 @@ describe('a friend who changes keys without end', () => {
   }
 
   beforeEach(async () => {
-    cleo = deviceOf(await newPerson('cleo'))
+    cleo = await deviceOf(await newPerson('cleo'))
     honest = await befriend()
     hostile = await ada.friends.request(who(cleo), null)
     await cleo.friends.catchUp()
@@ -609,7 +609,7 @@ describe('a malicious server', () => {
   })
 
   it('swaps the names of two verified friends', async () => {
-    const cleo = deviceOf(await newPerson('cleo'))
+    const cleo = await deviceOf(await newPerson('cleo'))
     const ids: ConnectionId[] = []
     for (const device of [ben, cleo]) {
       const id = await ada.friends.request(who(device), null)
