@@ -2,14 +2,15 @@ import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import * as keys from '../../shared/crypto/connection-keys.ts'
 import { newKey, randomBytes } from '../../shared/crypto/random.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
+import { publicKeyOf, signStatement } from '../../shared/crypto/signing.ts'
 import { eraseDevice, openDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
-import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
-import { hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
+import { type PublicKeys, replayConnection } from '../../shared/logs/connection.ts'
+import { DEVICES_A_SIDE, ROTATE_LABEL, rotateEntry } from '../../shared/logs/connection-entries.ts'
+import { decodeUnverified, hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
 import { appendConnectionLog, requestConnection } from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
@@ -575,6 +576,23 @@ describe('a malicious server', () => {
     await (await openDevice()).clear('connections')
     await ada.restart()
     expect(ada.of(id)?.fault?.code).toBe('connection/fork')
+  })
+
+  it('shows a rotation that a friend signed around zeros: an error with a name, and no other connection hears of it', async () => {
+    const id = await befriend()
+    const { epoch, head, receiver } = replayConnection(id, stored(id).entries)
+    const { entry } = await keys.makeRotate(
+      { userId: ada.person.userId, identitySeed: ada.person.seed },
+      receiver.keys as PublicKeys,
+      { epoch: epoch + 1, prev: head, reason: 'scheduled', closes: [], createdAt: ada.now },
+    )
+    const body = { ...decodeUnverified(rotateEntry, entry.bytes), ct: new Uint8Array(1120) }
+    stored(id).entries.push(signStatement(ada.person.seed, ROTATE_LABEL, rotateEntry, body))
+    const cleo = await deviceOf(await newPerson('cleo'))
+    const other = await cleo.friends.request(who(ben), null)
+    await ben.restart()
+    expect(ben.of(id)?.fault?.code).toBe('box/tampered')
+    expect(ben.of(other)).toMatchObject({ state: 'asked', fault: null })
   })
 
   it('adds a rotation by a ghost', async () => {

@@ -120,7 +120,7 @@ export async function makeRotate(
  * Epoch 0, from the verified first two entries.
  * @param pending one's own request, resp. accept, as it was written down.
  * @throws {AppError} `connection/swapped-key` when the log's entry is not the one that was written down;
- *   `key/unavailable` on keys that cannot be agreed with.
+ *   `key/unavailable` on keys that cannot be agreed with; `box/tampered` where what was encapsulated does not open.
  */
 export async function startSchedule(
   request: SignedEntry,
@@ -191,7 +191,12 @@ async function encapsulate(publicKey: Bytes): Promise<{ ct: Bytes; shared: Bytes
 
 async function decapsulate(seed: Bytes, ct: Bytes): Promise<Bytes> {
   const { secretKey } = await boxKeysFrom(seed)
-  return new Uint8Array((await sodium()).crypto_kem_xwing_dec(ct, secretKey))
+  try {
+    return new Uint8Array((await sodium()).crypto_kem_xwing_dec(ct, secretKey))
+  } catch (cause) {
+    // Signed, but by a friend who wants their log to end in an error without a name.
+    throw new AppError('box/tampered', 'what was encapsulated does not open', { cause })
+  }
 }
 
 const noteContext = (connectionId: ConnectionId): Bytes => boxContext(NOTE_LABEL, idBytes(connectionId))
