@@ -3,12 +3,12 @@ import { newConnectionId } from '../../shared/crypto/random.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
-import type { PublicKeys } from '../../shared/logs/connection.ts'
-import { hashEntry } from '../../shared/logs/signed.ts'
+import type { ConnectionState, PublicKeys } from '../../shared/logs/connection.ts'
+import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import { REQUEST_TTL_MS, requestConnection } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
 import { isPassing } from '../app/passing.ts'
-import type { ConnectionBook } from './book.ts'
+import type { ConnectionBook, Known } from './book.ts'
 import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
 import { checkKeyHash, learnIdentity } from './people.ts'
 
@@ -61,9 +61,16 @@ export class Asking {
   async accept(connection: ConnectionId): Promise<void> {
     const known = this.#book.require(connection)
     const [request] = known.entries
-    if (known.view.state !== 'asked' || !request || !known.state || !known.peer)
+    if (known.view.state !== 'asked' || !request || !known.state)
       throw new AppError('connection/forbidden', 'nothing to accept')
-    const { requester } = known.state
+    // Written down by a program that ended before it was sent, or on another device: the very same entry goes.
+    if (!this.#book.item(connection)) await this.#writeAccept(known, known.state, request)
+    const written = this.#book.item(connection)?.pending
+    if (written) await this.#book.append(connection, known.view.lastSeq, written.entry)
+  }
+
+  async #writeAccept({ view, peer }: Known, { requester }: ConnectionState, request: SignedEntry): Promise<void> {
+    if (!peer) throw new AppError('connection/forbidden', 'nobody is known to have asked')
     const pending = await this.#book.context.crypto.makeAccept(
       request,
       await this.#book.author(),
@@ -71,7 +78,7 @@ export class Asking {
       this.#book.now(),
     )
     const item: ConnectionItem = {
-      peer: { userId: known.view.peer.userId, ...known.peer },
+      peer: { userId: view.peer.userId, ...peer },
       isVerified: false,
       pin: { length: 1, head: hashEntry(request) },
       schedule: null,
@@ -83,11 +90,9 @@ export class Asking {
     }
     // Another device may have been faster: then its entry is sent.
     await this.#book.context.vault.update((vault) => {
-      const name = connectionItemName(connection)
+      const name = connectionItemName(view.connectionId)
       return vault.read(connectionItem, name) ? new Map() : new Map([[name, encodeConnectionItem(item)]])
     })
-    const written = this.#book.item(connection)?.pending
-    if (written) await this.#book.append(connection, known.view.lastSeq, written.entry)
   }
 
   /** Requests that were written down, and never reached the server. @returns whether there were any. */

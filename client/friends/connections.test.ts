@@ -387,6 +387,25 @@ describe('a program that ends at any call', () => {
     expect(steps).toBeGreaterThan(0)
   })
 
+  it('between writing an accept down and sending it: after a reload with what the device keeps, the same one is sent', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    await ben.friends.catchUp()
+    ben.dies = (when, route) => when === 'before' && (route as unknown) === appendConnectionLog
+    await expect(ben.friends.accept(id)).rejects.toThrow(Died)
+    const written = ben.vault.read(connectionItem, connectionItemName(id))?.pending?.entry
+    for (const _ of ['once', 'and again']) {
+      ben = await deviceOf(ben.person)
+      await ben.vault.openServed()
+      await ben.friends.openKept()
+      await ben.friends.catchUp()
+    }
+    expect(ben.of(id)).toMatchObject({ state: 'asked', fault: null })
+    await ben.friends.accept(id)
+    expect(server.connections.all.get(id)?.entries[1]).toEqual(written)
+    await ada.friends.catchUp()
+    expect(await ben.sending(id)).toEqual(await ada.sending(id))
+  })
+
   it('while keys change: nothing is lost, and the next try goes on', async () => {
     const id = await befriend()
     const steps = await walk(
