@@ -70,6 +70,7 @@ async function rotateItem(
     // Whoever lost the race starts over: what was written down follows an entry that is no longer the newest.
     pending: null,
     superseded: [],
-    due: isMine ? null : item.due,
+    // An earlier one that came in late is not the change that was asked for.
+    due: isMine && pending === item.pending ? null : item.due,
   }
 }

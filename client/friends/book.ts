@@ -11,7 +11,13 @@ import { Signal } from '../app/signal.ts'
 import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
-import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
+import {
+  type ConnectionItem,
+  connectionItem,
+  connectionItemName,
+  encodeConnectionItem,
+  SUPERSEDED_MAX,
+} from './item.ts'
 import { type KeptConnection, KeptConnections } from './kept.ts'
 import type { Connection, SendingKeys } from './types.ts'
 
@@ -71,8 +77,14 @@ export class ConnectionBook {
     await this.context.vault.update((vault) => (vault.read(connectionItem, name) ? new Map([[name, null]]) : new Map()))
   }
 
+  /** What was written down before is not sent any more: whoever the keys change for may have made it. */
   async setDue(connection: ConnectionId, reason: RotateReason): Promise<void> {
-    await this.change(connection, (item) => ({ ...item, due: reason }))
+    await this.change(connection, ({ pending, superseded = [], ...item }) => ({
+      ...item,
+      due: reason,
+      pending: null,
+      superseded: [...superseded, ...(pending ? [pending] : [])].slice(-SUPERSEDED_MAX),
+    }))
   }
 
   /** Into the vault, by what it holds at that moment. @throws {AppError} `connection/full`, of the server */

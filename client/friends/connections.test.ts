@@ -16,6 +16,7 @@ import { appendConnectionLog, requestConnection } from '../../shared/wire/connec
 import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
+import { endSession } from '../settings/end-session.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { identityOf } from '../testing/identity-of.ts'
 import { openVault, sealVaultWrite } from '../vault/sealing.ts'
@@ -293,6 +294,61 @@ describe('several devices', () => {
     expect((await second.sending(id)).epoch).toBe(2)
     await ada.friends.catchUp()
     expect(ada.friends.messageSecret(id, 2)).toEqual(second.friends.messageSecret(id, 2))
+  })
+
+  it('one is signed out: the keys change next, also where the program ended in between', async () => {
+    const id = await befriend()
+    const dying = { call: async () => Promise.reject(new Died()) } as unknown as Api
+    await expect(endSession(dying, async () => ada.friends, 'phone')).rejects.toThrow(Died)
+    await ada.restart()
+    expect((await ada.sending(id)).epoch).toBe(1)
+  })
+
+  it('one changes the keys while it is signed out: they change once more, without it', async () => {
+    const id = await befriend()
+    const phone = await deviceOf(ada.person)
+    await phone.restart()
+    const changeKeys = async () => {
+      await phone.vault.openServed()
+      expect((await phone.sending(id)).epoch).toBe(1)
+    }
+    await endSession({ call: changeKeys } as unknown as Api, async () => ada.friends, 'phone')
+    await ada.friends.catchUp()
+    const { epoch, messageSecret } = await ada.sending(id)
+    expect(epoch).toBe(2)
+    expect(phone.friends.messageSecret(id, 1)).not.toEqual(messageSecret)
+    expect(phone.friends.messageSecret(id, 2)).toBeNull()
+  })
+
+  it.each(['before', 'after'] as const)(
+    'one wrote a change of keys down and was signed out %s it was sent: what it made is not what counts',
+    async (moment) => {
+      const id = await befriend()
+      const phone = await deviceOf(ada.person)
+      await phone.restart()
+      phone.now += 8 * DAY_MS
+      phone.dies = (when, route) => when === moment && (route as unknown) === appendConnectionLog
+      await expect(phone.sending(id)).rejects.toThrow(Died)
+      const made = phone.vault.read(connectionItem, connectionItemName(id))?.pending?.entry as SignedEntry
+      await ada.vault.openServed()
+      await endSession({ call: async () => undefined } as unknown as Api, async () => ada.friends, 'phone')
+      await ada.friends.catchUp()
+      const sending = await ada.sending(id)
+      const entries = server.connections.all.get(id)?.entries ?? []
+      expect(entries.at(-1)?.bytes).not.toEqual(made.bytes)
+      expect(entries).toHaveLength(sending.epoch + 2)
+      expect(sending.epoch).toBe(moment === 'before' ? 1 : 2)
+      await ben.friends.catchUp()
+      expect(ben.friends.messageSecret(id, sending.epoch)).toEqual(sending.messageSecret)
+    },
+  )
+
+  it('one is signed out although the conversations do not open', async () => {
+    const calls: string[] = []
+    const api = { call: async ({ path }: Route) => void calls.push(path) } as unknown as Api
+    const broken = async () => Promise.reject(new AppError('vault/tampered'))
+    expect(await codeOf(() => endSession(api, broken, 'phone'))).toBe('vault/tampered')
+    expect(calls).toHaveLength(1)
   })
 
   it('both accept at the same moment: one entry, one key', async () => {

@@ -1,10 +1,11 @@
 import { html, nothing } from 'lit'
 import type * as z from 'zod/mini'
-import { listSessions, removeSession } from '../../shared/wire/accounts.ts'
+import { listSessions } from '../../shared/wire/accounts.ts'
 import { KithElement } from '../app/element.ts'
 import { passAppError } from '../app/passing.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
+import { endSession } from './end-session.ts'
 import './password-dialog.ts'
 import type { PasswordAsk } from './password-dialog.ts'
 
@@ -77,11 +78,10 @@ export class DeviceList extends KithElement {
   }
 
   async #end(sessionId: string, password: string): Promise<void> {
+    const { services } = this
     // Proves who asks, and makes the session fresh.
-    await this.services.session.renew(password)
-    await this.services.api.call(removeSession, { params: { sessionId } })
-    // What was on it reads nothing of what is written from now on.
-    await (await this.services.openTalk()).friends.setAllDue('device-removed')
+    await services.session.renew(password)
+    await endSession(services.api, async () => (await services.openTalk()).friends, sessionId)
     await this.#load()
   }
 }
