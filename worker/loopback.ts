@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo, Socket } from 'node:net'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
+import { isOwnPeer } from './peer.ts'
 import type { Source } from './source.ts'
 
 /** The door of one job: where ffmpeg reads and writes while it is open. */
@@ -32,7 +33,8 @@ const PIECE_BYTES = 256 * 1024
 
 /**
  * ffmpeg's only door: GET opens the sealed source, PUT hands over an output to be sealed. Listens on 127.0.0.1 only, and
- * each job's paths start with 192 random bits: other programs on this machine cannot guess them.
+ * each job's paths start with 192 random bits: other programs on this machine cannot guess them. Other users' programs, which may
+ * read them in ffmpeg's command line, are not let in (`peer.ts`).
  */
 export async function createLoopback(): Promise<Loopback> {
   const doors = new Map<string, OpenDoor>()
@@ -45,6 +47,10 @@ export async function createLoopback(): Promise<Loopback> {
     door.serve(request, response).catch(() => response.destroy())
   })
   server.on('connection', (socket) => {
+    if (!isOwnPeer(socket)) {
+      socket.destroy()
+      return
+    }
     strangers.add(socket)
     socket.once('close', () => strangers.delete(socket))
   })
