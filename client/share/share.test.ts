@@ -73,6 +73,28 @@ describe('something shared while Kith is locked', () => {
     expect(await db.count('sharePieces')).toBe(0)
   })
 
+  it('stays whole when the share screen looks for leftovers while it is still coming in', async () => {
+    await (await openDevice()).put('sharePieces', new Uint8Array(9), ['stray', 0, 0])
+    const slow = note()
+    const slice = slow.slice.bind(slow)
+    vi.spyOn(slow, 'slice').mockImplementation((from, to) => {
+      const part = slice(from, to)
+      const read = part.arrayBuffer.bind(part)
+      vi.spyOn(part, 'arrayBuffer').mockImplementation(async () => {
+        await removeStrayPieces()
+        return read()
+      })
+      return part
+    })
+    const row = await share('one', [photo(), slow])
+    const key = await keyOf(row)
+    const file = await openSharedFile(row.id, key, await openShareHeader(row, key), 0)
+    expect(new Uint8Array(await file.arrayBuffer())).toEqual(bytes)
+    // What really was left over goes the next time.
+    await removeStrayPieces()
+    expect(new Set((await (await openDevice()).getAllKeys('sharePieces')).map(([id]) => id))).toEqual(new Set(['one']))
+  })
+
   it('leaves nothing when the Service Worker was stopped in the middle', async () => {
     await share('kept')
     const db = await openDevice()

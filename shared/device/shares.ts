@@ -14,7 +14,10 @@ export const shareHeader = z.strictObject({
   files: z.array(z.strictObject({ name: z.string(), type: z.string(), size: natural, lastModified: z.number() })),
 })
 export type ShareHeader = z.output<typeof shareHeader>
+type NewShare = Pick<ShareRow, 'id' | 'createdAt' | 'ephemeral'>
 
+/** Held by whoever writes one; the browser lets go of it for a program that it stops. */
+const WRITING_LOCK = 'kith/share-writing'
 const headerPlace = (id: string) => utf8(id)
 const piecePlace = (id: string, file: number, piece: number) => utf8(`${id}/${file}/${piece}`)
 const pieceCount = (size: number) => Math.ceil(size / SHARE_PIECE_BYTES)
@@ -23,12 +26,11 @@ const pieceCount = (size: number) => Math.ceil(size / SHARE_PIECE_BYTES)
  * Keeps what was shared: the pieces first, the row that names them last, so that it is whole or not there.
  * @throws what the storage says when it is full; nothing is kept then.
  */
-export async function writeShare(
-  row: Pick<ShareRow, 'id' | 'createdAt' | 'ephemeral'>,
-  key: CryptoKey,
-  text: string,
-  files: readonly File[],
-): Promise<void> {
+export async function writeShare(row: NewShare, key: CryptoKey, text: string, files: readonly File[]): Promise<void> {
+  await navigator.locks.request(WRITING_LOCK, { mode: 'shared' }, () => writeWhole(row, key, text, files))
+}
+
+async function writeWhole(row: NewShare, key: CryptoKey, text: string, files: readonly File[]): Promise<void> {
   const { id } = row
   const db = await openDevice()
   try {
@@ -100,10 +102,13 @@ export async function removeShare(id: string): Promise<void> {
   ])
 }
 
-/** Pieces of a share whose Service Worker was stopped before it was whole. @param youngMs what may still be written. */
+/** Pieces of a share whose Service Worker was stopped before it was whole. While one is being written nobody can tell: then the next time. */
 export async function removeStrayPieces(): Promise<void> {
-  const db = await openDevice()
-  const known = new Set((await db.getAllKeys('shares')) as string[])
-  const ids = new Set((await db.getAllKeys('sharePieces')).map(([id]) => id))
-  for (const id of ids) if (!known.has(id)) await removeShare(id)
+  await navigator.locks.request(WRITING_LOCK, { ifAvailable: true }, async (lock) => {
+    if (!lock) return
+    const db = await openDevice()
+    const known = new Set((await db.getAllKeys('shares')) as string[])
+    const ids = new Set((await db.getAllKeys('sharePieces')).map(([id]) => id))
+    for (const id of ids) if (!known.has(id)) await removeShare(id)
+  })
 }
