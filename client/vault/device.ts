@@ -1,7 +1,7 @@
 import { openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { randomBytes } from '../../shared/crypto/random.ts'
 import { type DeviceAccount, eraseDevice, openDevice } from '../../shared/device/db.ts'
-import { createKey, readKey, removeKey } from '../../shared/device/device-key.ts'
+import { createKey, ensureKey, readKey, removeKey } from '../../shared/device/device-key.ts'
 import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
@@ -43,17 +43,18 @@ export async function forgetAccountKey(): Promise<void> {
 
 /**
  * Lets `password` unlock this device without the server: the account key under Argon2id, and that under a second key
- * which a copied profile without its key store does not have (docs/decisions/device-keys.md).
+ * which a copied profile without its key store does not have (docs/decisions/device-keys.md). That key stays what it was, so
+ * that one row changes, at once: a program that ends here leaves the old password or the new one, never neither.
  */
 export async function keepUnlock(crypto: Crypto, userId: UserId, password: string, accountKey: Bytes): Promise<void> {
   const salt = randomBytes(SALT_BYTES)
   const inner = await crypto.sealSecret(await crypto.stretchPassword(password, salt), accountKey, idBytes(userId))
-  await writeUnlock(salt, inner)
+  await writeUnlock(await ensureKey('lock'), salt, inner)
   await dropStalePasskey(accountKey)
 }
 
-async function writeUnlock(salt: Bytes, inner: Bytes): Promise<void> {
-  const sealed = await sealAes(await createKey('lock'), inner, utf8('unlock'))
+async function writeUnlock(lock: CryptoKey, salt: Bytes, inner: Bytes): Promise<void> {
+  const sealed = await sealAes(lock, inner, utf8('unlock'))
   await (await openDevice()).put('unlock', { salt, sealed }, 'password')
 }
 
@@ -65,7 +66,8 @@ export async function destroyDevice(account: DeviceAccount): Promise<void> {
   await forgetAccountKey()
   await eraseDevice()
   await writeDeviceAccount(account)
-  await writeUnlock(randomBytes(SALT_BYTES), randomBytes(INNER_BYTES))
+  // A new key: what the old one had sealed never opens again.
+  await writeUnlock(await createKey('lock'), randomBytes(SALT_BYTES), randomBytes(INNER_BYTES))
 }
 
 /** Whether there is anything here that another device could want gone: not so after `destroyDevice`. */
@@ -78,7 +80,9 @@ export async function openUnlock(crypto: Crypto, userId: UserId, password: strin
   const kept = await (await openDevice()).get('unlock', 'password')
   const lock = await readKey('lock')
   if (!kept || !lock) throw new AppError('key/unavailable', 'sign in anew on this device')
-  const inner = await openAes(lock, kept.sealed, utf8('unlock'))
+  const inner = await openAes(lock, kept.sealed, utf8('unlock')).catch((cause) => {
+    throw new AppError('key/unavailable', 'sealed under another key than this device has', { cause })
+  })
   const key = await crypto.stretchPassword(password, kept.salt)
   return crypto.openSecret(key, inner, idBytes(userId), 'auth/failed')
 }

@@ -3,7 +3,7 @@ import { hkdf } from '../../shared/crypto/hkdf.ts'
 import { randomBytes } from '../../shared/crypto/random.ts'
 import type { UnlockPlace } from '../../shared/crypto/unlock.ts'
 import { openDevice } from '../../shared/device/db.ts'
-import { createKey, readKey, removeKey } from '../../shared/device/device-key.ts'
+import { ensureKey, readKey, removeKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import type { Crypto } from '../workers/crypto.ts'
@@ -66,7 +66,7 @@ export async function makePasskey(
   const secret = secretIn(prf) ?? (await askSecret(credentials, credentialId, input))
   const keys = await crypto.unlockKeys('passkey', secret)
   const box = await crypto.sealAccountKey(keys, { ...owner, method: 'passkey' }, accountKey)
-  const sealed = await sealAes(await createKey('passkey'), box, utf8('passkey'))
+  const sealed = await sealAes(await ensureKey('passkey'), box, utf8('passkey'))
   const row = { credentialId, input, sealed, check: await checkOf(accountKey) }
   await (await openDevice()).put('passkey', row, 'current')
 }

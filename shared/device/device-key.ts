@@ -20,10 +20,7 @@ export async function createKey(name: KeyName): Promise<CryptoKey> {
   try {
     await db.put('keys', key, name)
     const stored = await db.get('keys', name)
-    if (stored) {
-      await crypto.subtle.encrypt({ name: 'AES-GCM', iv: new Uint8Array(12) }, stored, new Uint8Array(1))
-      return stored
-    }
+    if (stored) return await tried(stored)
   } catch {
     // falls through: kept in memory
   }
@@ -31,6 +28,17 @@ export async function createKey(name: KeyName): Promise<CryptoKey> {
   inMemory.set(name, key)
   lend()
   return key
+}
+
+/** The key under `name` where there is one that works: what is sealed under it goes on opening. Else a new one. */
+export async function ensureKey(name: KeyName): Promise<CryptoKey> {
+  try {
+    const kept = await readKey(name)
+    if (kept) return await tried(kept)
+  } catch {
+    // falls through: the browser lost what it keeps keys under
+  }
+  return createKey(name)
 }
 
 export async function readKey(name: KeyName): Promise<CryptoKey | null> {
@@ -44,6 +52,16 @@ export async function readKey(name: KeyName): Promise<CryptoKey | null> {
 export async function removeKey(name: KeyName): Promise<void> {
   inMemory.delete(name)
   await (await openDevice()).delete('keys', name)
+}
+
+/** Some browsers store a key and give back one that does nothing. */
+async function tried(key: CryptoKey): Promise<CryptoKey> {
+  await crypto.subtle.encrypt(
+    { name: 'AES-GCM', iv: crypto.getRandomValues(new Uint8Array(12)) },
+    key,
+    new Uint8Array(1),
+  )
+  return key
 }
 
 /** A key is not readable by script, here as little as in IndexedDB: it can be used by this origin alone. */
