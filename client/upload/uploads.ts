@@ -92,7 +92,8 @@ export class Uploads {
     }
     const db = await openDevice()
     if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
-    await db.put('uploads', row, mediaId)
+    const transaction = db.transaction('uploads', 'readwrite', { durability: 'strict' })
+    await Promise.all([transaction.store.put(row, mediaId), transaction.done])
     this.#show(row, secret)
     this.#command({ type: 'file', mediaId, file })
   }

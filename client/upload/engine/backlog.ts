@@ -81,6 +81,11 @@ export class Backlog {
     return this.#hasRoom
   }
 
+  /** Resolves when nothing is being written any more. */
+  async settled(): Promise<void> {
+    await this.#spilling
+  }
+
   #beginAnew(): void {
     clearTimeout(this.#patience)
     this.#patience = undefined

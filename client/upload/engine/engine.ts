@@ -17,8 +17,9 @@ import {
   THUMB_PIECE,
   type UploadSecret,
 } from '../record.ts'
+import { beginAnew } from './anew.ts'
 import { Backlog } from './backlog.ts'
-import { pieceCount, piecesBefore, piecesOf } from './pieces.ts'
+import { pieceAt, pieceCount, piecesBefore, piecesOf } from './pieces.ts'
 import { sealAhead } from './seal-ahead.ts'
 import { putObject, type SendPorts, sendByTus } from './send.ts'
 import type { Spool } from './spool.ts'
@@ -136,8 +137,27 @@ export class Engine {
     }
   }
 
-  /** Seals and sends at the same time. @returns `false` when the file has to be picked again. */
-  async #original(row: UploadRow, secret: UploadSecret, outer: AbortSignal): Promise<boolean> {
+  /** @returns `false` when the file has to be picked again. */
+  async #original(row: UploadRow, secret: UploadSecret, signal: AbortSignal): Promise<boolean> {
+    const { mediaId } = row
+    // Nothing is known to be sealed; an old profile that came back would not know either, and the file may be another by now.
+    const isFirst = row.sealedPieces === 0 && this.#files.has(mediaId)
+    const started = isFirst ? await beginAnew(row, secret, this.#spool) : { row, secret }
+    let went = await this.#sealAndSend(started.row, started.secret, signal)
+    if (went === 'server-is-ahead') {
+      const anew = await beginAnew(row, secret, this.#spool)
+      went = await this.#sealAndSend(anew.row, anew.secret, signal)
+    }
+    if (went === 'server-is-ahead') throw new AppError('server/bad-answer', 'it says to have what was never sent')
+    return went === 'sent'
+  }
+
+  /** Both at the same time. `server-is-ahead`: it has bytes that this device does not know to have sealed. */
+  async #sealAndSend(
+    row: UploadRow,
+    secret: UploadSecret,
+    outer: AbortSignal,
+  ): Promise<'sent' | 'needs-file' | 'server-is-ahead'> {
     const { mediaId } = row
     const layout = layoutFor(secret.sizeBytes)
     const totalBytes = sealedSize(layout)
@@ -164,7 +184,7 @@ export class Engine {
     if (!file && wanted.length > 0) {
       await changeUpload(mediaId, { problem: 'upload/source-changed' })
       tell('needs-file')
-      return false
+      return 'needs-file'
     }
     tell('sealing')
     const seal = async () => {
@@ -192,6 +212,9 @@ export class Engine {
       backlog.acknowledge(piecesBefore(layout, bytes))
     }
     acknowledge(sentBytes)
+    // Recorded in an earlier run, or handed over in this one.
+    let knownBytes = row.sealedPieces === 0 ? 0 : pieceAt(layout, row.sealedPieces - 1).to
+    let isServerAhead = false
     const read = async (start: number, end: number): Promise<Blob> => {
       const pieces = piecesOf(layout, start, end)
       const gone = async () => {
@@ -200,6 +223,13 @@ export class Engine {
         return new AppError('upload/source-changed', 'a sealed piece is gone')
       }
       if (start < acknowledged) throw await gone()
+      if (start > knownBytes) {
+        isServerAhead = true
+        const error = new AppError('server/bad-answer', 'the server has more than is known to be sealed')
+        // Else tus would ask again, and sealing go on.
+        stop.abort(error)
+        throw error
+      }
       // What is asked for says what the server has.
       acknowledge(start)
       await backlog.has(pieces.map(({ index }) => index))
@@ -210,6 +240,7 @@ export class Engine {
           return piece.slice(Math.max(0, start - from), Math.min(to, end) - from)
         }),
       )
+      knownBytes = Math.max(knownBytes, end)
       return new Blob(parts)
     }
     const ports: SendPorts = {
@@ -237,9 +268,11 @@ export class Engine {
     } catch (error) {
       stop.abort(error)
       await Promise.allSettled([sealing, sending])
+      await backlog.settled()
+      if (isServerAhead && !outer.aborted) return 'server-is-ahead'
       throw error
     }
-    return true
+    return 'sent'
   }
 
   /** Pieces that no upload names: of uploads that were cancelled or finished while this program died. */

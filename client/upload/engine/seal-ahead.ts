@@ -115,10 +115,10 @@ async function readSlice(file: Blob, start: number, end: number): Promise<Bytes>
 
 const placeOf = (media: MediaId, index: number) => utf8(`${media}/${index}`)
 
-/** Hashes and count in one transaction. @throws {AppError} `upload/no-room`, `job/cancelled` */
+/** Hashes and count in one transaction, on the disk before a byte is sent: a power cut must not forget what was sealed. @throws {AppError} `upload/no-room`, `job/cancelled` */
 async function record(media: MediaId, index: number, hashes: Bytes, key: CryptoKey): Promise<void> {
   const sealedHashes = await sealAes(key, hashes, placeOf(media, index))
-  const transaction = (await openDevice()).transaction(['uploads', 'pieces'], 'readwrite')
+  const transaction = (await openDevice()).transaction(['uploads', 'pieces'], 'readwrite', { durability: 'strict' })
   const uploads = transaction.objectStore('uploads')
   const row = await uploads.get(media)
   if (row) {

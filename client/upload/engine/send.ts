@@ -78,7 +78,12 @@ export function sendByTus(
         reject(parseProblem(request.getStatus(), request.getHeader('content-type') ?? '', request.getBody()))
       },
     })
-    ports.signal.addEventListener('abort', () => void upload.abort(), { once: true })
+    const cancel = () => {
+      void upload.abort()
+      // tus says nothing of an upload that was called off.
+      reject(new AppError('job/cancelled', 'cancelled'))
+    }
+    ports.signal.addEventListener('abort', cancel, { once: true })
     upload.start()
   })
 }
