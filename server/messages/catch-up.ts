@@ -7,72 +7,98 @@ import type { Db, Deps } from '../deps.ts'
 import { toBytes } from '../format.ts'
 import { readReceipts } from './receipts.ts'
 
-/** Of one answer: for one conversation, and for all. */
+/** Of one answer: for one conversation, and for all. Log and receipts of one alone are smaller than that by far. */
 const ENTRIES_EACH = 256
 const MESSAGES_EACH = 256
 const MESSAGES_ALL = 1024
-const SEALED_BYTES_ALL = 8 * 2 ** 20
+const BYTES_ALL = 8 * 2 ** 20
 
 type Cursor = BodyOf<typeof catchUp>['cursors'][number]
 type Answer = ReplyOf<typeof catchUp>['connections'][number]
+/** What still fits into the answer; once something did not, nothing more is read. */
+type Room = { messages: number; bytes: number; isSpent: boolean }
 
-/** What came after the cursors. Whatever is not the person's is left out, whether it exists or not. */
+/**
+ * What came after the cursors, and how many sealed and signed bytes that is. Whatever is not the person's is left out,
+ * whether it exists or not.
+ */
 export async function readCatchUp(
   { db, clock }: Deps,
   actor: Person,
   cursors: readonly Cursor[],
-): Promise<ReplyOf<typeof catchUp>> {
-  const room = { messages: MESSAGES_ALL, bytes: SEALED_BYTES_ALL }
+): Promise<{ reply: ReplyOf<typeof catchUp>; bytes: number }> {
+  const room = { messages: MESSAGES_ALL, bytes: BYTES_ALL, isSpent: false }
   const connections: Answer[] = []
   for (const cursor of cursors) {
     const answer = await readOne(db, actor, cursor, room, clock.now())
     if (answer) connections.push(answer)
   }
-  return { connections }
+  return { reply: { connections }, bytes: BYTES_ALL - room.bytes }
 }
 
 async function readOne(
   db: Db,
   { userId }: Person,
   { connectionId, logFrom, since }: Cursor,
-  room: { messages: number; bytes: number },
+  room: Room,
   now: number,
 ): Promise<Answer | null> {
   const side = await findSide(db, connectionId, userId)
   if (!side) return null
   const lastSeq = side.last_seq
-  const limit = Math.min(MESSAGES_EACH, room.messages)
+  const nothing: Answer = { connectionId, entries: [], messages: [], receipts: [], lastSeq, more: true }
+  if (room.isSpent) return nothing
+  // Read after `lastSeq`, which no message goes beyond: every epoch that they name is in it.
+  const log = await readConnectionEntries(db, connectionId, { from: logFrom, max: ENTRIES_EACH + 1 })
+  const entries = log.slice(0, ENTRIES_EACH)
+  if (
+    !spend(
+      room,
+      sizeOf(entries, ({ bytes, sig }) => bytes.length + sig.length),
+    )
+  )
+    return nothing
+  if (log.length > ENTRIES_EACH) return { ...nothing, entries }
+  const receipts = await readReceipts(db, connectionId, userId)
+  if (
+    !spend(
+      room,
+      sizeOf(receipts, ({ sealed }) => sealed.length),
+    )
+  )
+    return { ...nothing, entries }
+  const messages = since < lastSeq ? await readMessages(db, connectionId, { since, lastSeq, room, now }) : []
+  return { ...nothing, entries, receipts, messages, more: (messages.at(-1)?.seq ?? since) < lastSeq }
+}
+
+async function readMessages(
+  db: Db,
+  connectionId: Cursor['connectionId'],
+  { since, lastSeq, room, now }: { since: number; lastSeq: number; room: Room; now: number },
+): Promise<StoredMessage[]> {
   const rows = await db<MessageRow>('connection_messages')
     .where({ connection_id: connectionId })
     .where('seq', '>', since)
     .where('seq', '<=', lastSeq)
     .orderBy('seq')
-    .limit(limit)
-  // The log is read after the messages: every epoch that they name is in it.
-  const entries = await readConnectionEntries(db, connectionId, { from: logFrom, max: ENTRIES_EACH + 1 })
-  const isLogCut = entries.length > ENTRIES_EACH
-  const messages = isLogCut ? [] : take(rows, room, now)
-  return {
-    connectionId,
-    entries: entries.slice(0, ENTRIES_EACH),
-    messages,
-    receipts: await readReceipts(db, connectionId, userId),
-    lastSeq,
-    more: isLogCut || (messages.at(-1)?.seq ?? since) < lastSeq,
-  }
-}
-
-function take(rows: readonly MessageRow[], room: { messages: number; bytes: number }, now: number): StoredMessage[] {
+    .limit(Math.min(MESSAGES_EACH, room.messages))
   const messages: StoredMessage[] = []
   for (const row of rows) {
-    const size = row.sealed?.length ?? 0
-    if (size > room.bytes) break
-    room.bytes -= size
-    room.messages--
+    if (!spend(room, row.sealed?.length ?? 0)) break
     messages.push(presentMessage(row, now))
   }
+  room.messages -= messages.length
+  if (room.messages === 0) room.isSpent = true
   return messages
 }
+
+function spend(room: Room, bytes: number): boolean {
+  room.isSpent ||= bytes > room.bytes
+  if (!room.isSpent) room.bytes -= bytes
+  return !room.isSpent
+}
+
+const sizeOf = <T>(rows: readonly T[], size: (row: T) => number) => rows.reduce((sum, row) => sum + size(row), 0)
 
 function presentMessage(row: MessageRow, now: number): StoredMessage {
   // Whose time is over is not handed out, although the sweep has not come yet.

@@ -47,12 +47,20 @@ export async function storeReceipt(
 
 /** The friend's boxes for the friend, one's own for oneself. */
 export async function readReceipts(db: Db, connectionId: ConnectionId, me: UserId): Promise<StoredReceipt[]> {
-  const rows = await db<ReceiptRow>('receipts').where({ connection_id: connectionId }).orderBy(['user_id', 'device_id'])
-  return rows.map(({ user_id, device_id, revision, peer, own }) => ({
+  const rows = await db<ReceiptRow>('receipts')
+    .where({ connection_id: connectionId })
+    .orderBy(['user_id', 'device_id'])
+    .select<(Pick<ReceiptRow, 'user_id' | 'device_id' | 'revision'> & { sealed: Buffer })[]>(
+      'user_id',
+      'device_id',
+      'revision',
+      db.raw('case when user_id = ? then own else peer end as sealed', [me]),
+    )
+  return rows.map(({ user_id, device_id, revision, sealed }) => ({
     userId: user_id,
     deviceId: device_id,
     revision,
-    sealed: toBytes(user_id === me ? own : peer),
+    sealed: toBytes(sealed),
   }))
 }
 

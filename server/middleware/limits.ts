@@ -21,6 +21,10 @@ const LIMITS = {
   message: { points: MESSAGES_A_MINUTE, durationS: 60 },
   /** More than text of a whole day at full speed; the largest messages all day long would fill the disk. */
   'message-bytes': { points: 64 * 2 ** 20, durationS: 86_400 },
+  /** Conversations that are asked about; a device that starts asks about all of them. */
+  'catch-up': { points: 6000, durationS: 60 },
+  /** What is read, encoded and held until a slow reader has taken it; more than years of text, for a new device. */
+  'catch-up-bytes': { points: 256 * 2 ** 20, durationS: 60 },
   /** New keys of conversations; how many are stored for one counts by the day. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */

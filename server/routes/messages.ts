@@ -9,7 +9,14 @@ const write = { auth: 'person', limit: 'write', bodyMaxBytes: 128 * 1024 } as co
 
 export function registerMessages({ handle, deps, limits }: Api): void {
   const messages = createMessages(deps)
-  handle(catchUp, { auth: 'person', limit: 'read' }, ({ actor, body }) => readCatchUp(deps, actor, body.cursors))
+  handle(catchUp, { auth: 'person', limit: 'read' }, async ({ actor, body }) => {
+    await limits.consume('catch-up', actor.userId, body.cursors.length)
+    // How much it is shows afterwards; whoever has had enough is refused before anything is read.
+    await limits.consume('catch-up-bytes', actor.userId, 0)
+    const { reply, bytes } = await readCatchUp(deps, actor, body.cursors)
+    await limits.consume('catch-up-bytes', actor.userId, bytes)
+    return reply
+  })
   handle(sendMessage, write, async ({ actor, params, body }) => {
     // By account: whoever has many addresses has one budget.
     await limits.consume('message', actor.userId)

@@ -96,13 +96,18 @@ const cursor = z.strictObject({
   /** Newest message number that is known. */
   since: natural,
 })
+/** One conversation named often would be read and sent as often. */
+const areDistinct = (cursors: readonly z.output<typeof cursor>[]) =>
+  new Set(cursors.map((one) => one.connectionId)).size === cursors.length
 /**
- * What came after the cursors, in one answer for many conversations; `more`: ask again for that one from its last seq.
- * At most 256 messages for each, 1,024 and 8 MiB in all. While there are more log entries than fit (256), no messages
- * come: ask again from the last entry. Conversations that are not the caller's are left out.
+ * What came after the cursors, in one answer for many conversations; `more`: ask again for that one from its last entry
+ * and its last seq. At most 256 entries and 256 messages for each, 1,024 messages and 8 MiB of entries, receipts and
+ * messages in all; whatever comes after the first that does not fit is empty, with `more`. Messages and receipts come
+ * only beside the last entry. Each answer brings something of the first conversation that has more: ask for that one
+ * first. Conversations that are not the caller's are left out.
  */
 export const catchUp = route('POST', '/api/connections/catch-up', {
-  body: z.strictObject({ cursors: z.array(cursor).check(z.minLength(1), z.maxLength(64)) }),
+  body: z.strictObject({ cursors: z.array(cursor).check(z.minLength(1), z.maxLength(64), z.refine(areDistinct)) }),
   reply: z.strictObject({
     connections: z.array(
       z.strictObject({
