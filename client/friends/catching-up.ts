@@ -4,7 +4,6 @@ import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, peerOf } from '../../shared/logs/connection.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { type ConnectionView, catchUp, listConnections } from '../../shared/wire/connections.ts'
-import type { ReplyOf } from '../../shared/wire/route.ts'
 import { isPassing } from '../app/passing.ts'
 import { Turns } from '../groups/turns.ts'
 import { advanceItem } from './advance.ts'
@@ -12,12 +11,11 @@ import type { ConnectionBook, Known } from './book.ts'
 import type { ConnectionItem } from './item.ts'
 import type { KeptConnection } from './kept.ts'
 import { learnIdentity } from './people.ts'
+import { Reached, type Served } from './reached.ts'
 import type { Inbox } from './types.ts'
 
 /** In one answer of the server. */
 const AT_ONCE = 64
-
-type Served = ReplyOf<typeof catchUp>['connections'][number]
 
 /** Asks the server what changed, and takes it: log first, then keys into the vault, then messages. One at a time. */
 export class CatchingUp {
@@ -63,26 +61,27 @@ export class CatchingUp {
   /** @returns those that have to be looked at again. */
   async #takeAll(views: readonly ConnectionView[]): Promise<ConnectionView[]> {
     const failed: ConnectionView[] = []
-    let waiting = [...views]
+    const reached = new Map<ConnectionId, Reached>()
+    // By id: what a server lists twice would be asked for twice at once.
+    let waiting = [...new Map(views.map((view) => [view.connectionId, view])).values()]
     while (waiting.length > 0) {
       const batch = waiting.slice(0, AT_ONCE)
       const rest = waiting.slice(AT_ONCE)
-      const cursors = await Promise.all(
-        batch.map(async ({ connectionId }) => ({
-          connectionId,
-          logFrom: this.#book.known.get(connectionId)?.entries.length ?? 0,
-          since: (await this.inbox?.since(connectionId)) ?? 0,
-        })),
-      )
+      for (const { connectionId } of batch) {
+        if (!reached.has(connectionId)) reached.set(connectionId, await this.#start(connectionId))
+      }
+      const cursors = batch.flatMap(({ connectionId }) => reached.get(connectionId)?.cursor ?? [])
       const { connections } = await this.#book.context.api.call(catchUp, { body: { cursors } })
       const served = new Map(connections.map((one) => [one.connectionId, one]))
       const again: ConnectionView[] = []
+      const leadsOn = connections.some((one) => reached.get(one.connectionId)?.leadsOn(one))
       for (const view of batch) {
         const answer = served.get(view.connectionId)
-        const logFrom = cursors.find(({ connectionId }) => connectionId === view.connectionId)?.logFrom ?? 0
         if (!answer) continue
         try {
-          await this.#take({ ...view, lastSeq: answer.lastSeq }, logFrom, answer)
+          if (answer.more && !leadsOn) throw new AppError('server/bad-answer', 'there is more, and it does not come')
+          const part = reached.get(view.connectionId)?.next(answer)
+          if (part) await this.#take({ ...view, lastSeq: answer.lastSeq }, part.logFrom, part.served)
           if (answer.more) again.push(view)
         } catch (error) {
           failed.push(view)
@@ -95,6 +94,12 @@ export class CatchingUp {
     }
     this.#book.show()
     return failed
+  }
+
+  async #start(connectionId: ConnectionId): Promise<Reached> {
+    const known = this.#book.known.get(connectionId)
+    const since = (await this.inbox?.since(connectionId)) ?? 0
+    return new Reached({ connectionId, logFrom: known?.entries.length ?? 0, since }, known?.state ?? null)
   }
 
   async #take(view: ConnectionView, logFrom: number, served: Served): Promise<void> {

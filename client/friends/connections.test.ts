@@ -7,12 +7,12 @@ import { eraseDevice, openDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId } from '../../shared/format/ids.ts'
+import { type ConnectionId, parseDeviceId } from '../../shared/format/ids.ts'
 import { type PublicKeys, replayConnection } from '../../shared/logs/connection.ts'
 import { DEVICES_A_SIDE, ROTATE_LABEL, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified, hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
-import { appendConnectionLog, requestConnection } from '../../shared/wire/connections.ts'
+import { appendConnectionLog, requestConnection, type StoredMessage } from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
@@ -277,6 +277,65 @@ describe('keys change', () => {
     expect(second.friends.messageSecret(id, 0)).toBeNull()
     expect(second.friends.messageSecret(id, 1)).not.toBeNull()
     expect(second.friends.floorsOf(id)).toEqual([floor])
+  })
+})
+
+describe('an answer in many parts', () => {
+  const message = (at: number): StoredMessage => ({
+    seq: at + 1,
+    senderId: ada.person.userId,
+    deviceId: parseDeviceId(randomId()),
+    counter: at + 1,
+    sealed: null,
+    createdAt: 1,
+    expiresAt: null,
+  })
+  function takenBy(device: Device): number[] {
+    const taken: number[] = []
+    device.friends.setInbox({
+      since: async () => 0,
+      sent: async () => ({ counters: [], ttlMs: null }),
+      take: async (_, { messages }) => void taken.push(...messages.map(({ seq }) => seq)),
+    })
+    return taken
+  }
+  /** Three changes of keys and five messages. */
+  async function talked(): Promise<ConnectionId> {
+    const id = await befriend()
+    for (let epoch = 1; epoch <= 3; epoch++) {
+      ada.now += 8 * DAY_MS
+      await ada.sending(id)
+    }
+    server.connections.all.get(id)?.messages.push(...[0, 1, 2, 3, 4].map(message))
+    return id
+  }
+
+  it.each([1, 2, 3, 5, 6, 9, 10])(
+    'is taken whole, with %i rows at a time, and half a log is no rollback',
+    async (rows) => {
+      const [id, other] = [await talked(), await ben.friends.request(who(deviceOf(await newPerson('eve'))), null)]
+      // The vault knows the whole log.
+      await ben.friends.catchUp()
+      server.connections.rowsMax = rows
+      const second = deviceOf(ben.person)
+      await second.vault.openServed()
+      const taken = takenBy(second)
+      await second.friends.catchUp()
+      expect(second.of(id)).toMatchObject({ state: 'friends', fault: null })
+      expect(taken).toEqual([1, 2, 3, 4, 5])
+      for (const epoch of [0, 1, 2, 3]) expect(second.friends.messageSecret(id, epoch)).not.toBeNull()
+      expect(second.of(other)).toMatchObject({ state: 'asking', fault: null })
+    },
+  )
+
+  it('does not hold up a device for ever, where the server says "more" and gives nothing', async () => {
+    const id = await talked()
+    server.connections.isEndless = true
+    await ben.friends.catchUp()
+    expect(ben.of(id)).toMatchObject({ fault: { code: 'server/bad-answer' } })
+    server.connections.isEndless = false
+    await ben.friends.fetch(id)
+    expect(ben.of(id)).toMatchObject({ state: 'friends', fault: null })
   })
 })
 

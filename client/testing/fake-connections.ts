@@ -13,7 +13,7 @@ import {
   type StoredMessage,
 } from '../../shared/wire/connections.ts'
 import { block, unblock } from '../../shared/wire/people.ts'
-import type { BodyOf, Route } from '../../shared/wire/route.ts'
+import type { BodyOf, ReplyOf, Route } from '../../shared/wire/route.ts'
 
 type Stored = {
   readonly connectionId: ConnectionId
@@ -35,6 +35,10 @@ export class FakeConnections {
   readonly blocks = new Set<string>()
   /** Runs before an append is looked at: another client that was faster. */
   beforeAppend: () => Promise<void> = async () => undefined
+  /** Entries and messages in one answer. */
+  rowsMax = 1024
+  /** Says of everything that there is more. */
+  isEndless = false
   #changes = 0
 
   /** `undefined`: not a route of connections. */
@@ -57,7 +61,7 @@ export class FakeConnections {
         this.#change(one())
         return null
       case catchUp:
-        return { connections: (body as BodyOf<typeof catchUp>).cursors.flatMap((cursor) => this.#since(user, cursor)) }
+        return { connections: this.#catchUp(user, body as BodyOf<typeof catchUp>) }
       case block:
       case unblock: {
         const key = `${user} ${params?.userId}`
@@ -147,18 +151,20 @@ export class FakeConnections {
     return this.view(user, stored)
   }
 
-  #since(user: UserId, { connectionId, logFrom, since }: BodyOf<typeof catchUp>['cursors'][number]) {
-    const { entries, messages } = this.#one(user, connectionId)
-    return [
-      {
-        connectionId,
-        entries: entries.slice(logFrom),
-        messages: messages.slice(since),
-        receipts: [],
-        lastSeq: messages.length,
-        more: false,
-      },
-    ]
+  /** What no longer fits comes with the next question. */
+  #catchUp(user: UserId, { cursors }: BodyOf<typeof catchUp>): ReplyOf<typeof catchUp>['connections'] {
+    let room = this.rowsMax
+    return cursors.map(({ connectionId, logFrom, since }) => {
+      const stored = this.#one(user, connectionId)
+      const entries = stored.entries.slice(logFrom, logFrom + room)
+      room -= entries.length
+      const isLogWhole = logFrom + entries.length >= stored.entries.length
+      const messages = isLogWhole ? stored.messages.slice(since, since + room) : []
+      room -= messages.length
+      const lastSeq = stored.messages.length
+      const more = this.isEndless || !isLogWhole || since + messages.length < lastSeq
+      return { connectionId, entries, messages, receipts: [], lastSeq, more }
+    })
   }
 
   #one(user: UserId, connection: ConnectionId): Stored {
