@@ -5,7 +5,7 @@ import { newDeviceId, newKey, newUserId } from '../shared/crypto/random.ts'
 import { sealOwnReceipt } from '../shared/crypto/receipt.ts'
 import { eraseDevice, openDevice } from '../shared/device/db.ts'
 import { createKey } from '../shared/device/device-key.ts'
-import { writeNotifySettings, writePreviewKeys } from '../shared/device/push-store.ts'
+import { writeNotifySettings, writeNotifyState, writePreviewKeys } from '../shared/device/push-store.ts'
 import { writeSealed } from '../shared/device/sealed-store.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
@@ -74,8 +74,13 @@ function ports(served: Served | 'unreachable' | 'removed', now = new Date(2026, 
   return { ports: made, shown, closed, badges, forgotten: () => forgotten }
 }
 
-async function message(text: string, counter = 1, secret: Bytes = messageSecret): Promise<StoredMessage> {
-  const header = { connectionId: id, epoch: 0, senderId: friend, deviceId: device, counter, lamport: counter }
+async function message(
+  text: string,
+  counter = 1,
+  secret: Bytes = messageSecret,
+  connectionId = id,
+): Promise<StoredMessage> {
+  const header = { connectionId, epoch: 0, senderId: friend, deviceId: device, counter, lamport: counter }
   const said = { prev: ZERO_HASH, ack: ZERO_HASH, type: 'text', body: JSON.stringify({ text }) } as const
   const [sealed] = await sealMessages([{ ...header, ...said, messageSecret: secret, identitySeed: newKey() }])
   const where = { seq: counter, senderId: friend, deviceId: device, counter, createdAt: 0, expiresAt: null }
@@ -165,6 +170,72 @@ describe('announcing', () => {
     await announce(next.ports)
     expect(next.shown).toMatchObject([{ body: '2 new messages' }])
     expect(next.badges).toEqual([2])
+  })
+
+  describe('an old message that the server shows again', () => {
+    const old = 'come to the station, now'
+    const readUpTo = async (counter: number) => {
+      const own = { connectionId: id, senderId: me, deviceId: device, revision: 1 }
+      const read = [{ senderId: friend, deviceId: device, counter }]
+      const sealed = await sealOwnReceipt(own, accountKey, { delivered: [], read })
+      return [{ userId: me, deviceId: device, revision: 1, sealed }]
+    }
+    beforeEach(() => writeNotifySettings(PREVIEWS))
+
+    it.each([
+      ['another counter', { counter: 7 }],
+      ['another device', { deviceId: newDeviceId() }],
+      ['another sender', { senderId: newUserId() }],
+    ])('with %s beside the ciphertext is no news, though it was read', async (_, beside) => {
+      const replayed = { ...(await message(old, 1)), seq: 7, ...beside }
+      const { ports: given, shown } = ports({ messages: [replayed], receipts: await readUpTo(1) })
+      await announce(given)
+      expect(shown).toEqual([])
+    })
+
+    it('of another conversation is no news', async () => {
+      const other = parseConnectionId(newDeviceId())
+      const { ports: given, shown } = ports({ messages: [await message(old, 1, messageSecret, other)] })
+      await announce(given)
+      expect(shown).toEqual([])
+    })
+
+    it('under a new number, after it was announced here, is no news; what follows is', async () => {
+      const told = await message(old, 3)
+      await announce(ports({ messages: [told] }).ports)
+      const again = ports({ messages: [{ ...told, seq: 9 }] })
+      await announce(again.ports)
+      expect([again.shown, again.badges]).toEqual([[], [1]])
+      const next = ports({ messages: [{ ...(await message('there', 4)), seq: 10 }] })
+      await announce(next.ports)
+      expect(next.shown).toMatchObject([{ title: 'ben', body: 'there' }])
+    })
+
+    it('under a new number, after a page took it, is no news, also while the device is locked', async () => {
+      const heard = [{ deviceId: device, counter: 3 }]
+      await writeNotifyState({ changeSeq: 1, conversations: [{ connectionId: id, seq: 3, unread: 0, heard }] })
+      const replayed = { ...(await message(old, 3)), seq: 9 }
+      const open = ports({ messages: [replayed] })
+      await announce(open.ports)
+      await (await openDevice()).clear('sealed')
+      const locked = ports({ messages: [{ ...replayed, seq: 10 }] })
+      await announce(locked.ports)
+      expect([...open.shown, ...locked.shown]).toEqual([])
+    })
+
+    it('twice in one answer counts once', async () => {
+      const told = await message(old, 3)
+      const { ports: given, badges } = ports({ messages: [told, { ...told, seq: 4 }] })
+      await announce(given)
+      expect(badges).toEqual([1])
+    })
+
+    it('whose counter the server made up silences nothing that follows', async () => {
+      await announce(ports({ messages: [{ ...(await message('never said', 1000, newKey())), seq: 1 }] }).ports)
+      const next = ports({ messages: [{ ...(await message('there', 4)), seq: 2 }] })
+      await announce(next.ports)
+      expect(next.shown).toMatchObject([{ title: 'ben', body: 'there' }])
+    })
   })
 
   it('says that somebody asks, and not under which name the server puts it', async () => {

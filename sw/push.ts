@@ -2,7 +2,10 @@ import * as z from 'zod/mini'
 import { openForPreview } from '../shared/crypto/message-preview.ts'
 import { eraseDevice, openDevice } from '../shared/device/db.ts'
 import {
+  type Heard,
+  isHeard,
   type NotifyState,
+  raiseHeard,
   readNotifySettings,
   readNotifyState,
   readPreviewKeys,
@@ -58,12 +61,12 @@ export async function announce(ports: PushPorts): Promise<void> {
         await show('Kith', 'Somebody asks to connect', tagOf(id), '/friends')
         continue
       }
-      const known = conversations.get(id)
-      const news = await newsOf(ports, view, me, known?.seq ?? 0)
-      const unread = news.isRead ? 0 : (known?.unread ?? 0) + news.messages.length
-      conversations.set(id, { connectionId: id, seq: view.lastSeq, unread })
+      const known = conversations.get(id) ?? { seq: 0, unread: 0, heard: [] }
+      const news = await newsOf(ports, view, me, known)
+      const unread = news.isRead ? 0 : known.unread + news.count
+      conversations.set(id, { connectionId: id, seq: view.lastSeq, unread, heard: news.heard })
       if (news.isRead) await ports.close(tagOf(id))
-      else if (news.messages.length > 0) {
+      else if (news.count > 0) {
         const title = (settings.previews && news.name) || 'Kith'
         const body = (settings.previews && news.preview) || (unread > 1 ? `${unread} new messages` : 'New message')
         await show(title, body, tagOf(id), `/chats/${id}`)
@@ -100,41 +103,69 @@ async function readChanges(ports: PushPorts, since: number): Promise<{ changed: 
 }
 
 type News = {
-  readonly messages: readonly StoredMessage[]
+  readonly count: number
   /** As the friend signed it; null: locked. */
   readonly name: string | null
-  readonly preview: string | null
+  readonly preview: string
   readonly isRead: boolean
+  readonly heard: Heard
 }
-const NOTHING: News = { messages: [], name: null, preview: null, isRead: false }
 
-async function newsOf(ports: PushPorts, view: ConnectionView, me: UserId, seen: number): Promise<News> {
-  if (view.state !== 'friends') return NOTHING
+async function newsOf(
+  ports: PushPorts,
+  view: ConnectionView,
+  me: UserId,
+  known: { seq: number; heard: Heard },
+): Promise<News> {
+  let { heard } = known
+  const nothing: News = { count: 0, name: null, preview: '', isRead: false, heard }
+  if (view.state !== 'friends') return nothing
   const { connectionId } = view
   const keys = await readPreviewKeys(connectionId)
-  const since = Math.max(seen, keys?.since ?? 0)
+  const since = Math.max(known.seq, keys?.since ?? 0)
   const body = { cursors: [{ connectionId, logFrom: view.length, since }] }
   const { connections } = await ports.call(catchUp, { body })
   const answer = connections.find((one) => one.connectionId === connectionId)
-  if (!answer) return NOTHING
-  const came = answer.messages.filter(({ senderId, sealed, seq }) => senderId !== me && sealed !== null && seq > since)
+  if (!answer) return nothing
+  const came = answer.messages.filter((one) => one.senderId !== me && one.seq > since && isInPlace(one, connectionId))
   const marks = await readOwnMarks(connectionId, me, answer.receipts)
   const messages = came.filter((one) => one.counter > (marks.get(`${one.senderId}.${one.deviceId}`) ?? 0))
   // Read on another of one's devices, or answered there.
   const isRead = messages.length === 0 && (marks.size > 0 || answer.messages.at(-1)?.senderId === me)
   // Asked again: Kith may have been locked while the server was being asked.
   const current = keys && (await readPreviewKeys(connectionId))
-  const previews = messages.map((message) => (current ? textOf(message, connectionId, current) : ''))
-  return {
+  let count = 0
+  let preview = ''
+  for (const message of messages) {
+    // An old one under a new number.
+    if (isHeard(heard, message)) continue
+    const text = current ? textOf(message, connectionId, current) : ''
     // Without keys every one counts; with them those that a person would want to hear of.
-    messages: messages.filter((_, index) => previews[index] !== null),
-    name: keys?.peer.username ?? null,
-    preview: previews.filter((text) => text !== null && text !== '').at(-1) ?? null,
-    isRead,
+    if (text !== null) count++
+    preview = text || preview
+    // Only what opens: a header alone can be made up, and must not silence what follows.
+    if (text !== '') heard = raiseHeard(heard, [{ deviceId: message.deviceId, counter: message.counter }])
+  }
+  return { count, name: keys?.peer.username ?? null, preview, isRead, heard }
+}
+
+/** The header counts, which the seal covers; what the server writes beside it has to be the same. */
+function isInPlace({ sealed, senderId, deviceId, counter }: StoredMessage, connectionId: ConnectionId): boolean {
+  if (!sealed) return false
+  try {
+    const header = parseMessageHeader(sealed)
+    return (
+      header.connectionId === connectionId &&
+      header.senderId === senderId &&
+      header.deviceId === deviceId &&
+      header.counter === counter
+    )
+  } catch {
+    return false
   }
 }
 
-/** '' where it does not open here; null: nothing to announce. */
+/** Of what is in its place. '' where it does not open here; null: nothing to announce. */
 function textOf(
   { sealed, senderId }: StoredMessage,
   connectionId: ConnectionId,
@@ -144,9 +175,7 @@ function textOf(
   try {
     const { epoch } = parseMessageHeader(sealed)
     const messageSecret = keys.epochs.find((one) => one.epoch === epoch)?.messageSecret ?? null
-    const { type, body, ...said } = openForPreview({ sealed, connectionId, messageSecret })
-    // One's own, served as the friend's.
-    if (said.senderId !== senderId) return ''
+    const { type, body } = openForPreview({ sealed, connectionId, messageSecret })
     return sentence(type, body)
   } catch {
     return ''

@@ -1,5 +1,7 @@
 import {
+  type Heard,
   type NotifyState,
+  raiseHeard,
   readNotifyState,
   writeNotifyState,
   writePreviewKeys,
@@ -8,6 +10,7 @@ import { isAppError } from '../../shared/errors.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import type { ChatContext } from './context.ts'
 import type { Conversation } from './types.ts'
+import type { Window } from './windows.ts'
 
 /** Epochs whose messages may still be announced. */
 const EPOCHS = 3
@@ -48,14 +51,27 @@ export class Announced {
     for (const id of ids) {
       const conversation = conversations.find(({ connectionId }) => connectionId === id)
       if (!conversation) continue
-      const { cursor } = await this.#context.store.readState(id)
+      const { cursor, windows } = await this.#context.store.readState(id)
       await this.#writeKeys(id, cursor)
-      known.set(id, { connectionId: id, seq: Math.max(known.get(id)?.seq ?? 0, cursor), unread: conversation.unread })
+      const { seq = 0, heard = [] } = known.get(id) ?? {}
+      known.set(id, {
+        connectionId: id,
+        seq: Math.max(seq, cursor),
+        unread: conversation.unread,
+        heard: raiseHeard(heard, this.#heardOf(windows)),
+      })
       if (conversation.unread === 0) await closeAnnouncements(id)
     }
     await writeNotifyState({ ...state, conversations: [...known.values()] } satisfies NotifyState)
     const unread = conversations.reduce((sum, one) => sum + one.unread, 0)
     await (unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.())?.catch(() => undefined)
+  }
+
+  /** What the server gives a new number later is not announced as new. */
+  #heardOf(windows: readonly Window[]): Heard {
+    return windows
+      .filter(({ senderId }) => senderId !== this.#context.me.userId)
+      .map(({ deviceId, low, seen }) => ({ deviceId, counter: Math.max(low.counter, seen.at(-1)?.counter ?? 0) }))
   }
 
   async #writeKeys(id: ConnectionId, since: number): Promise<void> {

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { openAes, sealAes } from '../crypto/aes-gcm.ts'
 import { type Bytes, fromUtf8, utf8 } from '../format/bytes.ts'
-import type { ConnectionId } from '../format/ids.ts'
-import { bytes, connectionId, natural, userId } from '../wire/primitives.ts'
+import type { ConnectionId, DeviceId } from '../format/ids.ts'
+import { bytes, connectionId, deviceId, natural, userId } from '../wire/primitives.ts'
 import { openDevice } from './db.ts'
 import { readKey } from './device-key.ts'
 import { readSealed, writeSealed } from './sealed-store.ts'
@@ -16,12 +16,30 @@ export const notifySettings = z.strictObject({
 })
 export type NotifySettings = z.output<typeof notifySettings>
 
+/** Up to where the friend's devices were announced here or taken by a page, by the messages' own counters. */
+const heard = z.array(z.strictObject({ deviceId, counter: natural }))
+export type Heard = z.output<typeof heard>
+
 /** Up to where announcing has come. */
 const notifyState = z.strictObject({
   changeSeq: natural,
-  conversations: z.array(z.strictObject({ connectionId, seq: natural, unread: natural })),
+  conversations: z.array(z.strictObject({ connectionId, seq: natural, unread: natural, heard })),
 })
 export type NotifyState = z.output<typeof notifyState>
+
+/** More devices than a friend ever had: the oldest are forgotten. */
+const HEARD_MAX = 512
+
+export function isHeard(heard: Heard, { deviceId, counter }: { deviceId: DeviceId; counter: number }): boolean {
+  return heard.some((one) => one.deviceId === deviceId && one.counter >= counter)
+}
+
+/** The higher of each. */
+export function raiseHeard(heard: Heard, more: Heard): Heard {
+  const higher = new Map(more.filter((one) => !isHeard(heard, one)).map((one) => [one.deviceId, one.counter]))
+  const rest = heard.filter(({ deviceId }) => !higher.has(deviceId))
+  return [...rest, ...[...higher].map(([deviceId, counter]) => ({ deviceId, counter }))].slice(-HEARD_MAX)
+}
 
 /** What it takes to show a message while no page is open: only while the device is unlocked. */
 const previewKeys = z.strictObject({
