@@ -65,6 +65,22 @@ describe('a body', () => {
   })
 })
 
+it('asking for large answers again and again is refused to the account, and to nobody else at its address', async () => {
+  // A thousandth: three questions for an address, 256 KiB for an account.
+  const strict = await startTestServer({ config: { rateScale: 0.001 } })
+  try {
+    const [anna, ben] = [await seedPerson(strict), await seedPerson(strict)]
+    for (const { userId } of [anna, ben]) {
+      const vault = { user_id: userId, name: 'settings', version: 1, sealed: Buffer.alloc(190_000) }
+      await strict.deps.db('vault_items').insert(vault)
+    }
+    const ask = async (person: typeof anna) => (await person.client.fetch('/api/vault')).status
+    expect([await ask(anna), await ask(anna), await ask(ben)]).toEqual([200, 429, 200])
+  } finally {
+    await strict.close()
+  }
+})
+
 describe('the client', () => {
   const navigate = { headers: { Accept: 'text/html' } }
 

@@ -16,6 +16,7 @@ import {
   UNLOCK_BOX_BYTES,
 } from '../../shared/wire/accounts.ts'
 import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
+import { randomId } from '../testing/seed.ts'
 import { box, sign } from '../testing/signing.ts'
 import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
@@ -266,6 +267,23 @@ describe('sessions', () => {
 })
 
 describe('vault', () => {
+  it('that would be too large for one answer is refused, and stays as it was', async () => {
+    await anna.signUp()
+    const { db } = server.deps
+    const item = () => ({ name: `groups/${randomId()}`, version: 1, sealed: box(262_144) })
+    const stored = Array.from({ length: 62 }, () => ({ ...item(), user_id: anna.userId }))
+    for (let from = 0; from < 62; from += 31) await db('vault_items').insert(stored.slice(from, from + 31))
+    const write = (version: number) => {
+      const index = { version, sealed: box(64) }
+      const body = anna.vaultWrite({ ifIndexVersion: version - 1, index, put: [item()], remove: [] })
+      return anna.client.call(writeVault, { body })
+    }
+    await write(2)
+    await expect(write(3)).rejects.toEqual(failsWith('request/too-large'))
+    const index = await db('vault_indexes').where({ user_id: anna.userId }).first('version')
+    expect(index).toEqual({ version: 2 })
+  })
+
   it('lets one of two writers win', async () => {
     await anna.signUp()
     const write = (version: number) =>

@@ -8,6 +8,8 @@ import type { Db } from '../deps.ts'
 import { readNewestIdentity } from './identity-log.ts'
 
 const MAX_ITEMS = 5000
+/** A vault is read in one answer. */
+const MAX_BYTES = 16 * 2 ** 20
 
 /**
  * docs/protocol.md §3, "Vault": items and index together, only where the client knew the newest index. Call it in a transaction.
@@ -36,6 +38,12 @@ export async function writeVaultItems(trx: Db, userId: UserId, write: VaultWrite
       .onConflict(['user_id', 'name'])
       .merge()
   }
-  const count = await trx('vault_items').where({ user_id: userId }).count<{ n: number }[]>({ n: '*' })
-  if ((count[0]?.n ?? 0) > MAX_ITEMS) throw new AppError('request/too-large', 'the vault is full')
+  const all = await trx('vault_items')
+    .where({ user_id: userId })
+    .first<{ items: number; bytes: number | null }>(
+      trx.raw('count(*) as items'),
+      trx.raw('sum(length(sealed)) as bytes'),
+    )
+  if (all.items > MAX_ITEMS || (all.bytes ?? 0) > MAX_BYTES)
+    throw new AppError('request/too-large', 'the vault is full')
 }

@@ -124,10 +124,10 @@ describe('asking without end', () => {
 
   it('ends after 256 MiB in a minute: whoever has had more is refused before anything is read', async () => {
     const limits = createLimits(1)
-    for (let i = 0; i < 32; i++) await limits.consume('catch-up-bytes', ben.userId, BYTES_MAX)
-    await limits.consume('catch-up-bytes', ben.userId, 0)
+    for (let i = 0; i < 32; i++) await limits.consume('answer-bytes', ben.userId, BYTES_MAX)
+    await limits.consume('answer-bytes', ben.userId, 0)
     const refused = expect.objectContaining({ code: 'auth/rate-limited' })
-    await expect(limits.consume('catch-up-bytes', ben.userId, BYTES_MAX)).rejects.toEqual(refused)
-    await expect(limits.consume('catch-up-bytes', ben.userId, 0)).rejects.toEqual(refused)
+    await expect(limits.consume('answer-bytes', ben.userId, BYTES_MAX)).rejects.toEqual(refused)
+    await expect(limits.consume('answer-bytes', ben.userId, 0)).rejects.toEqual(refused)
   })
 })

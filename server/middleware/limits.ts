@@ -24,7 +24,9 @@ const LIMITS = {
   /** Conversations that are asked about; a device that starts asks about all of them. */
   'catch-up': { points: 6000, durationS: 60 },
   /** What is read, encoded and held until a slow reader has taken it; more than years of text, for a new device. */
-  'catch-up-bytes': { points: 256 * 2 ** 20, durationS: 60 },
+  'answer-bytes': { points: 256 * 2 ** 20, durationS: 60 },
+  /** Items of a vault: each is a question to the database inside one transaction. */
+  'vault-item': { points: 3000, durationS: 60 },
   /** New keys of conversations; how many are stored for one counts by the day. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */

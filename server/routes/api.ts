@@ -6,7 +6,7 @@ import { AppError } from '../../shared/errors.ts'
 import type { BodyOf, ParamsOf, QueryOf, ReplyOf, Route } from '../../shared/wire/route.ts'
 import { readSessionCookie } from '../accounts/cookie.ts'
 import { findPerson, wasRemoved } from '../accounts/sessions.ts'
-import type { Actor, ActorOf, Auth } from '../actor.ts'
+import { type Actor, type ActorOf, type Auth, memberIdOf } from '../actor.ts'
 import type { Deps } from '../deps.ts'
 import { addressKey, type LimitName, type Limits } from '../middleware/limits.ts'
 import { checkOrigin, type OriginRule } from '../middleware/origin.ts'
@@ -36,7 +36,7 @@ export interface Api {
   readonly router: Router
   /**
    * Registers a route of the contract: limiter → session → origin → decode → handler → encode. What the reply's schema
-   * does not name is not sent.
+   * does not name is not sent; what a `GET` answers counts for whoever is signed in.
    */
   handle<R extends Route, A extends Auth>(
     route: R,
@@ -64,6 +64,10 @@ export function createApi(deps: Deps, limits: Limits, router: Router): Api {
     handle(route, policy, handler) {
       const body = route.body instanceof z.ZodMiniUndefined ? noBody : jsonBody(policy.bodyMaxBytes ?? JSON_MAX_BYTES)
       const present = presenter(route)
+      const spend = async (actor: Actor | null, bytes: number) => {
+        // What changes something is answered, however much was asked before.
+        if (actor && route.method === 'GET') await limits.consume('answer-bytes', memberIdOf(actor), bytes)
+      }
       router.register(
         route.path,
         [route.method],
@@ -78,7 +82,9 @@ export function createApi(deps: Deps, limits: Limits, router: Router): Api {
               actor: ctx.state.actor,
               ctx,
             }
-            present(ctx, await handler(input as Parameters<typeof handler>[0]))
+            // Whoever has had enough is refused before anything is read.
+            await spend(input.actor, 0)
+            await spend(input.actor, present(ctx, await handler(input as Parameters<typeof handler>[0])))
           },
         ],
       )
@@ -131,15 +137,20 @@ function decode<S extends z.ZodMiniType>(schema: S, input: unknown, where: strin
   throw new AppError('request/invalid', `the request's ${where} is not as it should be: ${at}`)
 }
 
-function presenter<R extends Route>(route: R): (ctx: Context, answer: unknown) => void {
+/** @returns how long the answer is. */
+function presenter<R extends Route>(route: R): (ctx: Context, answer: unknown) => number {
   if (route.reply instanceof z.ZodMiniUndefined) {
     return (ctx) => {
       ctx.status = 204
+      return 0
     }
   }
   return (ctx, answer) => {
     ctx.set('Cache-Control', 'no-store')
     ctx.status = 200
-    ctx.body = z.encode(route.reply, answer as z.output<R['reply']>)
+    ctx.type = 'json'
+    const text = JSON.stringify(z.encode(route.reply, answer as z.output<R['reply']>))
+    ctx.body = text
+    return text.length
   }
 }

@@ -12,9 +12,9 @@ export function registerMessages({ handle, deps, limits }: Api): void {
   handle(catchUp, { auth: 'person', limit: 'read' }, async ({ actor, body }) => {
     await limits.consume('catch-up', actor.userId, body.cursors.length)
     // How much it is shows afterwards; whoever has had enough is refused before anything is read.
-    await limits.consume('catch-up-bytes', actor.userId, 0)
+    await limits.consume('answer-bytes', actor.userId, 0)
     const { reply, bytes } = await readCatchUp(deps, actor, body.cursors)
-    await limits.consume('catch-up-bytes', actor.userId, bytes)
+    await limits.consume('answer-bytes', actor.userId, bytes)
     return reply
   })
   handle(sendMessage, write, async ({ actor, params, body }) => {

@@ -6,7 +6,7 @@ import type { Api } from './api.ts'
 
 const WRITE_MAX_BYTES = 4 * 2 ** 20
 
-export function registerVault({ handle, deps }: Api): void {
+export function registerVault({ handle, deps, limits }: Api): void {
   handle(readVault, { auth: 'person', limit: 'read' }, ({ actor }) =>
     // One transaction: an index and items of two moments would look like tampering to the client.
     deps.db.transaction(async (trx) => {
@@ -18,7 +18,8 @@ export function registerVault({ handle, deps }: Api): void {
       }
     }),
   )
-  handle(writeVault, { auth: 'person', limit: 'write', bodyMaxBytes: WRITE_MAX_BYTES }, ({ actor, body }) =>
-    deps.db.transaction((trx) => writeVaultItems(trx, actor.userId, body)),
-  )
+  handle(writeVault, { auth: 'person', limit: 'write', bodyMaxBytes: WRITE_MAX_BYTES }, async ({ actor, body }) => {
+    await limits.consume('vault-item', actor.userId, 1 + body.put.length + body.remove.length)
+    await deps.db.transaction((trx) => writeVaultItems(trx, actor.userId, body))
+  })
 }
