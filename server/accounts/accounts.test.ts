@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { concat } from '../../shared/format/bytes.ts'
+import { IDENTITY_LABEL } from '../../shared/logs/identity.ts'
 import { hashEntry } from '../../shared/logs/signed.ts'
 import {
   appendIdentity,
@@ -353,6 +355,38 @@ describe('vault', () => {
 })
 
 describe('identity log', () => {
+  it('refuses a statement blown up with spaces: whoever looks for the person reads all of them', async () => {
+    await anna.signUp()
+    const ifHead = hashEntry(anna.identity)
+    const { bytes } = anna.addStatement()
+    const large = concat(bytes, new Uint8Array(16_384).fill(0x20))
+    const entry = { bytes: large, sig: sign(anna.secretKey, IDENTITY_LABEL, large) }
+    await expect(anna.client.call(appendIdentity, { body: { ifHead, entry } })).rejects.toEqual(
+      failsWith('request/too-large'),
+    )
+  })
+
+  it('grows by 30 statements a day at most, each of them checked against the newest alone', async () => {
+    const strict = await startTestServer({ config: { rateScale: 1 } })
+    try {
+      const person = await new TestPerson(strict, 'anna').signUp()
+      let ifHead = hashEntry(person.identity)
+      const read: string[] = []
+      strict.deps.db.on('query', ({ sql }: { sql: string }) => read.push(sql))
+      const add = async () => {
+        const entry = person.addStatement()
+        await person.client.call(appendIdentity, { body: { ifHead, entry } })
+        ifHead = hashEntry(entry)
+      }
+      for (let i = 0; i < 30; i++) await add()
+      await expect(add()).rejects.toEqual(failsWith('auth/rate-limited'))
+      const whole = read.filter((sql) => /^select .* from `identity_entries`/.test(sql) && !sql.includes('limit'))
+      expect(whole).toEqual([])
+    } finally {
+      await strict.close()
+    }
+  })
+
   it('grows only from its head, by its own person', async () => {
     await anna.signUp()
     const ifHead = hashEntry(anna.identity)

@@ -1,11 +1,20 @@
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
-import { follow, type Identity, identityStatement, replayIdentity } from '../../shared/logs/identity.ts'
+import {
+  follow,
+  type Identity,
+  identityStatement,
+  replayIdentity,
+  verifyStatement,
+} from '../../shared/logs/identity.ts'
 import { decodeUnverified, type SignedEntry } from '../../shared/logs/signed.ts'
 import type { IdentityEntryRow } from '../db/rows.ts'
 import type { Db } from '../deps.ts'
 import { toBytes } from '../format.ts'
+
+/** Room for every way to unlock. All of a log is read at once. */
+const STATEMENT_MAX_BYTES = 16_384
 
 export async function readIdentityLog(db: Db, userId: UserId): Promise<SignedEntry[]> {
   const rows = await db<IdentityEntryRow>('identity_entries').where({ user_id: userId }).orderBy('seq')
@@ -28,13 +37,18 @@ export interface NewestIdentity {
 
 /** What the newest statement says, which was verified when it was stored; `null` where the person is unknown. */
 export async function readNewestIdentity(db: Db, userId: UserId): Promise<NewestIdentity | null> {
-  const row = await db<IdentityEntryRow>('identity_entries').where({ user_id: userId }).orderBy('seq', 'desc').first()
+  const row = await findNewest(db, userId)
   if (!row) return null
   return { identityKey: decodeUnverified(identityStatement, toBytes(row.bytes)).identityKey, head: toBytes(row.hash) }
 }
 
-/** The first statement. @throws as `replayIdentity` */
+function findNewest(db: Db, userId: UserId): Promise<IdentityEntryRow | undefined> {
+  return db<IdentityEntryRow>('identity_entries').where({ user_id: userId }).orderBy('seq', 'desc').first()
+}
+
+/** The first statement. @throws as `replayIdentity`; `request/too-large` */
 export async function startIdentityLog(trx: Db, userId: UserId, entry: SignedEntry): Promise<Identity> {
+  checkSize(entry)
   const identity = replayIdentity([entry], undefined, userId)
   await store(trx, identity, entry)
   return identity
@@ -42,7 +56,7 @@ export async function startIdentityLog(trx: Db, userId: UserId, entry: SignedEnt
 
 /**
  * One more statement, where the author knew the newest one (docs/protocol.md §4). Call it in a transaction.
- * @throws {AppError} `log/conflict`; as `replayIdentity`
+ * @throws {AppError} `log/conflict`, `request/too-large`; as `replayIdentity`
  */
 export async function appendIdentityEntry(
   trx: Db,
@@ -50,8 +64,12 @@ export async function appendIdentityEntry(
   ifHead: Bytes,
   entry: SignedEntry,
 ): Promise<Identity> {
-  const before = replayIdentity(await readIdentityLog(trx, userId), undefined, userId)
-  if (!equalBytes(before.head, ifHead)) throw new AppError('log/conflict', 'the identity was changed elsewhere')
+  checkSize(entry)
+  const newest = await findNewest(trx, userId)
+  // It stands for the whole log, each statement of which was verified when it was stored: many must not cost more.
+  const before = newest && verifyStatement({ bytes: toBytes(newest.bytes), sig: toBytes(newest.sig) })
+  if (!before || !equalBytes(before.head, ifHead))
+    throw new AppError('log/conflict', 'the identity was changed elsewhere')
   const identity = follow(before, entry)
   await store(trx, identity, entry)
   // A method that the person no longer lists must not open the account any more.
@@ -63,6 +81,10 @@ export async function appendIdentityEntry(
     )
     .delete()
   return identity
+}
+
+function checkSize({ bytes }: SignedEntry): void {
+  if (bytes.length > STATEMENT_MAX_BYTES) throw new AppError('request/too-large', 'the statement is too large')
 }
 
 async function store(trx: Db, identity: Identity, entry: SignedEntry): Promise<void> {

@@ -39,7 +39,8 @@ async function talkMuch(name: string): Promise<ConnectionId> {
   const friend = await seedTalker(server, name)
   const { connectionId: connection_id } = await befriend(friend, ben)
   const entries = Array.from({ length: 254 }, (_, at): ConnectionEntryRow => {
-    return { connection_id, seq: at + 2, bytes: big(16_384), sig: big(64), hash: randomBytes(32) }
+    const by = { author_id: friend.userId, created_at: 0 }
+    return { connection_id, seq: at + 2, bytes: big(16_384), sig: big(64), hash: randomBytes(32), ...by }
   })
   const box = { connection_id, revision: 1, peer: big(16_384), own: big(16_384), updated_at: 0 }
   const receipts = [friend, ben].flatMap(({ userId }) =>

@@ -27,6 +27,8 @@ const LIMITS = {
   'answer-bytes': { points: 256 * 2 ** 20, durationS: 60 },
   /** Items of a vault: each is a question to the database inside one transaction. */
   'vault-item': { points: 3000, durationS: 60 },
+  /** Statements of one's identity, which everybody reads whole: a new password, a new way to unlock. */
+  identity: { points: 30, durationS: 86_400 },
   /** New keys of conversations; how many are stored for one counts by the day. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */

@@ -25,7 +25,8 @@ export function registerAccounts({ handle, deps, limits }: Api, groups: Groups):
     const rows = await deps.db<UnlockBoxRow>('unlock_boxes').where({ user_id: actor.userId }).orderBy('method')
     return { boxes: rows.map(({ method, sealed }) => ({ method, sealed: toBytes(sealed) })) }
   })
-  handle(changePassword, { auth: 'person', limit: 'recovery' }, ({ actor, body }) =>
-    password.changePassword(deps, actor, body),
-  )
+  handle(changePassword, { auth: 'person', limit: 'recovery' }, async ({ actor, body }) => {
+    await limits.consume('identity', actor.userId)
+    await password.changePassword(deps, actor, body)
+  })
 }
