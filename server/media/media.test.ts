@@ -135,6 +135,25 @@ describe('a list', () => {
     expect(seen.at(-1)).toBe(made[0])
   })
 
+  it('of the largest cards comes in small answers, each item once', async () => {
+    const made: MediaId[] = []
+    for (let i = 0; i < 40; i++) {
+      const item = { ...newItem(groupId), card: { revision: 1, sealed: someBytes(131_072) } }
+      made.push((await anna.call(createMedia, { body: item })).mediaId)
+    }
+    const params = { groupId }
+    const first = await anna.call(listMedia, { params, query: { limit: 200 } })
+    expect(first.items).toHaveLength(32)
+    const rest = await anna.call(listMedia, { params, query: { limit: 200, before: first.next ?? '' } })
+    expect(rest.next).toBeNull()
+    expect(new Set(idsOf([...first.items, ...rest.items]))).toEqual(new Set(made))
+    const changes = await anna.call(listMediaChanges, { params, query: { since: 0 } })
+    expect([changes.items.length, changes.more]).toEqual([32, true])
+    const since = changes.items.at(-1)?.changeSeq ?? 0
+    const later = await anna.call(listMediaChanges, { params, query: { since } })
+    expect([later.items.length, later.more]).toEqual([8, false])
+  })
+
   it('goes on from a change, with what changed since, once', async () => {
     const first = await uploadItem(anna, groupId)
     const second = await uploadItem(anna, groupId)

@@ -7,6 +7,7 @@ import type { GroupRow, MediaRow, ObjectRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { requireMember } from '../groups/access.ts'
 import type { Jobs } from '../jobs/jobs.ts'
+import { readPage } from './page.ts'
 import { presentGranted } from './present.ts'
 import {
   announce,
@@ -73,7 +74,7 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
       await requireMember(db, groupId, actor)
       const limit = Math.min(PAGE_MAX, Math.max(1, query.limit ?? 60))
       const changes = await db('media_changes').where({ group_id: groupId }).first('seq')
-      const rows = await db<MediaRow>('media')
+      const newest = db<MediaRow>('media')
         .where({ group_id: groupId, deleted_at: null })
         .where(isShownTo(actor))
         .modify((builder) => {
@@ -84,23 +85,22 @@ export function createMediaRules(deps: Deps, jobs: Jobs) {
           { column: 'created_at', order: 'desc' },
           { column: 'media_id', order: 'desc' },
         ])
-        .limit(limit + 1)
-      const page = rows.slice(0, limit)
-      const last = page.at(-1)
-      const next = rows.length > limit && last ? `${last.created_at}.${last.media_id}` : null
-      return { items: await presentAll(db, page), next, changeSeq: (changes?.seq as number | undefined) ?? 0 }
+      const { rows, more } = await readPage(db, newest, limit)
+      const last = rows.at(-1)
+      const next = more && last ? `${last.created_at}.${last.media_id}` : null
+      return { items: await presentAll(db, rows), next, changeSeq: (changes?.seq as number | undefined) ?? 0 }
     },
 
     /** Oldest change first, deleted items included. */
     async changes(actor: Actor, groupId: GroupId, since: number) {
       await requireMember(db, groupId, actor)
-      const rows = await db<MediaRow>('media')
+      const oldest = db<MediaRow>('media')
         .where({ group_id: groupId })
         .where(isShownTo(actor))
         .where('change_seq', '>', since)
         .orderBy('change_seq')
-        .limit(PAGE_MAX + 1)
-      return { items: await presentAll(db, rows.slice(0, PAGE_MAX)), more: rows.length > PAGE_MAX }
+      const { rows, more } = await readPage(db, oldest, PAGE_MAX)
+      return { items: await presentAll(db, rows), more }
     },
 
     async read(actor: Actor, mediaId: MediaId): Promise<MediaRecord> {

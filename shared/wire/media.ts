@@ -33,7 +33,7 @@ export type MediaRecord = z.output<typeof mediaRecord>
 const one = z.strictObject({ mediaId })
 
 export const createMedia = route('POST', '/api/media', { body: newMedia, reply: mediaRecord })
-/** Newest first. `before` is the `next` of the page before. */
+/** Newest first, at most 200 and 4 MiB. `before` is the `next` of the page before. */
 export const listMedia = route('GET', '/api/groups/:groupId/media', {
   params: z.strictObject({ groupId }),
   query: z.strictObject({
