@@ -6,6 +6,9 @@ import { createWorkerSignIn } from '../workers/sign-in.ts'
 import { ONLINE_MS } from '../workers/tokens.ts'
 import type { Api } from './api.ts'
 
+/** Those that were there last; a group needs few. */
+const LIST_MAX = 200
+
 /** Workers are programs: they send no Origin, and no cookie rides along. */
 const BY_PROGRAM = { auth: 'none', limit: 'worker', origin: 'any' } as const
 
@@ -18,7 +21,8 @@ export function registerWorkers({ handle, deps }: Api): void {
   handle(startWorkerSession, BY_PROGRAM, async ({ body }) => signIn.start(body.workerId))
   handle(finishWorkerSession, BY_PROGRAM, async ({ body }) => signIn.finish(body))
   handle(listWorkers, { auth: 'person', limit: 'read' }, async () => {
-    const rows = await deps.db<WorkerRow>('workers').orderBy('created_at')
+    const seen = await deps.db<WorkerRow>('workers').orderBy('last_seen_at', 'desc').limit(LIST_MAX)
+    const rows = seen.sort((a, b) => a.created_at - b.created_at)
     const since = deps.clock.now() - ONLINE_MS
     return {
       workers: rows.map((row) => ({

@@ -10,16 +10,21 @@ import type { WorkerRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import { type InviteProof, requireOpenInvite } from '../groups/invites.ts'
 
+/** Ids, times and two public keys. Everybody who looks for a worker reads the statements of all. */
+const STATEMENT_MAX_BYTES = 4096
+
 /**
  * A worker makes itself known, by the token that lies on the server's disk or by an invite for workers. Idempotent;
  * it reads nothing before somebody enrols it.
- * @throws {AppError} `auth/failed`, `invite/…`, `log/…`, `worker/unknown` when the id belongs to another key
+ * @throws {AppError} `auth/failed`, `invite/…`, `log/…`, `request/too-large`, `worker/unknown` when the id belongs to another key
  */
 export async function registerWorker(
   deps: Deps,
   statement: SignedEntry,
   right: { token: string | null; invite: InviteProof | null },
 ): Promise<WorkerId> {
+  if (statement.bytes.length > STATEMENT_MAX_BYTES)
+    throw new AppError('request/too-large', 'the statement is too large')
   const { workerId, identityKey } = verifyWorkerStatement(statement)
   await deps.db.transaction(async (trx) => {
     if (right.invite !== null)

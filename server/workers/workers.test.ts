@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import { concat } from '../../shared/format/bytes.ts'
+import { WORKER_LABEL } from '../../shared/logs/worker-statement.ts'
 import { readSession } from '../../shared/wire/accounts.ts'
 import { listGroups } from '../../shared/wire/groups.ts'
 import { finishWorkerSession, listWorkers, registerWorker, startWorkerSession } from '../../shared/wire/workers.ts'
+import { randomId } from '../testing/seed.ts'
 import { proveOpen, sign } from '../testing/signing.ts'
 import { TestPerson } from '../testing/test-person.ts'
 import { startTestServer, type TestServer } from '../testing/test-server.ts'
@@ -75,4 +78,32 @@ it('gives a token that ends, and that is no session of a person', async () => {
   await expect(worker.client.call(readSession)).rejects.toEqual(failsWith('auth/required'))
   server.clock.advance(server.deps.config.workerTokenMs)
   await expect(worker.client.call(listGroups)).rejects.toEqual(failsWith('auth/required'))
+})
+
+it('refuses a statement blown up with spaces: everybody reads the statements of all workers', async () => {
+  const { client, secretKey, statement } = new TestWorker(server)
+  const bytes = concat(statement.bytes, new Uint8Array(4096).fill(0x20))
+  const large = { bytes, sig: sign(secretKey, WORKER_LABEL, bytes) }
+  const { workerToken: token } = server.deps.secrets
+  const register = client.call(registerWorker, { body: { statement: large, token, invite: null } })
+  await expect(register).rejects.toEqual(failsWith('request/too-large'))
+})
+
+it('shows the 200 workers that were there last, however many somebody makes up', async () => {
+  const anna = await new TestPerson(server, 'anna').signUp()
+  const { statement } = new TestWorker(server)
+  const row = {
+    identity_key: Buffer.alloc(32),
+    statement_bytes: Buffer.from(statement.bytes),
+    statement_sig: Buffer.from(statement.sig),
+    created_at: server.clock.now(),
+    last_seen_at: server.clock.now(),
+  }
+  const made = Array.from({ length: 300 }, () => ({ ...row, worker_id: randomId() }))
+  for (let from = 0; from < 300; from += 100) await server.deps.db('workers').insert(made.slice(from, from + 100))
+  server.clock.advance(1000)
+  const { workerId } = await new TestWorker(server).register()
+  const { workers } = await anna.client.call(listWorkers)
+  expect(workers).toHaveLength(200)
+  expect(workers.map((worker) => worker.workerId)).toContain(workerId)
 })
