@@ -245,3 +245,28 @@ it('keeps the sealed name of a group, by revision and for admins', async () => {
   await expect(anna.client.call(writeGroupProfile, { params, body })).rejects.toEqual(failsWith('log/conflict'))
   expect(await berta.client.call(readGroupProfile, { params })).toEqual({ profile: body })
 })
+
+it.each([
+  ['500 entries', 62, 2],
+  ['4 MiB of entries', 8, 65_536],
+])('takes %s a day from one person: a log is read whole, and verified on every device', async (_, times, bytes) => {
+  const strict = await startTestServer({ config: { signup: 'open', rateScale: 1 } })
+  try {
+    const person = await new TestPerson(strict, 'anna').signUp()
+    const { head } = await person.readGroup(person.personalGroup as GroupId)
+    const append = () =>
+      person.client.call(appendGroupLog, {
+        params: { groupId: person.personalGroup as GroupId },
+        body: {
+          ifHead: head,
+          entries: Array.from({ length: 8 }, () => ({ bytes: box(bytes), sig: box(64) })),
+          boxes: [],
+          invites: [],
+        },
+      })
+    for (let i = 0; i < times; i++) await expect(append()).rejects.toEqual(failsWith('log/bad-entry'))
+    await expect(append()).rejects.toEqual(failsWith('auth/rate-limited'))
+  } finally {
+    await strict.close()
+  }
+})

@@ -29,6 +29,9 @@ const LIMITS = {
   'vault-item': { points: 3000, durationS: 60 },
   /** Statements of one's identity, which everybody reads whole: a new password, a new way to unlock. */
   identity: { points: 30, durationS: 86_400 },
+  /** Entries of group logs, which are read whole and verified on every device; and how long they are. */
+  'group-entry': { points: 500, durationS: 86_400 },
+  'group-bytes': { points: 4 * 2 ** 20, durationS: 86_400 },
   /** New keys of conversations; how many are stored for one counts by the day. */
   rotation: { points: 60, durationS: 60 },
   /** Requests that were refused count as well: how many are stored counts by the day. */

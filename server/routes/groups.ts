@@ -1,4 +1,5 @@
 import { AppError } from '../../shared/errors.ts'
+import type { SignedEntry } from '../../shared/logs/signed.ts'
 import {
   appendGroupLog,
   createGroup,
@@ -8,7 +9,7 @@ import {
   readGroupProfile,
   writeGroupProfile,
 } from '../../shared/wire/groups.ts'
-import { memberIdOf } from '../actor.ts'
+import { type Actor, memberIdOf } from '../actor.ts'
 import type { GroupBoxRow, GroupProfileRow, GroupRow } from '../db/rows.ts'
 import { toBytes } from '../format.ts'
 import { requireMember, requireRole } from '../groups/access.ts'
@@ -19,8 +20,14 @@ import type { Api } from './api.ts'
 
 const APPEND_MAX_BYTES = 4 * 2 ** 20
 
-export function registerGroups({ handle, deps }: Api, groups: Groups): void {
+export function registerGroups({ handle, deps, limits }: Api, groups: Groups): void {
   const { db } = deps
+
+  async function spend(actor: Actor, entries: readonly SignedEntry[]): Promise<void> {
+    await limits.consume('group-entry', memberIdOf(actor), entries.length)
+    const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, 0)
+    await limits.consume('group-bytes', memberIdOf(actor), bytes)
+  }
 
   handle(listGroups, { auth: 'member-or-worker', limit: 'read' }, async ({ actor }) => {
     const rows = await db('groups')
@@ -31,6 +38,7 @@ export function registerGroups({ handle, deps }: Api, groups: Groups): void {
     return { groups: rows.map(({ group_id, seq, head }) => ({ groupId: group_id, seq, head: toBytes(head) })) }
   })
   handle(createGroup, { auth: 'person', limit: 'write' }, async ({ actor, body }) => {
+    await spend(actor, body.entries)
     await db.transaction((trx) => groups.create(trx, body, actor.userId))
     deps.events.membership(actor.userId, body.groupId, true)
   })
@@ -41,7 +49,10 @@ export function registerGroups({ handle, deps }: Api, groups: Groups): void {
   handle(
     appendGroupLog,
     { auth: 'member-or-worker', limit: 'write', bodyMaxBytes: APPEND_MAX_BYTES },
-    ({ actor, params, body }) => groups.append(params.groupId, body, actor),
+    async ({ actor, params, body }) => {
+      await spend(actor, body.entries)
+      await groups.append(params.groupId, body, actor)
+    },
   )
   handle(readGroupBoxes, { auth: 'member-or-worker', limit: 'read' }, async ({ actor, params }) => {
     await requireMember(db, params.groupId, actor)
