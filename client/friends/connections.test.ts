@@ -313,11 +313,11 @@ describe('an answer in many parts', () => {
   it.each([1, 2, 3, 5, 6, 9, 10])(
     'is taken whole, with %i rows at a time, and half a log is no rollback',
     async (rows) => {
-      const [id, other] = [await talked(), await ben.friends.request(who(deviceOf(await newPerson('eve'))), null)]
+      const [id, other] = [await talked(), await ben.friends.request(who(await deviceOf(await newPerson('eve'))), null)]
       // The vault knows the whole log.
       await ben.friends.catchUp()
       server.connections.rowsMax = rows
-      const second = deviceOf(ben.person)
+      const second = await deviceOf(ben.person)
       await second.vault.openServed()
       const taken = takenBy(second)
       await second.friends.catchUp()
