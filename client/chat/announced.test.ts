@@ -29,7 +29,7 @@ it('notes what a page took of the friend’s devices, so that the server cannot 
   const [phone, laptop, announced, own] = [newDeviceId(), newDeviceId(), newDeviceId(), newDeviceId()]
   const step = (counter: number) => ({ counter, hash: ZERO_HASH, prev: null })
   const window = (senderId: typeof me, deviceId: typeof phone, low: number, seen: number[]): Window => {
-    return { senderId, deviceId, high: 9, low: { counter: low, hash: null }, seen: seen.map(step), lost: 0 }
+    return { senderId, deviceId, high: 9, low: { counter: low, hash: null }, seen: seen.map(step), lost: 0, never: [] }
   }
   const windows = [window(friend, phone, 3, []), window(friend, laptop, 1, [4, 5]), window(me, own, 8, [])]
   const heard = [
