@@ -39,11 +39,13 @@ export default defineConfig({
       registerType: 'prompt',
       // client/app registers it: it has more to say than the generated script.
       injectRegister: false,
+      includeManifestIcons: false,
       injectManifest: {
         // One classic script: a Service Worker may not import on demand, and Firefox knew no modules there for long.
         rollupFormat: 'iife',
         globPatterns: ['**/*.{js,css,html,svg,png,webp,woff2,webmanifest}'],
-        globIgnores: ['sw.js', 'sw.mjs', 'screenshots/*'],
+        // The system keeps an installed app's icons itself.
+        globIgnores: ['sw.js', 'sw.mjs', 'screenshots/*', 'icons/!(icon-192).png', 'manifest.webmanifest'],
         maximumFileSizeToCacheInBytes: 4 * 1024 * 1024,
         sourcemap: true,
       },

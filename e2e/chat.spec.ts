@@ -131,7 +131,6 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toHaveCount(0)
 
   // It is no part of the circle's library.
-  await ben.page.getByRole('button', { name: 'Back' }).click()
   await ben.go('Library')
   await expect(ben.page.getByRole('link', { name: /garten/ })).toHaveCount(0)
 })
@@ -148,7 +147,6 @@ test('a device that was signed out from another one forgets everything, and read
   await say(ada, 'Noch für beide Geräte')
   await expect(phone.page.getByText('Noch für beide Geräte')).toBeVisible()
 
-  await ben.page.getByRole('button', { name: 'Back' }).click()
   await ben.go('Settings')
   await ben.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
   await ben.page.getByRole('textbox', { name: 'Password', exact: true }).fill(PASSWORD)
