@@ -12,6 +12,10 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   message: () => import('./figures/message.ts'),
   chat: () => import('./figures/chat.ts'),
   'chat-delivery': () => import('./figures/chat-delivery.ts'),
+  start: () => import('./figures/start.ts'),
+  library: () => import('./figures/library.ts'),
+  offline: () => import('./figures/offline.ts'),
+  lighthouse: () => import('./figures/lighthouse.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
 }
 

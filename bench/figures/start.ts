@@ -1,0 +1,40 @@
+import { fillLibrary } from '../../e2e/support/library.ts'
+import { type Bench, figure, median } from '../figure.ts'
+import { libraryIsOpen, markFirstTile, startMs, withPerson } from '../world.ts'
+
+const ITEMS = 200
+const ROUNDS = 7
+
+/** From the tap on the icon to the library, with the server there and with nothing there; as in a phone's installed app. */
+export const bench: Bench = {
+  name: 'start',
+  run: (log) =>
+    withPerson({ worker: false }, async (ada, world) => {
+      await fillLibrary(world, ada, ITEMS)
+      const { page } = ada
+      await markFirstTile(ada.context)
+      await page.reload()
+      await libraryIsOpen(page)
+      const [online, offline]: [number[], number[]] = [[], []]
+      for (let round = 0; round <= ROUNDS; round++) {
+        await ada.context.setOffline(false)
+        const withServer = await startMs(page, world.origin)
+        await libraryIsOpen(page)
+        await ada.context.setOffline(true)
+        const without = await startMs(page, world.origin)
+        log(`online ${withServer.toFixed(0)} ms, offline ${without.toFixed(0)} ms`)
+        if (round === 0) continue
+        online.push(withServer)
+        offline.push(without)
+      }
+      return [
+        figure('start: warm, to the library', 'ms', { ours: median(online) }, { atMost: 600 }),
+        figure(
+          'start: without network',
+          'ms',
+          { ours: median(offline), peer: median(online), peerName: 'with the server' },
+          { atMost: 1 },
+        ),
+      ]
+    }),
+}

@@ -1,0 +1,67 @@
+import { type BrowserContext, chromium, type Page } from '@playwright/test'
+import type { KithApp } from '../client/app/kith-app.ts'
+import type { Services } from '../client/app/services.ts'
+import { Person } from '../e2e/support/person.ts'
+import { World } from '../e2e/support/world.ts'
+
+/** A whole Kith and one person in a browser of their own, who reaches the server itself. */
+export async function withPerson<T>(
+  options: { worker: boolean; args?: readonly string[] },
+  run: (ada: Person, world: World) => Promise<T>,
+): Promise<T> {
+  const world = await World.open({ worker: options.worker, isDirect: true })
+  const browser = await chromium.launch({
+    executablePath: process.env.KITH_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-background-networking', '--mute-audio', ...(options.args ?? [])],
+  })
+  try {
+    const ada = await Person.arrive(browser, world, 'ada')
+    await ada.makeCircle('Gartenfreunde')
+    return await run(ada, world)
+  } finally {
+    await browser.close()
+    await world.close()
+  }
+}
+
+/** Resolves when all of the circle is open and written down. */
+export function libraryIsOpen(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const circle = [...services.session.requireUnlocked().groups.all.value.values()].find(
+      (one) => one.kind === 'circle',
+    )
+    if (!circle) throw new Error('no circle')
+    await services.items.sync(circle.groupId)
+    return (await services.items.kept(circle.groupId)).length
+  })
+}
+
+/** From the navigation to the first tile on the screen, in ms of the page's own clock. */
+export async function startMs(page: Page, url: string): Promise<number> {
+  await page.goto(url)
+  const tile = page.locator('item-tile').first()
+  await tile.waitFor()
+  return page.evaluate(() => performance.getEntriesByName('first-tile')[0]?.startTime ?? 0)
+}
+
+/** Marks when the first tile is in the page; told to each page before its own program runs. */
+export async function markFirstTile(context: BrowserContext): Promise<void> {
+  await context.addInitScript(() => {
+    const define = customElements.define.bind(customElements)
+    customElements.define = (name, element, options) => {
+      if (name === 'item-tile') {
+        const { connectedCallback } = element.prototype as { connectedCallback: () => void }
+        let isMarked = false
+        element.prototype.connectedCallback = function (this: HTMLElement) {
+          connectedCallback.call(this)
+          if (isMarked) return
+          isMarked = true
+          // With the frame that shows it.
+          requestAnimationFrame(() => setTimeout(() => performance.mark('first-tile')))
+        }
+      }
+      define(name, element, options)
+    }
+  })
+}
