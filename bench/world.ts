@@ -28,6 +28,8 @@ export async function withPerson<T>(
 export function libraryIsOpen(page: Page): Promise<number> {
   return page.evaluate(async () => {
     const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    await services.session.state.until(({ kind }) => kind === 'unlocked')
+    await services.openLibrary()
     const circle = [...services.session.requireUnlocked().groups.all.value.values()].find(
       (one) => one.kind === 'circle',
     )

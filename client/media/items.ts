@@ -4,10 +4,11 @@ import {
   verifyAndOpenDocument,
   workerDocumentKey,
 } from '../../shared/crypto/document.ts'
+import type { EpochKeys } from '../../shared/crypto/group-key.ts'
 import { sign } from '../../shared/crypto/signing.ts'
+import { unwrapCardKey, unwrapContentKey } from '../../shared/crypto/wraps.ts'
 import {
   cardKeyOf,
-  contentKeyOf,
   listMediaRecords,
   readCursor,
   readMediaRecord,
@@ -70,10 +71,15 @@ export async function openItem(group: Group, record: MediaRecord): Promise<Item>
 async function openCard(group: Group, record: MediaRecord): Promise<OpenedDocument<Card>> {
   const { mediaId: id } = record
   const { revision, sealed } = record.card
-  const opened = await verifyAndOpenDocument({ label: 'kith/v1/card', id, revision }, await cardKeyOf(record), sealed, {
-    schema: card,
-    verifyAuthor: (author, ...signed) => verifyMember(group, author, ...signed),
-  })
+  const opened = await verifyAndOpenDocument(
+    { label: 'kith/v1/card', id, revision },
+    await unwrapCardKey(epochOf(group, record).meta, record, record.wrappedCard),
+    sealed,
+    {
+      schema: card,
+      verifyAuthor: (author, ...signed) => verifyMember(group, author, ...signed),
+    },
+  )
   checkAuthorship(group.state, { ...opened, notBefore: (await readSeen(id))?.card.notBefore ?? -1 })
   return opened
 }
@@ -81,7 +87,8 @@ async function openCard(group: Group, record: MediaRecord): Promise<OpenedDocume
 async function openWorkerDocument(group: Group, record: MediaRecord): Promise<WorkerDocument | null> {
   const { workerDocument: kept, mediaId: id } = record
   if (!kept) return null
-  const key = await workerDocumentKey(await contentKeyOf(record))
+  const contentKey = await unwrapContentKey(epochOf(group, record).media, record, record.wrappedContent)
+  const key = await workerDocumentKey(contentKey)
   const name = { label: 'kith/v1/worker-doc', id, revision: kept.revision } as const
   const opened = await verifyAndOpenDocument(name, key, kept.sealed, {
     schema: workerDocument,
@@ -90,6 +97,13 @@ async function openWorkerDocument(group: Group, record: MediaRecord): Promise<Wo
   })
   checkAuthorship(group.state, { ...opened, notBefore: (await readSeen(id))?.document.notBefore ?? -1 })
   return opened.body
+}
+
+/** @throws {AppError} `key/unavailable` */
+function epochOf(group: Group, { epoch }: MediaRecord): EpochKeys {
+  const keys = group.keys.get(epoch)
+  if (!keys) throw new AppError('key/unavailable', `no key of epoch ${epoch}`)
+  return keys
 }
 
 /** Told what is there so far while more is being opened. */
@@ -220,6 +234,7 @@ export class Items {
       return
     }
     let start: number | null = null
+    held.isWhole = false
     for (let before: string | undefined; ; ) {
       const query = before === undefined ? { limit: PAGE } : { limit: PAGE, before }
       const page = await api.call(listMedia, { params, query })
@@ -230,6 +245,9 @@ export class Items {
     }
     await writeCursor(groupId, { changeSeq: start, groupSeq })
     held.changeSeq = start
+    // Once, and not with each page: a bucket is written whole.
+    const all = held.all().map(({ record }) => record.mediaId)
+    await this.#save(await this.#store(), groupId, held, all)
   }
 
   /** Keeps what the server shows, and opens it where its group is open. */
