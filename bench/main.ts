@@ -15,7 +15,6 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   start: () => import('./figures/start.ts'),
   library: () => import('./figures/library.ts'),
   offline: () => import('./figures/offline.ts'),
-  lighthouse: () => import('./figures/lighthouse.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),
 }
 

@@ -147,11 +147,21 @@ export class ItemTile extends KithElement {
   }
 
   /** Through the style object: the page's policy refuses style attributes. */
-  override updated(): void {
+  override updated(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('item')) this.#askAgain()
     const { card, made } = this.item
     const hash = card?.thumbhash ?? made?.thumbhash
     const tile = this.renderRoot.querySelector<HTMLElement>('.tile')
     if (tile) tile.style.backgroundImage = hash ? `url(${placeholder(hash)})` : ''
+  }
+
+  /** A picture that did not come may be there by now: something of the item has changed. */
+  #askAgain(): void {
+    const image = this.renderRoot.querySelector('img')
+    if (!image || image.style.opacity === '') return
+    image.style.opacity = ''
+    const { src } = image
+    image.src = src
   }
 
   #state(): string {
@@ -165,9 +175,9 @@ export class ItemTile extends KithElement {
   }
 }
 
-/** The blurred shape shows until, and unless, the picture comes. */
+/** The blurred shape shows until, and unless, the picture comes; what it is called stays. */
 function hide(event: Event): void {
-  ;(event.target as HTMLElement).style.visibility = 'hidden'
+  ;(event.target as HTMLElement).style.opacity = '0'
 }
 
 function placeholder(thumbhash: string): string {

@@ -13,6 +13,9 @@ export async function openFirefox(): Promise<Engine> {
     headless: true,
     userDataDir: folder,
     protocolTimeout: 180_000,
+    // Older ones do not know all of what is asked for with a viewport of the driver's.
+    defaultViewport: null,
+    args: ['--width=500', '--height=844'],
     extraPrefsFirefox: {
       'media.autoplay.default': 0,
       'media.volume_scale': '0',
@@ -23,7 +26,6 @@ export async function openFirefox(): Promise<Engine> {
     },
   })
   const page = await browser.newPage()
-  await page.setViewport({ width: 390, height: 844 })
   return {
     name: 'Firefox',
     version: await browser.version(),
