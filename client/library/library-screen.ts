@@ -31,6 +31,8 @@ export class LibraryScreen extends KithElement {
         display: flex;
         align-items: center;
         gap: 0.5rem;
+        /* The same with tabs and with tools: what lies below does not jump. */
+        min-height: 74px;
         padding: 0.75rem 1rem;
         background: color-mix(in srgb, var(--ground) 92%, transparent);
         backdrop-filter: blur(12px);
@@ -69,6 +71,9 @@ export class LibraryScreen extends KithElement {
       }
       .fab.round {
         padding: 0;
+      }
+      header .quiet {
+        padding: 0 0.5rem;
       }
       .spread {
         flex: 1;
