@@ -1,6 +1,6 @@
 import type { ObjectName } from '../shared/crypto/object-key.ts'
 import { openStream } from '../shared/crypto/object-stream.ts'
-import { type OpenedObject, openHeader, openRange } from '../shared/crypto/open-object.ts'
+import { type OpenedObject, openHeader, openParts } from '../shared/crypto/open-object.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import { CHUNK_LOG2, HEADER_BYTES, sealedRange, sealedSize, TAG_BYTES } from '../shared/format/layout.ts'
 import type { Source } from './source.ts'
@@ -18,15 +18,15 @@ export type Reader = {
   readonly chunkBytes: number
   /** All of it in order, by one request. @throws as `read` */
   readAll(): AsyncGenerator<Bytes, void, undefined>
-  /** Plaintext `[start, end)`. @throws {TamperedError} and what the source throws. */
-  read(start: number, end: number): Promise<Bytes>
+  /** Plaintext `[start, end)` as parts, none of them before all have authenticated. @throws {TamperedError} and what the source throws. */
+  read(start: number, end: number): Promise<Bytes[]>
 }
 
 /** Opens an object that is used whole: one request, all chunks at once. */
-export async function openWhole(object: ObjectName, source: Source): Promise<Bytes> {
+export async function openWhole(object: ObjectName, source: Source): Promise<Bytes[]> {
   const sealed = await source.readAll(MAX_WHOLE_BYTES)
   const opened = await openHeader(object, sealed.subarray(0, HEADER_BYTES), sealed.length)
-  return openRange(opened, 0, opened.trueBytes, async (from, to) => sealed.subarray(from, to))
+  return openParts(opened, 0, opened.trueBytes, async (from, to) => sealed.subarray(from, to))
 }
 
 type Entry = { readonly opened: OpenedObject; readonly head: Bytes }
@@ -78,7 +78,7 @@ export class OpenedObjects {
       chunkBytes: opened.layout.chunkBytes,
       readAll: () => openStream(object, sealedSize(opened.layout), source.stream()),
       read: (start, end) =>
-        openRange(opened, start, end, async (from, to) => {
+        openParts(opened, start, end, async (from, to) => {
           const sealed = await fetchSealed(from, to)
           // Asked for while this part is opened and taken: the network and the processor work at the same time.
           if (end - start >= SEQUENTIAL_BYTES && end < opened.trueBytes)

@@ -14,12 +14,16 @@ import { serverSource } from './source.ts'
 
 declare const self: ServiceWorkerGlobalScope & { readonly __WB_MANIFEST: { url: string; revision: string | null }[] }
 
-const isWebKit = /AppleWebKit/.test(navigator.userAgent) && !/Chrom(e|ium)|Edg/.test(navigator.userAgent)
+const engine = /Chrom(e|ium)/.test(navigator.userAgent)
+  ? 'chromium'
+  : /AppleWebKit/.test(navigator.userAgent)
+    ? 'webkit'
+    : 'gecko'
 const media = new MediaDoor({
   contentKey,
   fileName,
   source: (mediaId, object) => keptFirst(mediaId, object, serverSource(mediaId, object)),
-  streamsParts: isWebKit,
+  engine,
   notify: (message) => void tellPages(message),
 })
 

@@ -18,7 +18,7 @@ const door = new MediaDoor({
   fileName: async () => null,
   source: serverSource,
   notify: () => undefined,
-  streamsParts: false,
+  engine: 'chromium',
 })
 
 self.addEventListener('install', (event) => event.waitUntil(self.skipWaiting()))
