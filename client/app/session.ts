@@ -19,6 +19,7 @@ import {
 } from '../vault/device.ts'
 import { encodeItem, identityItem, settingsItem } from '../vault/items.ts'
 import { Vault } from '../vault/vault.ts'
+import { keepVerified, trustVerified } from '../vault/verified-store.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { clearAnnounced } from './announced.ts'
 import type { Api } from './api.ts'
@@ -367,6 +368,7 @@ export class Session {
       await groups.refresh()
       this.#setOnline(true)
       this.fault.value = null
+      await keepVerified()
     } catch (error) {
       if (!isAppError(error)) throw error
       if (error.code === 'auth/required') this.isExpired.value = true
@@ -408,6 +410,7 @@ export class Session {
     const api = this.#api
     const crypto = this.#crypto
     const vault = new Vault(api, crypto, { userId: account.userId, accountKey })
+    const trusted = trustVerified()
     await vault.openKept()
     const item = vault.read(identityItem, 'identity')
     if (!item) throw new AppError('vault/tampered', 'the vault has no identity')
@@ -415,20 +418,21 @@ export class Session {
       import('../groups/groups.ts'),
       import('../vault/own-identity.ts'),
       import('../vault/secrets.ts'),
+      trusted,
     ])
     const secrets = await secretsFrom(crypto, account.userId, accountKey, item)
     const identity = new OwnIdentity(api, secrets, account)
     const groups = new Groups({ api, crypto, vault, secrets, actor: () => identity.actor })
     await groups.openKept()
     await keepUploadsKey(accountKey)
-    await import('../share/share-key.ts').then(({ keepShareKey }) => keepShareKey(accountKey))
     const unlocked: Unlocked = { account, vault, identity, groups }
     try {
       await first(unlocked)
     } finally {
       this.state.value = { kind: 'unlocked', unlocked, online: navigator.onLine }
-      // Nobody waits for the server to use what the device keeps.
+      // Nobody waits for the server, nor for what other apps may share some day, to use what the device keeps.
       void this.catchUp()
+      void import('../share/share-key.ts').then(({ keepShareKey }) => keepShareKey(accountKey))
     }
   }
 

@@ -1,4 +1,7 @@
 const DAY_MS = 86_400_000
+// Kept: making one takes longer than a frame of scrolling has.
+const day = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long' })
+const dayOfYear = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
 
 /** Heading of a day as people say it: today, yesterday, then the date. */
 export function dayLabel(timeMs: number, nowMs: number): string {
@@ -6,13 +9,8 @@ export function dayLabel(timeMs: number, nowMs: number): string {
   const days = Math.round((start(nowMs) - start(timeMs)) / DAY_MS)
   if (days === 0) return 'Today'
   if (days === 1) return 'Yesterday'
-  const sameYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear()
-  return new Date(timeMs).toLocaleDateString('en', {
-    weekday: 'long',
-    day: 'numeric',
-    month: 'long',
-    ...(sameYear ? {} : { year: 'numeric' }),
-  })
+  const isThisYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear()
+  return (isThisYear ? day : dayOfYear).format(timeMs)
 }
 
 /** `1:05`, `1:02:03` */

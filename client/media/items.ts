@@ -12,6 +12,7 @@ import {
   listMediaRecords,
   readCursor,
   readMediaRecord,
+  readMediaRecords,
   readSeen,
   takeMedia,
   writeCursor,
@@ -33,7 +34,7 @@ import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-do
 import type { Services } from '../app/services.ts'
 import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 import { GroupItems } from './group-items.ts'
-import { bucketOf, type Opened, OpenedStore } from './opened-store.ts'
+import { bucketOf, NEWEST, type Opened, OpenedStore } from './opened-store.ts'
 
 /** An item as people see it; what could not be opened carries why. */
 export type Item = {
@@ -44,6 +45,8 @@ export type Item = {
 }
 
 const PAGE = 60
+/** What the first screens show, also on a desk. */
+const NEWEST_ITEMS = 120
 /** Few enough that a phone draws in between. */
 const OPEN_AT_ONCE = 8
 
@@ -190,8 +193,16 @@ export class Items {
     // Read first: what changes while this goes on is asked for again.
     held.changeSeq = (await readCursor(groupId))?.changeSeq ?? null
     const store = await this.#store()
-    const opened = await store.read(groupId)
     const { seq } = this.#group(groupId).state
+    const newest = await store.readNewest(groupId)
+    const records = await readMediaRecords(newest.map(({ mediaId }) => mediaId))
+    for (const [index, record] of records.entries()) {
+      const known = newest[index]
+      if (record && isOf(known, record)) held.put({ record, card: known.card, made: known.made, fault: null }, seq)
+    }
+    tell(held.list)
+    await nextTask()
+    const opened = await store.read(groupId)
     const toOpen: MediaRecord[] = []
     const stale = new Set(opened.keys())
     for await (const page of listMediaRecords(groupId)) {
@@ -300,6 +311,12 @@ export class Items {
       if (one) buckets.get(bucketOf(one.mediaId))?.push(one)
     }
     for (const [number, all] of buckets) await store.write(groupId, number, all)
+    const newest = held.list.toSorted((a, b) => takenAtOf(b) - takenAtOf(a)).slice(0, NEWEST_ITEMS)
+    await store.write(
+      groupId,
+      NEWEST,
+      newest.map(openedOf).filter((one) => one !== null),
+    )
   }
 
   #store(): Promise<OpenedStore> {

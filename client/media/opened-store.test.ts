@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { newGroupId, newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { eraseDevice, openDevice } from '../../shared/device/db.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
-import { bucketOf, type Opened, OpenedStore } from './opened-store.ts'
+import { bucketOf, NEWEST, type Opened, OpenedStore } from './opened-store.ts'
 
 const one = (mediaId: MediaId): Opened => ({
   mediaId,
@@ -27,6 +27,16 @@ describe('what was opened before', () => {
     expect((await (await OpenedStore.from(accountKey)).read(group)).size).toBe(40)
     expect((await (await OpenedStore.from(newKey())).read(group)).size).toBe(0)
     expect((await store.read(newGroupId())).size).toBe(0)
+  })
+
+  it('has what the first screens show in one place, which is no bucket', async () => {
+    const store = await OpenedStore.from(accountKey)
+    const [first, other] = [one(newMediaId()), one(newMediaId())]
+    expect(await store.readNewest(group)).toEqual([])
+    await store.write(group, NEWEST, [first])
+    await store.write(group, bucketOf(other.mediaId), [other])
+    expect(await store.readNewest(group)).toEqual([first])
+    expect([...(await store.read(group)).keys()]).toEqual([other.mediaId])
   })
 
   it('leaves no word of it on the disk', async () => {

@@ -21,6 +21,9 @@ const bucket = z.array(opened)
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
+/** Beside the 64 buckets: what the first screens show, whatever bucket it lies in. */
+export const NEWEST = 64
+
 /** Which of the group's 64 buckets an item lies in: ids are random, so are their first digits. */
 export function bucketOf(media: MediaId): number {
   return DIGITS.indexOf(media.charAt(0))
@@ -44,13 +47,19 @@ export class OpenedStore {
 
   /** What does not open is as if it were not there: the items themselves are. */
   async read(group: GroupId): Promise<Map<MediaId, Opened>> {
-    const range = IDBKeyRange.bound([group], [group, []])
+    const range = IDBKeyRange.bound([group, 0], [group, NEWEST], false, true)
     const transaction = (await openDevice()).transaction('opened')
     const [keys, values] = await Promise.all([transaction.store.getAllKeys(range), transaction.store.getAll(range)])
     const all = new Map<MediaId, Opened>()
     for (const [index, [, number]] of keys.entries())
       for (const one of await this.#open(values[index] as Bytes, placeOf(group, number))) all.set(one.mediaId, one)
     return all
+  }
+
+  /** As it was written last; the other buckets say what is. */
+  async readNewest(group: GroupId): Promise<readonly Opened[]> {
+    const sealed = await (await openDevice()).get('opened', [group, NEWEST])
+    return sealed ? this.#open(sealed, placeOf(group, NEWEST)) : []
   }
 
   /** Everything there is of a bucket; nothing else stays in it. */

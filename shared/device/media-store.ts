@@ -59,6 +59,12 @@ export async function readMediaRecord(media: MediaId): Promise<MediaRecord | nul
   return (await (await openDevice()).get('media', media)) ?? null
 }
 
+/** In the order asked for; `null`: not there. */
+export async function readMediaRecords(all: readonly MediaId[]): Promise<(MediaRecord | null)[]> {
+  const { store } = (await openDevice()).transaction('media')
+  return Promise.all(all.map(async (media) => (await store.get(media)) ?? null))
+}
+
 /** All of a group, oldest first, a page at a time: thousands at once would hold up the screen. */
 export async function* listMediaRecords(
   group: GroupId,

@@ -5,6 +5,7 @@ import { AppError } from '../errors.ts'
 import { toBase64Url } from '../format/base64url.ts'
 import { type Bytes, concat, equalBytes, fromUtf8, utf8 } from '../format/bytes.ts'
 import type { signedEntry } from '../wire/primitives.ts'
+import { isKnownGood, noteGood } from './known-good.ts'
 
 /** A statement as its author signed it (docs/protocol.md §2): nothing is ever encoded again to verify it. */
 export type SignedEntry = z.output<typeof signedEntry>
@@ -22,19 +23,15 @@ export function verifySignature(label: string, bytes: Uint8Array, sig: Uint8Arra
   return verifyEd25519(publicKey, signingInput(label, bytes), sig)
 }
 
-/** Found good in this realm: the same log is read when the device starts, when the server answers, and after each change. */
-const verified = new Set<string>()
-const VERIFIED_MAX = 4096
-
 /** As `verifySignature`, over the bare message. */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
   // Both of fixed length: no two inputs look alike.
   if (publicKey.length !== 32 || sig.length !== 64) return false
-  const key = toBase64Url(hashOf(publicKey, sig, message))
-  if (verified.has(key)) return true
-  if (!isVerified(publicKey, message, sig)) return false
-  if (verified.size >= VERIFIED_MAX) verified.clear()
-  verified.add(key)
+  const digest = toBase64Url(hashOf(publicKey, sig, message))
+  if (!isKnownGood(digest)) {
+    if (!isVerified(publicKey, message, sig)) return false
+    noteGood(digest)
+  }
   return true
 }
 
