@@ -58,20 +58,29 @@ export async function createObjectSealer(options: SealerOptions): Promise<Object
       if (!Number.isInteger(index) || index < 0 || index >= layout.chunks) throw new UsageError(`chunk ${index}`)
       const [start, end] = plainRange(layout, trueBytes, index)
       if (plain.length !== end - start) throw new UsageError(`chunk ${index} has ${end - start} bytes`)
-      // What was hashed has to be what is encrypted, also when the caller fills its buffer anew meanwhile.
-      const padded = new Uint8Array(chunkPlainBytes(layout, index))
-      padded.set(plain)
-      const plainHash = await sha256(padded.subarray(0, end - start))
+      const iv = chunkNonce(key, index, index === layout.chunks - 1)
+      const params = { name: 'AES-GCM', iv, additionalData: header }
+      // What is hashed has to be what is encrypted, also when the caller fills its buffer anew meanwhile: both are begun in
+      // one go, and WebCrypto takes its copies when it is called.
+      const encrypting = crypto.subtle.encrypt(params, key.aesKey, pad(plain, chunkPlainBytes(layout, index)))
+      // Told below, where the hash does not forbid it.
+      encrypting.catch(() => undefined)
+      const plainHash = await sha256(plain)
       const before = seen.get(index)
       if (before && !equalBytes(before, plainHash)) {
         throw new AppError('upload/source-changed', `chunk ${index} was sealed from other bytes`)
       }
       seen.set(index, plainHash.slice())
-      const iv = chunkNonce(key, index, index === layout.chunks - 1)
-      const params = { name: 'AES-GCM', iv, additionalData: header }
-      return { sealed: new Uint8Array(await crypto.subtle.encrypt(params, key.aesKey, padded)), plainHash }
+      return { sealed: new Uint8Array(await encrypting), plainHash }
     },
   }
+}
+
+function pad(plain: Bytes, length: number): Bytes {
+  if (plain.length === length) return plain
+  const padded = new Uint8Array(length)
+  padded.set(plain)
+  return padded
 }
 
 /** Seals a whole object that lies in memory. */
