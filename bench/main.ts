@@ -13,6 +13,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   chat: () => import('./figures/chat.ts'),
   'chat-delivery': () => import('./figures/chat-delivery.ts'),
   start: () => import('./figures/start.ts'),
+  lighthouse: () => import('./figures/lighthouse.ts'),
   library: () => import('./figures/library.ts'),
   offline: () => import('./figures/offline.ts'),
   'worker-memory': () => import('./figures/worker-memory.ts'),

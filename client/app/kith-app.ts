@@ -217,14 +217,11 @@ export class KithApp extends LitElement {
         min-height: 36px;
         margin-left: 0.75rem;
       }
-      .splash {
-        display: grid;
-        place-items: center;
-        min-height: 100dvh;
-      }
-      .splash img {
-        width: 88px;
-        border-radius: 22px;
+      .slow {
+        position: fixed;
+        inset: auto 0 calc(2rem + var(--safe-bottom));
+        margin: 0;
+        text-align: center;
       }
       .frame:focus {
         outline: none;
@@ -394,10 +391,9 @@ export class KithApp extends LitElement {
     }
     const screen = this.ready
     if (!screen || !this.services) {
-      return html`<div class="splash">
-        <img src="/icon.svg" alt="Kith is starting" />
-        ${this.isSlow ? html`<p role="status">This takes longer than it should. <button @click=${() => location.reload()}>Load again</button></p>` : nothing}
-      </div>`
+      // What the page itself shows from its first paint on stays where it is.
+      return html`<slot></slot>
+        ${this.isSlow ? html`<p class="slow" role="status">This takes longer than it should. <button @click=${() => location.reload()}>Load again</button></p>` : nothing}`
     }
     return html`
       ${screen.nav ? this.#nav(this.services) : nothing}
