@@ -14,14 +14,20 @@ interface Chunk {
 if (!existsSync(`${OUT}/.vite/manifest.json`)) throw new Error(`${OUT} is missing: run npm run build first`)
 const chunks = JSON.parse(readFileSync(`${OUT}/.vite/manifest.json`, 'utf8')) as Record<string, Chunk>
 
-function withImports(key: string, seen: Set<string> = new Set()): Set<string> {
+function withImports(key: string, seen: Set<string>): Set<string> {
   if (seen.has(key)) return seen
   seen.add(key)
   for (const next of chunks[key]?.imports ?? []) withImports(next, seen)
   return seen
 }
 
-const first = [...withImports('index.html')].flatMap((key) => chunks[key] ?? [])
+// Parts that the page has fetched beside its entry are as much of a first visit as the entry (bin/build/preload.ts).
+const page = readFileSync(`${OUT}/index.html`, 'utf8')
+const begins = Object.keys(chunks).filter((key) => page.includes(`href="/${chunks[key]?.file}"`))
+if (!begins.includes('vault/welcome-screen.ts')) throw new Error(`${OUT}/index.html does not preload the first screen`)
+const first = [...['index.html', ...begins].reduce((seen, key) => withImports(key, seen), new Set<string>())].flatMap(
+  (key) => chunks[key] ?? [],
+)
 const files = (paths: string[]) => [...new Set(paths)].map((path) => `${OUT}/${path}`)
 const styles = files(first.flatMap((chunk) => chunk.css ?? []))
 
