@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { readConfig } from '../server/config.ts'
 
 const CLIENT = 'http://localhost:5173'
+const SLOW_MS = 10_000
 
 const config = readConfig({ KITH_ORIGIN: CLIENT, ...process.env })
 const server = `http://127.0.0.1:${config.port}`
@@ -16,17 +17,22 @@ const env = {
 }
 const watch = ['--watch', '--disable-warning=ExperimentalWarning']
 
-const programs: ChildProcess[] = [
-  spawn(process.execPath, [...watch, 'server/main.ts'], { env, stdio: ['ignore', 'inherit', 'inherit'] }),
-  spawn('vite', { env, stdio: ['ignore', 'inherit', 'inherit'] }),
-]
-// The worker registers with a token that the server makes at its first start.
-await answers(`${server}/healthz`)
-programs.push(spawn(process.execPath, [...watch, 'worker/main.ts'], { env, stdio: ['ignore', 'inherit', 'inherit'] }))
-
+const programs: ChildProcess[] = []
 let isStopping = false
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop(0))
-for (const program of programs) program.once('exit', (code) => stop(code ?? 1))
+
+run(process.execPath, [...watch, 'server/main.ts'])
+run('vite', [])
+// The worker registers with a token that the server makes at its first start.
+await answers(`${server}/healthz`)
+if (!isStopping) run(process.execPath, [...watch, 'worker/main.ts'])
+
+/** All three, or none: where one ends, the others do. */
+function run(program: string, args: string[]): void {
+  const child = spawn(program, args, { env, stdio: ['ignore', 'inherit', 'inherit'] })
+  child.once('exit', (code) => stop(code ?? 1))
+  programs.push(child)
+}
 
 function stop(code: number): void {
   if (isStopping) return
@@ -38,15 +44,17 @@ function stop(code: number): void {
   )
 }
 
+/** Waits for as long as it takes: a server that fails starts again when its sources change. */
 async function answers(url: string): Promise<void> {
-  for (let waitedMs = 0; waitedMs < 60_000; waitedMs += 250) {
-    if (
-      await fetch(url).then(
-        (reply) => reply.ok,
-        () => false,
-      )
-    )
-      return
+  const late = setTimeout(() => process.stderr.write(`The worker still waits for a server at ${url}.\n`), SLOW_MS)
+  while (
+    !(await fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    )) &&
+    !isStopping
+  ) {
     await new Promise((resolve) => setTimeout(resolve, 250))
   }
+  clearTimeout(late)
 }
