@@ -13,6 +13,7 @@ import { readVault, writeVault } from '../shared/wire/vault.ts'
 import { systemClock } from './deps.ts'
 import { openSecrets } from './secrets.ts'
 import { box } from './testing/signing.ts'
+import { spawnEnv } from './testing/spawned-server.ts'
 import { TestClient } from './testing/test-client.ts'
 import { TestPerson } from './testing/test-person.ts'
 import type { TestServer } from './testing/test-server.ts'
@@ -30,7 +31,7 @@ afterEach(() => {
 
 function start(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [MAIN], {
-    env: { PATH: process.env.PATH ?? '', KITH_DATA: folder, KITH_PORT: '0', KITH_RATE_SCALE: '1000', ...env },
+    env: { ...spawnEnv(folder), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   children.push(child)

@@ -10,6 +10,18 @@ import type { TestServer } from './test-server.ts'
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url))
 
+/** For a server of a test's own: no setting of whoever runs the tests, and code that is compiled already. */
+export function spawnEnv(folder: string): Record<string, string> {
+  const { PATH = '', NODE_COMPILE_CACHE } = process.env
+  return {
+    PATH,
+    ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
+    KITH_DATA: folder,
+    KITH_PORT: '0',
+    KITH_RATE_SCALE: '1000',
+  }
+}
+
 /** The server as people run it, in a process that can be killed and started again on the same folder. */
 export class SpawnedServer {
   readonly folder = mkdtempSync(join(tmpdir(), 'kith-spawned-'))
@@ -24,8 +36,8 @@ export class SpawnedServer {
   }
 
   async start(): Promise<void> {
-    const env = { PATH: process.env.PATH ?? '', KITH_DATA: this.folder, KITH_PORT: '0', KITH_RATE_SCALE: '1000' }
-    const child = spawn(process.execPath, [MAIN], { env: { ...env, ...this.#env }, stdio: ['ignore', 'pipe', 'pipe'] })
+    const env = { ...spawnEnv(this.folder), ...this.#env }
+    const child = spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] })
     this.#running = child
     let text = ''
     this.url = await new Promise((resolve, reject) => {
