@@ -4,8 +4,10 @@ export default defineConfig({
   testDir: 'e2e',
   testMatch: '**/*.spec.ts',
   outputDir: 'test-results/e2e',
-  // Each test brings its own server, worker, ffmpeg and browser: a second one at a time would only slow both.
-  workers: 1,
+  // Each test brings its own server and people. It waits for half of its time; two at a time leave no core idle.
+  workers: 2,
+  fullyParallel: true,
+  globalSetup: './e2e/support/compile-once.ts',
   timeout: 180_000,
   expect: { timeout: 15_000 },
   forbidOnly: process.env.CI !== undefined,

@@ -5,7 +5,8 @@ export default defineConfig({
   testDir: 'e2e/engines',
   testMatch: '*.engine.ts',
   outputDir: 'test-results/engines',
-  workers: 1,
+  workers: 2,
+  fullyParallel: true,
   // WebKitGTK's network process under Xvfb stands still now and then (docs/engines.md): a fresh one gets another try, and
   // the report says so.
   retries: 2,

@@ -38,7 +38,6 @@ test('somebody comes in by eight words, sees what is shared, and is removed', as
 test('a worker on another machine joins by an invite for workers', async ({ world, arrive }) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
-  await world.worker?.stop()
   const words = await ada.inviteByWords('worker')
   const away = new Program(
     'worker',

@@ -46,6 +46,7 @@ test('every screen can be used by everybody, in both themes', async ({ world, ar
   await look(page, '02-recovery')
   await ada.confirmRecovery()
   await look(page, '03-library-empty')
+  await world.startWorker()
   await ada.go('Circle')
   await expect(page.locator('.fingerprint')).toBeVisible()
   await look(page, '04-circle-worker')

@@ -107,6 +107,7 @@ export class Person {
 
   async enrolWorker(): Promise<void> {
     const { page, world } = this
+    if (!world.worker) await world.startWorker()
     await this.go('Circle')
     const shown = (await page.locator('.fingerprint').textContent()) ?? ''
     expect(world.worker?.output).toContain(shown.trim())

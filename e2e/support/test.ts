@@ -8,11 +8,11 @@ type Fixtures = {
   arrive: (name: string) => Promise<Person>
 }
 
-/** Each test has a Kith of its own, and is shown what pages complained about when it fails. */
+/** Each test has a Kith of its own, whose worker starts where somebody enrols it, and is shown what pages complained about when it fails. */
 export const test = base.extend<Fixtures>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads which fixtures are wanted from the pattern
   world: async ({}, use) => {
-    const world = await World.open()
+    const world = await World.open({ worker: false })
     await use(world)
     await world.close()
   },
