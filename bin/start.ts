@@ -7,6 +7,8 @@ import { Program } from './run/program.ts'
 const LISTEN_MS = 60_000
 const FINGERPRINT_MS = 15_000
 const FINGERPRINT = /\b(?:\d{5}[ -]){5}\d{5}\b/
+/** The worker's own word about it, which is said below. */
+const IS_FINGERPRINT = /^Worker [\d -]+$/
 const RESTART_MAX_MS = 30_000
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
@@ -37,7 +39,7 @@ async function tendWorker(url: string, tokenFile: string): Promise<number> {
       KITH_SERVER: process.env.KITH_SERVER || url,
       KITH_WORKER_TOKEN_FILE: process.env.KITH_WORKER_TOKEN_FILE || tokenFile,
     }
-    const worker = launch('worker', 'worker/main.ts', env, complain, true)
+    const worker = launch('worker', 'worker/main.ts', env, (line) => IS_FINGERPRINT.test(line) || complain(line), true)
     const fingerprint = (await worker.said(FINGERPRINT, FINGERPRINT_MS))?.[0]
     if (isFirst && fingerprint) say(`Worker ${fingerprint}\nCtrl-C ends it.`)
     const startedMs = Date.now()

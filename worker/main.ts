@@ -30,7 +30,11 @@ async function start(): Promise<void> {
 }
 
 async function work(config: Config): Promise<void> {
-  const logger = pino({ level: config.logLevel, base: { program: 'worker' }, timestamp: pino.stdTimeFunctions.isoTime })
+  const logger = pino(
+    { level: config.logLevel, base: { program: 'worker' }, timestamp: pino.stdTimeFunctions.isoTime },
+    // What is still to be written when the process ends would be tried for ever where whoever read it was killed.
+    pino.destination({ sync: true }),
+  )
   const tools = await findTools(config.ffmpeg, config.ffprobe)
   const identity = await openIdentity(config.folder)
   process.stdout.write(`Worker ${identity.fingerprint}\n`)

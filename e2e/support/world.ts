@@ -84,7 +84,7 @@ export class World {
 }
 
 /** A port that is free now; the same one is used again when the server is restarted. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer()
   await new Promise<void>((resolve) => probe.listen(0, '127.0.0.1', resolve))
   const { port } = probe.address() as { port: number }
