@@ -142,6 +142,7 @@ export const ERROR_CODES = [
   'worker/unknown',
   'upload/source-changed',
   'upload/no-room',
+  'upload/too-many',
   // kept on the device
   'offline/no-room',
   'offline/unavailable',

@@ -112,6 +112,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'job/stalled': 'Processing stood still and was stopped. It can be tried again.',
   'worker/unknown': 'The server does not know this worker.',
   'upload/source-changed': 'This is not the same file as before. Its upload starts over.',
+  'upload/too-many':
+    'Too many of your uploads are half done, perhaps on another device. This one goes on when some of them are through.',
   'upload/no-room':
     'There is no room on this device for the sealed copy. Free some space; the upload goes on by itself.',
   'offline/no-room': 'There is not enough room on this device. Nothing of it was kept. Make room, then try again.',

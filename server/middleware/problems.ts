@@ -50,6 +50,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'request/too-large': 413,
   'request/range': 416,
   'storage/full': 507,
+  'upload/too-many': 429,
   'server/unavailable': 503,
   'media/not-found': 404,
   'media/not-ready': 409,
@@ -94,7 +95,8 @@ export function problemOf(error: AppError): Problem {
   }
 }
 
-function appErrorOf(error: unknown): AppError {
+/** What was thrown, as one of our own: for whoever answers past Koa as well. */
+export function appErrorOf(error: unknown): AppError {
   if (error instanceof AppError) return error
   const { status, code } = (error ?? {}) as { status?: unknown; code?: unknown }
   // SQLite and the file system say "no room" in their own words.

@@ -12,10 +12,12 @@ export function registerUploads({ router, guard, deps }: Api, uploads: Uploads, 
 
   const checkNew: Middleware = async (ctx, next) => {
     const key = uploads.keyOf(parseMetadata(ctx.get('upload-metadata')))
-    await objects.requireWrite(key, { actor: actorOf(ctx), lease: '' })
+    const actor = actorOf(ctx)
+    await objects.requireWrite(key, { actor, lease: '' })
     const length = Number(ctx.get('upload-length'))
     if (!(length > 0)) throw new AppError('request/invalid', 'Upload-Length is missing')
     if (length > deps.config.objectMaxBytes) throw new AppError('request/too-large', 'the object is too large')
+    if (actor.kind === 'person') await uploads.requireFew(actor.userId, key, length)
     await objects.requireRoom(length, await uploads.pending())
     await next()
   }

@@ -62,9 +62,12 @@ export class UploadStore extends FileStore {
       }
     } catch (cause) {
       error = cause
-    } finally {
-      await file.sync().finally(() => file.close())
     }
+    // Bytes that came before a fault count, too. Of two faults the first one says more: a full disk fails here again.
+    await file.sync().catch((cause: unknown) => {
+      error ??= cause
+    })
+    await file.close()
     if (checksum && hash) {
       const digest = hash.digest()
       const isRight = !error && digest.length === checksum.digest.length && timingSafeEqual(digest, checksum.digest)

@@ -1,12 +1,13 @@
 import { Server, type Upload } from '@tus/server'
 import { AppError } from '../../shared/errors.ts'
-import { parseMediaId, parseObjectId } from '../../shared/format/ids.ts'
+import { parseMediaId, parseObjectId, type UserId } from '../../shared/format/ids.ts'
 import { UPLOADS_PATH } from '../../shared/wire/media.ts'
 import { PROBLEM_TYPE } from '../../shared/wire/problem.ts'
 import type { BlobKey } from '../blobs/blob-store.ts'
+import type { MediaRow } from '../db/rows.ts'
 import type { Deps } from '../deps.ts'
 import type { Objects, Pending } from '../media/objects.ts'
-import { problemOf } from '../middleware/problems.ts'
+import { appErrorOf, problemOf } from '../middleware/problems.ts'
 import { UploadStore } from './upload-store.ts'
 
 /** tus calls every error plain text; ours are to be read by programs, which else could not tell one 409 from another. */
@@ -16,6 +17,10 @@ class TusServer extends Server {
     return super.write(context, headers, status, body)
   }
 }
+
+/** What one account may have under way: each keeps its room until it ends or expires, and so keeps others out. */
+const PENDING_MAX = 32
+const PENDING_MAX_BYTES = 128 * 2 ** 30
 
 /** Resumable uploads by tus 1.0; a finished one becomes an object. */
 export function createUploads(deps: Deps, objects: Objects) {
@@ -36,9 +41,9 @@ export function createUploads(deps: Deps, objects: Objects) {
     },
     onResponseError: (_request, error) => {
       if ('status_code' in error) return error
-      const known = error instanceof AppError ? error : asFull(error)
-      if (!known) deps.logger.error({ err: error }, 'an upload could not be kept')
-      const body = problemOf(known ?? new AppError('internal'))
+      const known = appErrorOf(error)
+      if (known.code === 'internal') deps.logger.error({ err: error }, 'an upload could not be kept')
+      const body = problemOf(known)
       return { status_code: body.status, body: JSON.stringify(body) }
     },
   })
@@ -103,6 +108,34 @@ export function createUploads(deps: Deps, objects: Objects) {
     async mediaIds(): Promise<Set<string>> {
       return new Set((await underWay()).map(({ metadata }) => metadata?.mediaId ?? ''))
     },
+    /**
+     * Whether an account may begin one more. The object's upload that never got a byte gives way: its device did not
+     * hear of it. @throws {AppError} `upload/too-many`
+     */
+    async requireFew(userId: UserId, key: BlobKey, bytes: number): Promise<void> {
+      const all = (await underWay()).map((upload) => ({ upload, ...keyOf(upload.metadata ?? {}) }))
+      const authored = await deps
+        .db<MediaRow>('media')
+        .where({ author_id: userId })
+        .whereIn(
+          'media_id',
+          all.map(({ mediaId }) => mediaId),
+        )
+        .pluck('media_id')
+      let count = 0
+      let missingBytes = bytes
+      for (const { upload, mediaId, objectId } of all) {
+        if (!authored.includes(mediaId)) continue
+        const { id, size = 0, offset } = upload
+        if (offset === 0 && mediaId === key.mediaId && objectId === key.objectId) await store.remove(id)
+        else {
+          count++
+          missingBytes += size - offset
+        }
+      }
+      if (count >= PENDING_MAX || missingBytes > PENDING_MAX_BYTES)
+        throw new AppError('upload/too-many', 'this account has too much under way')
+    },
     async pending(): Promise<Pending> {
       const uploads = await underWay()
       const storedBytes = uploads.reduce((sum, { offset }) => sum + offset, 0)
@@ -119,9 +152,4 @@ function keyOf(metadata: Record<string, string | null>): BlobKey {
   } catch (cause) {
     throw new AppError('request/invalid', 'Upload-Metadata has to name mediaId and objectId', { cause })
   }
-}
-
-function asFull(error: unknown): AppError | null {
-  const isFull = ['ENOSPC', 'EDQUOT'].includes(String((error as { code?: unknown } | null)?.code))
-  return isFull ? new AppError('storage/full', 'the server has no room left', { cause: error }) : null
 }

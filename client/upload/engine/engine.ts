@@ -28,7 +28,13 @@ import type { Spool } from './spool.ts'
 const PUT_MAX_BYTES = 32 * 2 ** 20
 const RETRY_MS = 5000
 /** Failures that time heals; every other one waits for the person. */
-const PASSING: readonly ErrorCode[] = ['server/unreachable', 'server/unavailable', 'auth/rate-limited', 'storage/full']
+const PASSING: readonly ErrorCode[] = [
+  'server/unreachable',
+  'server/unavailable',
+  'auth/rate-limited',
+  'storage/full',
+  'upload/too-many',
+]
 
 /** Takes uploads one after the other through their steps; each step may be repeated after a crash. */
 export class Engine {
