@@ -6,10 +6,16 @@ import { installTrustedTypes } from './app/trusted-types.ts'
 
 installTrustedTypes()
 applyTheme()
-const mediaWorker = import.meta.env.DEV
-  ? new MediaWorker('/dev-sw.js?dev-sw', 'module')
-  : new MediaWorker('/sw.js', 'classic')
 const app = document.querySelector('kith-app')
-const services = createServices(mediaWorker)
-if (app) app.services = services
-void mediaWorker.start(services)
+if (isSecureContext) {
+  const mediaWorker = import.meta.env.DEV
+    ? new MediaWorker('/dev-sw.js?dev-sw', 'module')
+    : new MediaWorker('/sw.js', 'classic')
+  const services = createServices(mediaWorker)
+  if (app) app.services = services
+  void mediaWorker.start(services)
+} else if (app) {
+  // To a page that others could have changed on its way browsers give neither cryptography nor a Service Worker.
+  app.broken =
+    'Browsers let Kith seal and open things over HTTPS only. Ask whoever runs this server for its address that begins with https://.'
+}

@@ -121,6 +121,14 @@ test('npm start says where Kith is; Ctrl-C ends all of it, and the next start go
   const address = /http:\S+/.exec(said)?.[0] ?? ''
   await page.goto(address)
   await expect(page.getByRole('heading', { name: 'Make your circle' })).toBeVisible()
+  // As on a phone that is given the machine's address: a page without HTTPS gets no cryptography.
+  await page.route('http://kith.home.example/**', async (route) => {
+    const url = route.request().url().replace('http://kith.home.example', address)
+    await route.fulfill({ response: await route.fetch({ url }) })
+  })
+  await page.goto('http://kith.home.example/')
+  await expect(page.getByRole('alert')).toContainText('over HTTPS only')
+
   const secrets = () =>
     readdirSync(join(data, 'secrets')).map((name) => readFileSync(join(data, 'secrets', name), 'utf8'))
   const before = secrets()

@@ -15,6 +15,7 @@ import { createEvents } from './realtime/events.ts'
 import { attachSocket } from './realtime/socket.ts'
 import { openSecrets } from './secrets.ts'
 import { explain, folderError, portError } from './start-error.ts'
+import { startMessage } from './start-message.ts'
 import { startSweeper } from './sweeper/sweeper.ts'
 
 /** A slow phone may take its time for one piece of an upload. */
@@ -46,9 +47,7 @@ async function start(config: Config): Promise<void> {
   const push = startPush(deps)
   const housekeeping = startHousekeeping(deps)
   const sweeper = startSweeper(deps)
-  const url = `http://${config.host === '127.0.0.1' ? 'localhost' : config.host}:${port}`
-  const reached = deps.config.origin === url ? '' : `, people reach it at ${deps.config.origin}`
-  process.stdout.write(`Kith listens on ${url}${reached}\n`)
+  process.stdout.write(startMessage({ host: config.host, port, origin: deps.config.origin }))
 
   const stop = async () => {
     logger.info('stopping')

@@ -266,6 +266,7 @@ export class KithApp extends LitElement {
   ]
   declare services: Services | undefined
   declare ready: Screen | undefined
+  /** Why nothing can be shown: a sentence. */
   declare broken: string | null
   declare renewing: boolean
   /** Nothing has shown for long: engines now and then do not come back from their own storage. */
@@ -282,7 +283,7 @@ export class KithApp extends LitElement {
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
     if (changed.has('services') && this.services) this.#start(this.services)
-    this.#choose()
+    if (this.services) this.#choose()
   }
 
   #start(services: Services): void {
