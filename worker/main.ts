@@ -12,6 +12,7 @@ import { sleep } from './job.ts'
 import { joinByInvite } from './join.ts'
 import { createLoopback } from './loopback.ts'
 import { Pins } from './pins.ts'
+import { readResources } from './resources.ts'
 
 const USAGE = `Usage: npm run worker -- [join <invite link or eight words>] [--server https://…]\n`
 
@@ -56,7 +57,7 @@ async function work(config: Config): Promise<void> {
     log: (event: string, details?: Record<string, unknown>) => logger.info(details ?? {}, event),
   }
   logger.info({ server: config.server }, 'ready')
-  await claimLoop(ports, config.thresholds, config.folder)
+  await claimLoop(ports, { thresholds: config.thresholds, read: () => readResources(config.folder) })
   await loopback.close()
   logger.info('stopped')
 }
