@@ -1,4 +1,5 @@
-import { open } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { makeVideo } from './support/media.ts'
 import { expect, test } from './support/test.ts'
@@ -129,18 +130,24 @@ test('server and worker killed in the middle of a job lose nothing that was ackn
   await ada.plays()
 })
 
-test('a job waits for memory, says so, and starts by itself when there is room', async ({ world, arrive }) => {
+test('a job waits for room, says so, and starts by itself when there is some', async ({ world, arrive }) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   await ada.enrolWorker()
   await world.worker?.stop()
-  await world.startWorker({ KITH_WORKER_MIN_MEMORY_MB: '900000000' })
+  // The disk is the one thing that a test can fill and empty again.
+  const ballast = join(world.folder, 'ballast')
+  const { bavail, bsize } = await statfs(world.folder)
+  execFileSync('fallocate', ['--posix', '--length', String(BALLAST_BYTES), ballast])
+  await world.startWorker({ KITH_WORKER_MIN_DISK_MB: String((bavail * bsize - BALLAST_BYTES / 2) / 1e6) })
   const video = join(world.folder, 'sea.mp4')
   await makeVideo(video, { seconds: 2, width: 320, height: 240 })
   await ada.upload(video)
   await ada.go('Activity')
-  await expect(ada.page.getByText(/Waiting for memory, about/)).toBeVisible({ timeout: 30_000 })
-  await world.worker?.stop()
-  await world.startWorker()
+  await expect(ada.page.getByText(/Waiting for disk space, about/)).toBeVisible({ timeout: 30_000 })
+  await rm(ballast)
   await ada.finished('sea')
 })
+
+/** Half of it is what other programs may write or delete meanwhile. */
+const BALLAST_BYTES = 512e6
