@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
 import { ConfigError, parseServer, readConfig } from './config.ts'
 
@@ -20,4 +21,15 @@ it.each([
 
 it('takes the origin of an address', () => {
   expect(parseServer('https://kith.example.org/join', '--server')).toBe('https://kith.example.org')
+})
+
+it('reads nothing that the table in README.md does not name', () => {
+  const text = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8')
+  const read = new Set(text('./config.ts').match(/KITH_[A-Z_]+/g))
+  const table = text('../README.md')
+    .split('\n')
+    .filter((line) => line.startsWith('| `KITH_'))
+    .join()
+  expect(read.size).toBeGreaterThan(10)
+  expect([...read].filter((name) => !table.includes(`\`${name}\``))).toEqual([])
 })
