@@ -1,10 +1,9 @@
-import { writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { utf8 } from '../../shared/format/bytes.ts'
-import { folder, generate, make, picture } from '../fixtures.ts'
+import { CHEAP, folder, generate, make, picture } from '../fixtures.ts'
 
 /** Somebody who waits to be called by a file that points at them. */
 let listener: Server
@@ -66,19 +65,51 @@ describe('what is no video', () => {
     const jpeg = generate('picture.jpg', ...picture('64x64', 1), '-frames:v', '1')
     expect((await make(jpeg)).document).toMatchObject({ status: 'nothing-to-do', kind: 'image' })
   })
+})
 
-  it('a picture of a size that no memory holds is refused', async () => {
-    // PNG would be an image; an AVI claims whatever it likes of its frames.
-    const avi = generate('huge.avi', ...picture('64x64', 1), '-c:v', 'mjpeg')
-    const view = new DataView(avi.buffer)
-    const at = Buffer.from(avi).indexOf('strf')
-    view.setInt32(at + 12, 30_000, true)
-    view.setInt32(at + 16, 30_000, true)
-    writeFileSync(join(folder, 'huge-lie.avi'), avi)
-    const outcome = await make(avi).then(
-      ({ document }) => document.status,
-      (error: { code?: string }) => error.code,
-    )
-    expect(['job/unprocessable', 'ready']).toContain(outcome)
+/** The same file with another size in the header of its video track. */
+function claiming(avi: Uint8Array<ArrayBuffer>, side: number): Uint8Array<ArrayBuffer> {
+  const lie = avi.slice()
+  const at = Buffer.from(lie).indexOf('strf') // size, then BITMAPINFOHEADER: its size, width, height
+  new DataView(lie.buffer).setInt32(at + 12, side, true)
+  new DataView(lie.buffer).setInt32(at + 16, side, true)
+  return lie
+}
+/** PNG 1.2 §11.2.2: the header chunk begins with width and height. */
+function claimingInside(mov: Uint8Array<ArrayBuffer>, side: number): Uint8Array<ArrayBuffer> {
+  const lie = mov.slice()
+  const bytes = Buffer.from(lie.buffer)
+  for (let at = bytes.indexOf('IHDR'); at >= 0; at = bytes.indexOf('IHDR', at + 4)) {
+    bytes.writeUInt32BE(side, at + 4)
+    bytes.writeUInt32BE(side, at + 8)
+  }
+  return lie
+}
+const small = picture('64x64', 1)
+const raw = ['-c:v', 'rawvideo', '-pix_fmt', 'yuv420p']
+const grey = (size: string) => ['-f', 'lavfi', '-i', `color=c=gray:s=${size}:r=1:d=1`]
+
+describe('a video that is too much', () => {
+  it.each<[string, string, () => Uint8Array<ArrayBuffer>]>([
+    ['truly is larger than 8K', 'too-large', () => generate('6500.avi', ...grey('6500x6500'), '-c:v', 'mjpeg')],
+    ['says 7000×7000 of raw pictures', 'too-large', () => claiming(generate('raw.avi', ...small, ...raw), 7000)],
+    ['says 30000×30000 of them', 'too-large', () => claiming(generate('raw.avi', ...small, ...raw), 30_000)],
+    [
+      'says 60000×60000 in every one of its pictures, and 64×64 in front',
+      'too-large',
+      () => claimingInside(generate('bomb.mov', ...small, '-c:v', 'png'), 60_000),
+    ],
+    ['lasts 13 hours', 'too-long', () => generate('13h.mp4', ...picture('64x64', 13 * 3600, 1 / 1800), ...CHEAP)],
+  ])(
+    'because it %s is refused as %s',
+    async (_, reason, file) => {
+      await expect(make(file())).rejects.toMatchObject({ code: 'job/unprocessable', reason })
+    },
+    60_000,
+  )
+
+  it('in its header alone is converted as what it is', async () => {
+    const made = await make(claiming(generate('small.avi', ...small, '-c:v', 'mjpeg'), 30_000))
+    expect(made.document).toMatchObject({ status: 'ready', width: 64, height: 64 })
   }, 60_000)
 })

@@ -168,7 +168,7 @@ async function encode(
   const made = renditions.filter((rendition) => rendition !== null)
   if (made.length < rungs.length) {
     if (result.exitCode === 0 && uploaded) throw new AppError('internal', 'ffmpeg did not finish a rendition')
-    throw new UnprocessableError('damaged')
+    throw unreadable(result)
   }
   const copied = made.filter((_, i) => rungs[i]?.copy)
   if (copied.some(({ longestSegmentSeconds }) => longestSegmentSeconds > LONGEST_SEGMENT_SECONDS))
@@ -187,8 +187,14 @@ async function probeSource(job: VideoJob): Promise<Probe> {
   }
   const probe = parseProbe(result.output)
   if (probe.video === null && probe.audio === null) throw new UnprocessableError('not-a-video')
-  if (probe.video !== null && probe.video.width * probe.video.height === 0) throw new UnprocessableError('damaged')
+  if (probe.video !== null && probe.video.width * probe.video.height === 0) throw unreadable(result)
   return probe
+}
+
+/** No picture came out of it. ffmpeg gives a picture above `LIMITS.pixels` no size at all, and says so. */
+function unreadable({ complaint }: RunResult): UnprocessableError {
+  const isTooLarge = /Picture size \d+x\d+ (?:is invalid|exceeds)/.test(complaint)
+  return new UnprocessableError(isTooLarge ? 'too-large' : 'damaged')
 }
 
 async function keyframesAreClose(job: VideoJob, video: VideoStream): Promise<boolean> {
