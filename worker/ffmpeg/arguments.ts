@@ -165,8 +165,9 @@ export function posterArguments(
   const { video } = encoding
   const poster = inside(video, POSTER_PIXELS)
   const tiny = inside(video, THUMBHASH_PIXELS)
+  const choice = [EVERY_EIGHTH, `scale=${poster.width}:${poster.height}`, THE_MOST_TELLING]
   const graph = [
-    `[0:${video.index}]${[...prepare(encoding, poster), POSTER_CHOICE, 'split'].join(',')}[a][b]`,
+    `[0:${video.index}]${[...prepare(encoding, poster), ...choice, 'split'].join(',')}[a][b]`,
     `[a]scale=${poster.width}:${poster.height}:out_range=tv,format=yuv420p,setsar=1[poster]`,
     `[b]scale=${tiny.width}:${tiny.height},format=rgba,setsar=1[tiny]`,
   ]
@@ -182,8 +183,9 @@ export function posterArguments(
     ...['-map', '[tiny]', ...one, '-c:v', 'rawvideo', '-f', 'rawvideo', `${encoding.outputUrl}/tiny.rgba`],
   ]
 }
-/** One of 24 frames out of 8 s: many films begin in black. */
-const POSTER_CHOICE = "select='not(mod(n,8))',thumbnail=n=24"
+/** One of 24 frames out of 8 s: many films begin in black. It holds all 24, so they are made small first. */
+const EVERY_EIGHTH = "select='not(mod(n,8))'"
+const THE_MOST_TELLING = 'thumbnail=n=24'
 
 /** The largest size of the picture's shape within a square of `pixels`, never above the picture. */
 export function inside(video: VideoStream, pixels: number): { width: number; height: number } {
