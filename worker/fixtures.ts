@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { WorkerDocument } from '../shared/wire/worker-document.ts'
-import { findTools } from './ffmpeg/tools.ts'
+import { findTools, type Tools } from './ffmpeg/tools.ts'
 import { createLoopback } from './loopback.ts'
 import { createUploads } from './media/uploads.ts'
 import { processVideo, type VideoJob } from './media/video.ts'
@@ -36,13 +36,20 @@ export function memorySource(bytes: Bytes): Source {
 export type Made = {
   readonly document: WorkerDocument
   readonly documents: readonly WorkerDocument[]
+  /** What had arrived when each of them was announced. */
+  readonly arrived: readonly ReadonlyMap<string, Bytes>[]
   readonly objects: ReadonlyMap<string, Bytes>
   readonly reports: readonly (readonly [stage: string, permille: number])[]
 }
 
+/** What is installed does not change under a test. */
+let found: Promise<Tools> | undefined
+const tools = () => (found ??= findTools('ffmpeg', 'ffprobe'))
+
 export async function make(bytes: Bytes, changes: Partial<VideoJob> = {}): Promise<Made> {
   const objects = new Map<string, Bytes>()
   const documents: WorkerDocument[] = []
+  const arrived: ReadonlyMap<string, Bytes>[] = []
   const reports: [string, number][] = []
   const loopback = await createLoopback()
   try {
@@ -50,16 +57,19 @@ export async function make(bytes: Bytes, changes: Partial<VideoJob> = {}): Promi
       source: memorySource(bytes),
       set: randomBytes(16).toString('base64url'),
       uploads: createUploads(async (name, plain) => void objects.set(name, plain)),
-      announce: async (one) => void documents.push(one),
+      announce: async (one) => {
+        documents.push(one)
+        arrived.push(new Map(objects))
+      },
       report: (stage, permille) => void reports.push([stage, permille]),
       signal: new AbortController().signal,
       loopback,
-      tools: await findTools('ffmpeg', 'ffprobe'),
+      tools: await tools(),
       stallMs: 60_000,
       maxObjectBytes: 32 * 1024 * 1024,
       ...changes,
     })
-    return { document, documents, objects, reports }
+    return { document, documents, arrived, objects, reports }
   } finally {
     await loopback.close()
   }

@@ -1,4 +1,8 @@
-import { spawnSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sha256 } from '../../shared/crypto/hash.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
@@ -6,13 +10,33 @@ import { CHEAP, generate, inspect, luma, type Made, make, picture, textOf, tone 
 
 const base = (made: Made, file: string) => `r/${made.document.set}/${file}`
 const playlist = (made: Made, rung: string) => textOf(made, base(made, `${rung}/index.m3u8`))
+/** What cameras write beside the picture, as text, so that it can be searched for. */
+const POSITION = '+48.2082+016.3738/'
+const CAMERA = ['-metadata', 'title=Kanarienvogel', '-metadata:s:v', 'handler_name=Bluthaenfling']
+const ANDROID = [...CAMERA, '-metadata', `location=${POSITION}`, '-f', 'mov']
+const APPLE_KEY = 'com.apple.quicktime.location.ISO6709'
+const APPLE = [...CAMERA, '-metadata', `${APPLE_KEY}=${POSITION}`, '-movflags', 'use_metadata_tags']
+function expectWithoutCamera(source: Uint8Array, made: Made) {
+  for (const canary of ['Kanarienvogel', 'Bluthaenfling', POSITION]) {
+    expect(Buffer.from(source).includes(canary), canary).toBe(true)
+    for (const [name, plain] of made.objects) expect(Buffer.from(plain).includes(canary), name).toBe(false)
+  }
+}
+/** Times of the keyframes, in seconds. */
+function keyframes(made: Made, rung: string): number[] {
+  const { frames = [] } = inspect(made, rung, 'frame=key_frame,media_type,pts_time')
+  return frames
+    .filter(({ media_type, key_frame }) => media_type === 'video' && key_frame === 1)
+    .map(({ pts_time }) => Number(pts_time))
+}
 const durations = (text: string) => [...text.matchAll(/#EXTINF:([\d.]+)/g)].map(([, seconds]) => Number(seconds))
 
 describe('a video that has to be converted', () => {
   let made: Made
+  let source: ReturnType<typeof generate>
   beforeAll(async () => {
-    const secret = ['-metadata', 'title=Kanarienvogel', '-metadata', 'location=+48.2082+016.3738/']
-    made = await make(generate('source.mp4', ...picture('854x480', 9), ...tone(9), ...CHEAP, ...secret))
+    source = generate('source.mov', ...picture('854x480', 9, 10), ...tone(9), ...CHEAP, ...ANDROID)
+    made = await make(source)
   }, 60_000)
 
   it('announces the smallest rendition first, then all', () => {
@@ -23,27 +47,68 @@ describe('a video that has to be converted', () => {
     expect(made.document.durationMs).toBeGreaterThan(8500)
   })
 
-  it('cuts the first segments after 2 s, the others after 4 s', () => {
-    const seconds = durations(playlist(made, '360p'))
-    expect(seconds.slice(0, 3).map((value) => Math.round(value))).toEqual([2, 2, 4])
-    expect(playlist(made, '360p')).toContain('#EXT-X-ENDLIST')
-    expect(durations(playlist(made, '480p'))).toHaveLength(seconds.length)
+  it('can be played from its first announcement on, when nothing else has been made yet', async () => {
+    const [partial] = made.documents
+    const [there] = made.arrived
+    expect([...(there?.keys() ?? [])].filter((name) => name.includes('480p'))).toEqual([])
+    const server = createServer(({ url = '' }, response) => {
+      const body = there?.get(url.slice(1))
+      if (!body) response.statusCode = 404
+      response.end(body)
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const master = `http://127.0.0.1:${(server.address() as AddressInfo).port}/${partial?.master}`
+    const count = [
+      '-v',
+      'error',
+      '-select_streams',
+      'v',
+      '-count_frames',
+      '-show_entries',
+      'stream=nb_read_frames,height',
+    ]
+    const { stdout, stderr } = await promisify(execFile)('ffprobe', [...count, '-of', 'csv=p=0', master])
+    server.close()
+    expect(stderr).toBe('')
+    expect([...new Set(stdout.trim().split(/\s+/))]).toEqual(['360,90'])
   })
 
-  it('is H.264 in 4:2:0 with AAC, every segment from a keyframe', () => {
+  it('cuts the first segments after 2 s, the others after 4 s, on all rungs alike', () => {
+    const seconds = durations(playlist(made, '360p'))
+    expect(seconds.map((value) => Math.round(value))).toEqual([2, 2, 4, 1])
+    expect(durations(playlist(made, '480p'))).toEqual(seconds)
+    expect(playlist(made, '360p')).toContain('#EXT-X-ENDLIST')
+  })
+
+  it('is H.264 in 4:2:0 with AAC, every segment from a keyframe, at the same times on all rungs', () => {
     const { streams } = inspect(made, '480p')
     expect(streams.map(({ codec_name }) => codec_name)).toEqual(['h264', 'aac'])
     expect(streams[0]).toMatchObject({ pix_fmt: 'yuv420p', width: 854, height: 480 })
-    const { frames = [] } = inspect(made, '480p', 'frame=key_frame,media_type,pts_time')
-    const keys = frames.filter(({ media_type, key_frame }) => media_type === 'video' && key_frame === 1)
-    expect(keys.length).toBe(durations(playlist(made, '480p')).length)
+    const [first = 0, ...keys] = keyframes(made, '480p')
+    expect(keys.map((time) => time - first)).toEqual([2, 4, 8].map((time) => expect.closeTo(time, 2)))
+    expect(keyframes(made, '360p')).toEqual([first, ...keys])
   })
 
   it('says in its master playlist what the renditions really are', () => {
     const master = textOf(made, made.document.master ?? '')
-    expect(master).toMatch(/CODECS="avc1\.[0-9a-f]{6},mp4a\.40\.2"/i)
-    expect(master).toMatch(/RESOLUTION=854x480/)
-    expect(master).toMatch(/BANDWIDTH=\d{4,}/)
+    for (const [rung, resolution] of [
+      ['360p', '640x360'],
+      ['480p', '854x480'],
+    ] as const) {
+      const { streams } = inspect(made, rung, 'stream=codec_name,profile,level')
+      expect(streams).toMatchObject([{ profile: 'High' }, { codec_name: 'aac', profile: 'LC' }])
+      const level = Number(streams[0]?.level).toString(16).padStart(2, '0')
+      const seconds = durations(playlist(made, rung))
+      const bits = seconds.map((_, i) => 8 * (made.objects.get(base(made, `${rung}/0000${i + 1}.m4s`))?.length ?? 0))
+      const total = (of: number[]) => of.reduce((sum, one) => sum + one, 0)
+      const line = new RegExp(
+        `BANDWIDTH=(\\d+),AVERAGE-BANDWIDTH=(\\d+),CODECS="avc1.6400${level},mp4a.40.2",RESOLUTION=${resolution},FRAME-RATE=10.000\\n${rung}/`,
+      )
+      const [, peak, average] = line.exec(master)?.map(Number) ?? []
+      expect(average).toBe(Math.ceil(total(bits) / total(seconds)))
+      // The last second is too short to count alone: a run is at least half of the longest segment.
+      expect(peak).toBeGreaterThanOrEqual(Math.max(...bits.slice(0, 3).map((one, i) => one / (seconds[i] ?? 0))))
+    }
     // Names only: nothing in it can lead a player to another place.
     for (const line of master.split('\n')) if (!line.startsWith('#')) expect(line).toMatch(/^([\w./-]*)$/)
   })
@@ -54,11 +119,7 @@ describe('a video that has to be converted', () => {
     expect(made.document.thumbhash).toMatch(/^[\w-]{20,40}$/)
   })
 
-  it('lost what the camera wrote into it', () => {
-    for (const [name, plain] of made.objects) {
-      for (const canary of ['Kanarienvogel', '+48.2082']) expect(Buffer.from(plain).includes(canary), name).toBe(false)
-    }
-  })
+  it('lost what the camera wrote into it', () => expectWithoutCamera(source, made))
 
   it('is made of objects that arrived before they were named', () => {
     for (const rung of made.document.renditions ?? []) {
@@ -88,7 +149,7 @@ describe('a video that already fits', () => {
       '-c:a',
       'aac',
     ]
-    source = generate('fits.mp4', ...picture('640x360', 4), ...tone(4), ...fits)
+    source = generate('fits.mp4', ...picture('640x360', 4), ...tone(4), ...fits, ...APPLE)
     made = await make(source)
   }, 60_000)
 
@@ -97,6 +158,8 @@ describe('a video that already fits', () => {
     // ultrafast has no CABAC and no 8x8 transform: an encode of ours would be High.
     expect(streams[0]).toMatchObject({ codec_name: 'h264', profile: 'Constrained Baseline' })
   })
+
+  it('lost what the camera wrote into it, all the same', () => expectWithoutCamera(source, made))
 
   it('is the same, byte for byte, when the job is done again', async () => {
     const again = await make(source)
