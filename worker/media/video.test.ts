@@ -149,7 +149,7 @@ describe('a video that already fits', () => {
       '-c:a',
       'aac',
     ]
-    source = generate('fits.mp4', ...picture('640x360', 4), ...tone(4), ...fits, ...APPLE)
+    source = generate('fits.mp4', ...picture('640x360', 3), ...tone(3), ...fits, ...APPLE)
     made = await make(source)
   }, 60_000)
 
@@ -182,7 +182,7 @@ describe('a video that is not like others', () => {
     '%s',
     async (what, codec, size, [width, height]) => {
       const made = await make(
-        generate(`${what}.bin`, ...picture(size, 2), ...codec, ...(codec.includes('-f') ? [] : ['-f', 'mp4'])),
+        generate(`${what}.bin`, ...picture(size, 1), ...codec, ...(codec.includes('-f') ? [] : ['-f', 'mp4'])),
       )
       const [rung] = made.document.renditions ?? []
       expect(made.document.status).toBe('ready')
@@ -194,7 +194,7 @@ describe('a video that is not like others', () => {
   )
 
   it('turned by a phone: shown upright', async () => {
-    const flat = generate('flat.mp4', ...picture('320x240', 2), '-c:v', 'libx264', '-preset', 'ultrafast')
+    const flat = generate('flat.mp4', ...picture('320x240', 1), '-c:v', 'libx264', '-preset', 'ultrafast')
     const { folder } = await import('../fixtures.ts')
     expect(flat.length).toBeGreaterThan(0)
     // ffmpeg 5 writes the matrix by this tag; newer ones have an option for it, and ignore the tag.
@@ -213,7 +213,7 @@ describe('a video that is not like others', () => {
     'in high dynamic range (%s): tone-mapped, and said to be what it is now',
     async (_what, transfer, moved) => {
       // One grey, brighter than white paper, so that what became of it can be read.
-      const grey = ['-f', 'lavfi', '-i', 'color=c=gray:s=320x240:r=25:d=2,format=yuv420p10le,lutyuv=y=640:u=512:v=512']
+      const grey = ['-f', 'lavfi', '-i', 'color=c=gray:s=320x240:r=25:d=1,format=yuv420p10le,lutyuv=y=640:u=512:v=512']
       const tags = ['-color_primaries', 'bt2020', '-color_trc', transfer, '-colorspace', 'bt2020nc']
       const wide = ['-c:v', 'libx265', '-preset', 'ultrafast', '-x265-params', 'log-level=none', ...tags]
       const made = await make(generate(`${transfer}.mp4`, ...grey, ...wide))
