@@ -12,7 +12,7 @@ import { processVideo } from '../worker/media/video.ts'
 import { createCollector } from '../worker/memory.ts'
 import { createCachedSource } from '../worker/source.ts'
 
-/** Converts the object at an address as the worker does, and tells the most memory that it held. */
+/** Converts the object at an address as the worker does, sends there what it makes, and tells the most memory that it held. */
 const [, , url = '', keys = '{}'] = process.argv
 const { contentKey, mediaId } = JSON.parse(keys) as { contentKey: string; mediaId: string }
 const object = { contentKey: fromBase64Url(contentKey), mediaId: parseMediaId(mediaId), name: 'original' }
@@ -35,7 +35,8 @@ const { status } = await processVideo({
   ),
   set: newSetName(),
   uploads: createUploads(async (name, plain) => {
-    await sealMadeObject({ ...object, name }, plain)
+    const body = await sealMadeObject({ ...object, name }, plain)
+    await (await fetch(url, { method: 'PUT', body })).body?.cancel()
   }),
   announce: async () => undefined,
   report: () => undefined,
