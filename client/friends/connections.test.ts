@@ -170,6 +170,56 @@ describe('two people', () => {
     expect(ben.friends.messageSecret(id, 1)).toEqual(ada.friends.messageSecret(id, 1))
   })
 
+  describe('of whom one blocked the other', () => {
+    const blockedBy = ({ friends }: Device) =>
+      friends.blocks.list.value.map(({ username, fault }) => fault?.code ?? username)
+
+    it('stay in the list of those who are blocked when the friendship ends, and can come back', async () => {
+      const id = await befriend()
+      await ada.friends.block(ben.person.userId)
+      await ben.friends.end(id)
+      await ada.restart()
+      await ada.friends.blocks.read()
+      expect([ada.of(id)?.state, blockedBy(ada)]).toEqual(['ended', ['ben']])
+      await ada.friends.unblock(ben.person.userId)
+      expect(blockedBy(ada)).toEqual([])
+      expect(server.connections.blocks.size).toBe(0)
+    })
+
+    it('also where it was a request, of which nothing is left once it is over', async () => {
+      const id = await ben.friends.request(who(ada), null)
+      await ada.friends.catchUp()
+      await ada.friends.block(ben.person.userId)
+      await ben.friends.end(id)
+      await ada.restart()
+      await ada.friends.blocks.read()
+      expect([ada.of(id), blockedBy(ada)]).toEqual([null, ['ben']])
+    })
+
+    it('are known to one’s other devices as soon as these catch up', async () => {
+      await befriend()
+      const second = await deviceOf(ada.person)
+      await second.restart()
+      await ada.friends.block(ben.person.userId)
+      await second.friends.catchUp()
+      expect(blockedBy(second)).toEqual(['ben'])
+    })
+
+    it('have the name that they signed, whatever the server calls them', async () => {
+      await ada.friends.block(ben.person.userId)
+      const told = blockedBy(ada)
+      server.connections.names.set(ben.person.userId, 'mum')
+      await ada.friends.blocks.read()
+      await ada.restart()
+      await ada.friends.blocks.read()
+      expect([told, blockedBy(ada)]).toEqual([['ben'], ['ben']])
+      server.identities.set(ben.person.userId, [])
+      await ada.restart()
+      await ada.friends.blocks.read()
+      expect(blockedBy(ada)).toEqual(['log/bad-entry'])
+    })
+  })
+
   it('keep their friends without network', async () => {
     const id = await befriend()
     const again = await deviceOf(ada.person)

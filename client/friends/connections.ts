@@ -5,6 +5,7 @@ import { denyConnection, endConnection } from '../../shared/wire/connections.ts'
 import { block, type Person, unblock } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
+import { Blocks } from './blocks.ts'
 import { ConnectionBook, type ConnectionsContext } from './book.ts'
 import { CatchingUp } from './catching-up.ts'
 import { mergeFloors } from './floors.ts'
@@ -14,6 +15,7 @@ import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from 
 /** Friends of the account that is unlocked: logs verified against their pins, keys in the vault before they are used. */
 export class FriendConnections implements Connections {
   readonly list: Signal<readonly Connection[]>
+  readonly blocks: Blocks
   readonly #book: ConnectionBook
   readonly #asking: Asking
   readonly #catchingUp: CatchingUp
@@ -22,6 +24,7 @@ export class FriendConnections implements Connections {
   constructor(context: ConnectionsContext) {
     this.#book = new ConnectionBook(context)
     this.list = this.#book.list
+    this.blocks = new Blocks(this.#book)
     this.#asking = new Asking(this.#book)
     this.#catchingUp = new CatchingUp(this.#book, () => this.#asking.sendUnsent())
     this.#rotation = new Rotation(this.#book, {
@@ -39,8 +42,11 @@ export class FriendConnections implements Connections {
     this.#catchingUp.inbox = inbox
   }
 
-  catchUp(): Promise<void> {
-    return this.#catchingUp.catchUp()
+  async catchUp(): Promise<void> {
+    const before = this.#blockedHere()
+    await this.#catchingUp.catchUp()
+    // Another of one's devices has blocked somebody, or let them come back.
+    if (this.#blockedHere() !== before) await this.blocks.read()
   }
 
   fetch(connection: ConnectionId): Promise<void> {
@@ -112,7 +118,7 @@ export class FriendConnections implements Connections {
 
   async block(user: UserId): Promise<void> {
     await this.#book.context.api.call(block, { params: { userId: user } })
-    await this.catchUp()
+    await this.#afterBlock()
   }
 
   /** Keys change before the next message: who was blocked may have listened at the server meanwhile. */
@@ -122,7 +128,16 @@ export class FriendConnections implements Connections {
         await this.#book.setDue(connectionId, 'unblocked')
     }
     await this.#book.context.api.call(unblock, { params: { userId: user } })
-    await this.catchUp()
+    await this.#afterBlock()
+  }
+
+  async #afterBlock(): Promise<void> {
+    await this.#catchingUp.catchUp()
+    await this.blocks.read()
+  }
+
+  #blockedHere(): string {
+    return this.list.value.flatMap(({ connectionId, state }) => (state === 'blocked' ? connectionId : [])).join()
   }
 
   /** The person compared the safety number, or scanned it. */

@@ -11,6 +11,7 @@ import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import './ask-dialog.ts'
+import type { Blocked } from './blocks.ts'
 import './friend-menu.ts'
 import './link-dialog.ts'
 import { parsePersonLink } from './people.ts'
@@ -19,6 +20,8 @@ import type { Connection } from './types.ts'
 import './verify-dialog.ts'
 
 const SEARCH_AFTER_MS = 250
+
+type Shown = Pick<Connection, 'isVerified' | 'fault'> & { readonly peer: Person }
 
 type Open =
   | { readonly kind: 'link' | 'scan' }
@@ -78,8 +81,8 @@ export class FriendsScreen extends KithElement {
       .openTalk()
       .then((talk) => {
         this.talk = talk
-        new Watch(this, talk.friends.list)
-        return talk.chat.catchUp()
+        new Watch(this, talk.friends.list, talk.friends.blocks.list)
+        return Promise.all([talk.chat.catchUp(), talk.friends.blocks.read()])
       }, passAppError)
       .catch(passAppError)
   }
@@ -92,7 +95,10 @@ export class FriendsScreen extends KithElement {
   override render() {
     const all = this.talk?.friends.list.value ?? []
     const by = (state: Connection['state']) => all.filter((one) => one.state === state).sort(byName)
-    const [asked, friends, asking, blocked] = [by('asked'), by('friends'), by('asking'), by('blocked')]
+    const [asked, friends, asking] = [by('asked'), by('friends'), by('asking')]
+    const blocked = [...(this.talk?.friends.blocks.list.value ?? [])].sort((a, b) =>
+      a.username.localeCompare(b.username),
+    )
     return html`<main class="page">
         <h1>Friends</h1>
         <section class="card stack" aria-labelledby="find">
@@ -111,8 +117,16 @@ export class FriendsScreen extends KithElement {
         ${asked.length > 0 ? html`<section class="card" aria-labelledby="asked"><h2 id="asked">Asked you</h2><ul class="list">${repeat(asked, keyOf, (one) => this.#asked(one))}</ul></section>` : nothing}
         ${friends.length > 0 ? html`<section class="card" aria-labelledby="friends"><h2 id="friends">Your friends</h2><ul class="list">${repeat(friends, keyOf, (one) => this.#friend(one))}</ul></section>` : nothing}
         ${asking.length > 0 ? html`<section class="card" aria-labelledby="asking"><h2 id="asking">You asked</h2><ul class="list">${repeat(asking, keyOf, (one) => this.#asking(one))}</ul></section>` : nothing}
-        ${blocked.length > 0 ? html`<section class="card" aria-labelledby="blocked"><h2 id="blocked">Blocked</h2><ul class="list">${repeat(blocked, keyOf, (one) => this.#blocked(one))}</ul></section>` : nothing}
-        ${this.talk && all.length === 0 ? html`<p class="soft">Nobody yet. Show your code to a friend, or find them by name: then you can write to each other.</p>` : nothing}
+        ${
+          blocked.length > 0
+            ? html`<section class="card" aria-labelledby="blocked"><h2 id="blocked">Blocked</h2><ul class="list">${repeat(
+                blocked,
+                ({ userId }) => userId,
+                (one) => this.#blocked(one),
+              )}</ul></section>`
+            : nothing
+        }
+        ${this.talk && all.length + blocked.length === 0 ? html`<p class="soft">Nobody yet. Show your code to a friend, or find them by name: then you can write to each other.</p>` : nothing}
       </main>
       ${this.#dialog()}`
   }
@@ -134,11 +148,11 @@ export class FriendsScreen extends KithElement {
     </ul>`
   }
 
-  #person({ peer, isVerified, fault }: Connection, more: unknown) {
-    return html`<span class="avatar" aria-hidden="true">${peer.username.slice(0, 1) || '?'}</span>
+  #person({ peer: { username }, isVerified, fault }: Shown, more: unknown) {
+    return html`<span class="avatar" aria-hidden="true">${username.slice(0, 1) || '?'}</span>
       <div class="grow">
         <p class="name">
-          ${peer.username || (fault ? 'Somebody' : 'Somebody who is gone')}
+          ${username || (fault ? 'Somebody' : 'Somebody who is gone')}
           ${isVerified ? html`<span class="mark">${icon('shield', 16)}<span class="visually-hidden">verified</span></span>` : nothing}
         </p>
         ${fault ? nothing : more}
@@ -176,10 +190,11 @@ export class FriendsScreen extends KithElement {
     </li>`
   }
 
-  #blocked(one: Connection) {
+  #blocked(peer: Blocked) {
+    const { fault, userId } = peer
     return html`<li>
-      ${this.#person(one, html`<p class="soft small">hears nothing from you, and you nothing from them</p>`)}
-      <button ?disabled=${this.working} @click=${() => this.#do(() => (this.talk as Talk).friends.unblock(one.peer.userId))}>Unblock</button>
+      ${this.#person({ peer, isVerified: false, fault }, html`<p class="soft small">hears nothing from you, and you nothing from them</p>`)}
+      <button ?disabled=${this.working} @click=${() => this.#do(() => (this.talk as Talk).friends.unblock(userId))}>Unblock</button>
     </li>`
   }
 

@@ -12,7 +12,7 @@ import {
   requestConnection,
   type StoredMessage,
 } from '../../shared/wire/connections.ts'
-import { block, unblock } from '../../shared/wire/people.ts'
+import { block, listBlocks, unblock } from '../../shared/wire/people.ts'
 import type { BodyOf, ReplyOf, Route } from '../../shared/wire/route.ts'
 
 type Stored = {
@@ -62,6 +62,10 @@ export class FakeConnections {
         return null
       case catchUp:
         return { connections: this.#catchUp(user, body as BodyOf<typeof catchUp>) }
+      case listBlocks: {
+        const people = [...this.names].filter(([userId]) => this.blocks.has(`${user} ${userId}`))
+        return { people: people.map(([userId, username]) => ({ userId, username })) }
+      }
       case block:
       case unblock: {
         const key = `${user} ${params?.userId}`

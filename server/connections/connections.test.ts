@@ -12,7 +12,7 @@ import {
   ROTATIONS_A_DAY,
   requestConnection,
 } from '../../shared/wire/connections.ts'
-import { block, unblock } from '../../shared/wire/people.ts'
+import { block, listBlocks, unblock } from '../../shared/wire/people.ts'
 import { destroyAccount } from '../accounts/destroy.ts'
 import { sweepChat } from '../messages/sweep.ts'
 import {
@@ -379,6 +379,17 @@ describe('a block', () => {
     await ask(anna, ben)
     await ben.client.call(block, { params: { userId: anna.userId } })
     await expect(ask(anna, ben)).rejects.toEqual(code('connection/exists'))
+  })
+
+  it('outlives the friendship: it is listed, and holds, until it is lifted', async () => {
+    const { connectionId } = await befriend(anna, ben)
+    await anna.client.call(block, { params: { userId: ben.userId } })
+    await ben.client.call(endConnection, { params: { connectionId } })
+    expect(await stateFor(anna, { connectionId })).toBe('ended')
+    expect(await anna.client.call(listBlocks)).toMatchObject({ people: [{ userId: ben.userId }] })
+    await expect(ask(ben, anna)).rejects.toEqual(code('connection/refused'))
+    await anna.client.call(unblock, { params: { userId: ben.userId } })
+    await ask(ben, anna)
   })
 
   it('keeps a request from being accepted', async () => {
