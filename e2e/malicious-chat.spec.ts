@@ -182,7 +182,8 @@ test('a malicious server between people: another identity, another key, a messag
     if (exchange.method === 'GET' && exchange.path.startsWith('/api/identities/')) identities.push(exchange)
   }
   await ada.befriend(ben)
-  const ofBen = identities.at(-1)
+  const identityOf = (name: string) => identities.find((exchange) => nameIn(exchange) === name)
+  const ofBen = identityOf('ben')
   expect(ofBen).toBeDefined()
 
   await test.step('it puts itself in place of whoever is asked', async () => {
@@ -235,8 +236,33 @@ test('a malicious server between people: another identity, another key, a messag
       'A message was put where it does not belong. Kith does not show it.',
     )
     await expect(row(ada.page, 'Nur für Ada')).toHaveCount(0)
+    world.relay.rewrite = undefined
+  })
+
+  await test.step('it puts somebody else in place of a friend: whoever reads is told, and goes on being told', async () => {
+    const ofCleo = identityOf('cleo')
+    expect(ofCleo).toBeDefined()
+    world.relay.rewrite = ({ method, path }) => (method === 'GET' && path === ofBen?.path ? ofCleo?.body : undefined)
+    await ada.go('Friends')
+    await write(ada, 'ben')
+    await ada.page.reload()
+    await expect(fault(ada.page, 'identity/changed')).toContainText('nothing is sent to them')
+    await say(ben, 'Ich bin es noch')
+    await expect(row(ada.page, 'Ich bin es noch')).toBeVisible()
+    await expect(fault(ada.page, 'identity/changed')).toBeVisible()
+    await expect(ada.page.getByRole('textbox', { name: 'Message' })).toHaveCount(0)
+    world.relay.rewrite = undefined
+    await ada.page.reload()
+    await expect(ada.page.getByRole('textbox', { name: 'Message' })).toBeVisible()
+    await expect(fault(ada.page, 'identity/changed')).toHaveCount(0)
   })
 })
+
+/** As the first statement of an identity log says it. */
+function nameIn(exchange: Exchange): string {
+  const [first] = json(exchange).entries
+  return JSON.parse(Buffer.from(first.bytes, 'base64url').toString('utf8')).username
+}
 
 /** The key of whoever accepted is made another; the rest stays as it was signed. */
 function withOtherKeys<T extends { bytes: string }>(entry: T): T {

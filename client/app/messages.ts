@@ -29,7 +29,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'log/conflict': 'Somebody else changed this at the same moment. Try again.',
   'identity/rollback': 'The server shows an older identity of this person than you have seen. Kith refuses it.',
   'identity/changed':
-    'The identity of this person is not the one you know. It may be somebody else. Ask them in person.',
+    'The identity of this person is not the one you know. Somebody may be in their place, or between you: nothing is sent to them. Ask them in person.',
   'identity/foreign-method':
     'The server shows a way to unlock your account that you never set up. Do not sign in here; tell your admin.',
   'group/forbidden': 'Your role in this circle does not allow that. Ask an admin.',

@@ -1,5 +1,5 @@
 import { publicKeyOf } from '../../shared/crypto/signing.ts'
-import { AppError, isAppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import { type ConnectionState, replayConnection } from '../../shared/logs/connection.ts'
@@ -34,7 +34,7 @@ export type ConnectionsContext = {
   readonly now?: () => number
 }
 
-/** A connection in memory: what the device keeps, and what it makes of it. */
+/** A connection in memory: what the device keeps, and what it makes of it. `fault`: of what the server showed last. */
 export type Known = KeptConnection & { readonly state: ConnectionState | null; readonly fault: AppError | null }
 
 /** What is known of each connection: verified logs on the device, secrets in the vault. */
@@ -118,7 +118,8 @@ export class ConnectionBook {
 
   requireFriend(connection: ConnectionId): Known {
     const known = this.require(connection)
-    if (known.fault) throw known.fault
+    const fault = faultOf(known)
+    if (fault) throw fault
     if (known.view.state !== 'friends' || !known.state) throw new AppError('connection/refused', 'not friends now')
     return known
   }
@@ -163,9 +164,19 @@ export class ConnectionBook {
     this.known.set(view.connectionId, { ...(known ?? blank), fault })
   }
 
+  /** What is wrong with the friend's identity; `null`: nothing. */
+  async setDoubt(connection: ConnectionId, doubt: ErrorCode | null): Promise<void> {
+    const known = this.known.get(connection)
+    if (!known || (known.doubt ?? null) === doubt) return
+    this.known.set(connection, { ...known, doubt })
+    this.show()
+    const { view, entries, peer, note } = known
+    await this.kept.write({ view, entries, peer, note, doubt })
+  }
+
   show(): void {
     this.list.value = [...this.known.values()].map((known): Connection => {
-      const { view, state, note, fault } = known
+      const { view, state, note } = known
       const item = this.item(view.connectionId)
       const signed = item?.peer ?? known.peer ?? { username: '', identityKey: new Uint8Array(32) }
       // The server says no more than whether they are gone.
@@ -178,8 +189,10 @@ export class ConnectionBook {
         note,
         createdAt: state?.createdAt ?? view.createdAt,
         expiresAt: state?.expiresAt ?? view.createdAt + REQUEST_TTL_MS,
-        fault,
+        fault: faultOf(known),
       }
     })
   }
 }
+
+const faultOf = ({ fault, doubt }: Known): AppError | null => fault ?? (doubt ? new AppError(doubt) : null)

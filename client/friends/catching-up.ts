@@ -115,14 +115,15 @@ export class CatchingUp {
     if (item) await this.#advance(connectionId, entries, verified)
     const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
     if (isGone) return this.#book.forget(connectionId)
-    const known: Known = { view, entries, peer, note, state, fault: null }
+    const { doubt } = before ?? {}
+    const known: Known = { view, entries, peer, note, doubt, state, fault: null }
     this.#book.known.set(connectionId, known)
     // Messages of an epoch are opened by keys that are in the vault by now.
     if (this.inbox && this.#book.item(connectionId)?.schedule) {
       this.#book.show()
       await this.inbox.take(connectionId, served)
     }
-    await this.#book.kept.write({ view, entries, peer, note })
+    await this.#book.kept.write({ view, entries, peer, note, doubt })
   }
 
   /** Whoever asked: their identity as the server shows it has to be the one that signed. */

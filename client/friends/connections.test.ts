@@ -12,6 +12,7 @@ import { type PublicKeys, replayConnection } from '../../shared/logs/connection.
 import { DEVICES_A_SIDE, ROTATE_LABEL, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified, hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
+import { readIdentity } from '../../shared/wire/accounts.ts'
 import { appendConnectionLog, requestConnection, type StoredMessage } from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
@@ -725,6 +726,73 @@ describe('a malicious server', () => {
     await ada.friends.catchUp()
     expect(await codeOf(() => ada.sending(id))).toBe('identity/changed')
     expect(ada.of(id)?.fault?.code).toBe('identity/changed')
+  })
+
+  describe('shows another identity of a friend', () => {
+    async function swapped(): Promise<ConnectionId> {
+      const id = await befriend()
+      const eve = await newPerson('ben', ben.person.userId)
+      server.identities.set(ben.person.userId, [eve.identity])
+      return id
+    }
+    const isWarned = { state: 'friends', fault: { code: 'identity/changed' } }
+
+    it('to whoever only reads: they are warned as soon as they catch up', async () => {
+      const id = await swapped()
+      await ada.restart()
+      expect(ada.of(id)).toMatchObject(isWarned)
+    })
+
+    it('and goes on: what comes in, and a restart without network, take nothing of it back', async () => {
+      const id = await swapped()
+      await ada.restart()
+      ben.now += 8 * DAY_MS
+      await ben.sending(id)
+      for (const look of [() => ada.friends.fetch(id), () => ada.friends.catchUp()]) {
+        await look()
+        expect(ada.of(id)).toMatchObject(isWarned)
+      }
+      expect(ada.friends.newestEpoch(id)).toBe(1)
+      const again = await deviceOf(ada.person)
+      await again.vault.openServed()
+      await again.friends.openKept()
+      expect(again.of(id)).toMatchObject(isWarned)
+      expect(await codeOf(() => again.sending(id))).toBe('identity/changed')
+    })
+
+    it('until it shows the known one again: then it can be written to them', async () => {
+      const id = await swapped()
+      await ada.restart()
+      server.identities.set(ben.person.userId, [ben.person.identity])
+      await ada.friends.catchUp()
+      expect(ada.of(id)).toMatchObject({ state: 'friends', fault: null })
+      expect((await ada.sending(id)).epoch).toBe(0)
+    })
+
+    it('days after the program was opened', async () => {
+      const id = await befriend()
+      await ada.friends.catchUp()
+      const eve = await newPerson('ben', ben.person.userId)
+      server.identities.set(ben.person.userId, [eve.identity])
+      ada.now += 2 * DAY_MS
+      await ada.friends.catchUp()
+      expect(ada.of(id)).toMatchObject(isWarned)
+    })
+
+    it.each(['request/not-found', 'server/unreachable'] as const)(
+      'or none (%s): nobody is suspected, and nothing goes out unseen',
+      async (code) => {
+        const id = await befriend()
+        ada.now += 2 * DAY_MS
+        ada.dies = (_, route) => {
+          if ((route as unknown) === readIdentity) throw new AppError(code)
+          return false
+        }
+        await ada.friends.catchUp()
+        expect(ada.of(id)).toMatchObject({ state: 'friends', fault: null })
+        expect(await codeOf(() => ada.sending(id))).toBe(code)
+      },
+    )
   })
 
   it('asks as somebody whose key it made up', async () => {

@@ -9,6 +9,7 @@ import { Blocks } from './blocks.ts'
 import { ConnectionBook, type ConnectionsContext } from './book.ts'
 import { CatchingUp } from './catching-up.ts'
 import { mergeFloors } from './floors.ts'
+import { Meeting } from './meeting.ts'
 import { Rotation } from './rotation.ts'
 import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from './types.ts'
 
@@ -19,6 +20,7 @@ export class FriendConnections implements Connections {
   readonly #book: ConnectionBook
   readonly #asking: Asking
   readonly #catchingUp: CatchingUp
+  readonly #meeting: Meeting
   readonly #rotation: Rotation
 
   constructor(context: ConnectionsContext) {
@@ -27,7 +29,8 @@ export class FriendConnections implements Connections {
     this.blocks = new Blocks(this.#book)
     this.#asking = new Asking(this.#book)
     this.#catchingUp = new CatchingUp(this.#book, () => this.#asking.sendUnsent())
-    this.#rotation = new Rotation(this.#book, {
+    this.#meeting = new Meeting(this.#book)
+    this.#rotation = new Rotation(this.#book, this.#meeting, {
       sent: async (connection) => (await this.#catchingUp.inbox?.sent(connection)) ?? { counters: [], ttlMs: null },
       fetch: (connection) => this.fetch(connection),
     })
@@ -45,6 +48,7 @@ export class FriendConnections implements Connections {
   async catchUp(): Promise<void> {
     const before = this.#blockedHere()
     await this.#catchingUp.catchUp()
+    await this.#meeting.meetAll()
     // Another of one's devices has blocked somebody, or let them come back.
     if (this.#blockedHere() !== before) await this.blocks.read()
   }

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { importAesKey, openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { hkdf } from '../../shared/crypto/hkdf.ts'
 import { openDevice } from '../../shared/device/db.ts'
+import { ERROR_CODES } from '../../shared/errors.ts'
 import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { connectionView } from '../../shared/wire/connections.ts'
@@ -19,6 +20,8 @@ const keptConnection = z.strictObject({
     }),
   ),
   note: z.nullable(z.string()),
+  /** Why the friend may not be who they were: until their identity is found to be the known one again. */
+  doubt: z.optional(z.nullable(z.enum(ERROR_CODES))),
 })
 /** A connection as the server last showed it, verified. */
 export type KeptConnection = z.output<typeof keptConnection>

@@ -5,11 +5,10 @@ import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
 import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified } from '../../shared/logs/signed.ts'
-import { isPassing } from '../app/passing.ts'
 import type { ConnectionBook } from './book.ts'
 import { rotationDue } from './due.ts'
 import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
-import { learnIdentity } from './people.ts'
+import type { Meeting } from './meeting.ts'
 import type { SendingKeys, Sent } from './types.ts'
 import { closable, writersIn } from './writers.ts'
 
@@ -26,19 +25,19 @@ export class Rotation {
   readonly #book: ConnectionBook
   readonly #sent: RotationPorts['sent']
   readonly #fetch: RotationPorts['fetch']
-  /** Whose identity was looked at since the start. */
-  readonly #met = new Set<ConnectionId>()
+  readonly #meeting: Meeting
   /** When the password was last set anew; `undefined`: not asked since the start. */
   #resetAt: number | null | undefined
 
-  constructor(book: ConnectionBook, { sent, fetch }: RotationPorts) {
+  constructor(book: ConnectionBook, meeting: Meeting, { sent, fetch }: RotationPorts) {
     this.#book = book
+    this.#meeting = meeting
     this.#sent = sent
     this.#fetch = fetch
   }
 
   async sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys> {
-    await this.#meet(connection)
+    await this.#meeting.meet(connection)
     if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
     let seq = lastSeq
     for (let attempt = 1; ; attempt++) {
@@ -57,28 +56,6 @@ export class Rotation {
         await this.#fetch(connection)
         seq = this.#book.known.get(connection)?.view.lastSeq ?? seq
       }
-    }
-  }
-
-  /** Once in a session: whether the friend still is who they were. */
-  async #meet(connection: ConnectionId): Promise<void> {
-    const item = this.#book.item(connection)
-    if (!item || this.#met.has(connection)) return
-    const { userId, identityKey, pin } = item.peer
-    try {
-      const identity = await learnIdentity(this.#book.context.api, userId, { ...pin, identityKey })
-      this.#met.add(connection)
-      if (identity.seq > pin.seq)
-        await this.#book.change(connection, (now) => ({
-          ...now,
-          peer: { ...now.peer, pin: { seq: identity.seq, head: identity.head } },
-        }))
-    } catch (error) {
-      if (!isAppError(error) || isPassing(error)) throw error
-      const known = this.#book.known.get(connection)
-      if (known) this.#book.known.set(connection, { ...known, fault: error })
-      this.#book.show()
-      throw error
     }
   }
 
