@@ -189,7 +189,7 @@ test('a malicious server between people: another identity, another key, a messag
   await test.step('it puts itself in place of whoever is asked', async () => {
     world.relay.rewrite = ({ method, path }) =>
       method === 'GET' && path.startsWith('/api/identities/') ? ofBen?.body : undefined
-    await ada.page.getByLabel('Name', { exact: true }).fill('cleo')
+    await ada.page.getByLabel('Name or link').fill('cleo')
     await ada.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
     await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
     await expect(ada.page.locator('kith-dialog').getByRole('alert')).not.toBeEmpty()

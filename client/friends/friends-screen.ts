@@ -1,7 +1,7 @@
 import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import { type Person, readPerson, searchPeople } from '../../shared/wire/people.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
@@ -14,12 +14,11 @@ import './ask-dialog.ts'
 import type { Blocked } from './blocks.ts'
 import './friend-menu.ts'
 import './link-dialog.ts'
-import { parsePersonLink } from './people.ts'
+import { type PersonLink, parsePersonLink } from './people.ts'
 import './scan-dialog.ts'
+import { PeopleSearch } from './search.ts'
 import type { Connection } from './types.ts'
 import './verify-dialog.ts'
-
-const SEARCH_AFTER_MS = 250
 
 type Shown = Pick<Connection, 'isVerified' | 'fault'> & { readonly peer: Person }
 
@@ -66,7 +65,21 @@ export class FriendsScreen extends KithElement {
   declare talk: Talk | null
   declare found: readonly Person[] | null
   declare open: Open | null
-  #searching: ReturnType<typeof setTimeout> | undefined
+  readonly #search = new PeopleSearch({
+    origin: location.origin,
+    ask: async (name, signal) => {
+      const { people } = await this.services.api.call(searchPeople, { query: { name }, signal })
+      return people.filter(({ userId }) => userId !== this.#me)
+    },
+    found: (people) => {
+      this.found = people
+    },
+    failed: (error) => {
+      this.failure = error && sentenceFor(error)
+      this.requestUpdate()
+    },
+    follow: (link) => this.#follow(link),
+  })
 
   constructor() {
     super()
@@ -89,7 +102,7 @@ export class FriendsScreen extends KithElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    clearTimeout(this.#searching)
+    this.#search.stop()
   }
 
   override render() {
@@ -104,8 +117,8 @@ export class FriendsScreen extends KithElement {
         <section class="card stack" aria-labelledby="find">
           <h2 id="find">Find somebody</h2>
           <div>
-            <label for="search">Name</label>
-            <input id="search" type="search" autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="32" @input=${this.#typed} @change=${this.#typed} />
+            <label for="search">Name or link</label>
+            <input id="search" type="search" autocomplete="off" autocapitalize="none" spellcheck="false" maxlength="2048" @input=${this.#typed} />
           </div>
           ${this.#results()}
           <div class="row">
@@ -207,7 +220,7 @@ export class FriendsScreen extends KithElement {
       case 'scan':
         return html`<scan-dialog
           heading="Scan a friend’s code"
-          hint="They find it under “My link”."
+          hint="They find it under “My link”. A link that they sent you goes where you type a name."
           @close=${close}
           @scanned=${this.#scanned}
         ></scan-dialog>`
@@ -223,45 +236,41 @@ export class FriendsScreen extends KithElement {
   #hasAsked = (): void => {
     this.open = null
     this.found = null
+    const field = this.renderRoot.querySelector<HTMLInputElement>('#search')
+    if (field) field.value = ''
     this.services.toasts.show('Asked. You see here when they accept.')
   }
 
   #scanned = (event: CustomEvent<string>): void => {
     if (this.open?.kind !== 'scan') return
-    let link: ReturnType<typeof parsePersonLink>
+    let link: PersonLink
     try {
       link = parsePersonLink(event.detail, location.origin)
     } catch {
       // Another code came before the camera: it looks on.
       return
     }
+    this.#follow(link)
+  }
+
+  /** To whom a personal link belongs. */
+  #follow({ userId, keyHash }: PersonLink): void {
     this.open = null
+    if (userId === this.#me) {
+      this.services.toasts.show('That is your own link.')
+      return
+    }
     void this.attempt(async () => {
-      const person = await this.services.api.call(readPerson, { params: { userId: link.userId } })
-      this.open = { kind: 'ask', person, keyHash: link.keyHash }
+      const person = await this.services.api.call(readPerson, { params: { userId } })
+      this.open = { kind: 'ask', person, keyHash }
     })
   }
 
-  #typed = (event: Event): void => {
-    const name = (event.target as HTMLInputElement).value.trim().toLowerCase()
-    clearTimeout(this.#searching)
-    if (name.length < 2) {
-      this.found = null
-      return
-    }
-    this.#searching = setTimeout(() => {
-      void this.services.api.call(searchPeople, { query: { name } }).then(
-        ({ people }) => {
-          const me = this.services.session.requireUnlocked().account.userId
-          this.found = people.filter(({ userId }) => userId !== me)
-        },
-        (error: unknown) => {
-          this.failure = sentenceFor(error)
-          this.requestUpdate()
-        },
-      )
-    }, SEARCH_AFTER_MS)
+  get #me(): UserId {
+    return this.services.session.requireUnlocked().account.userId
   }
+
+  #typed = (event: Event): void => this.#search.typed((event.target as HTMLInputElement).value)
 
   #do(action: () => Promise<unknown>): void {
     void this.attempt(async () => void (await action()))

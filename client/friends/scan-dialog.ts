@@ -84,7 +84,7 @@ export class ScanDialog extends KithElement {
       }
       await look()
     } catch {
-      this.trouble = 'The camera cannot be used. Allow it in the browser’s settings, or paste the link.'
+      this.trouble = 'The camera cannot be used. Allow it in the browser’s settings.'
     }
   }
 }

@@ -94,7 +94,7 @@ export class Person {
   /** Asks somebody by name; they accept. */
   async befriend(other: Person, note = ''): Promise<void> {
     await this.go('Friends')
-    await this.page.getByLabel('Name', { exact: true }).fill(other.name)
+    await this.page.getByLabel('Name or link').fill(other.name)
     await this.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
     await this.page.getByLabel(/^Note/).fill(note)
     await this.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
