@@ -1,11 +1,12 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
-import { sentenceFor } from '../app/messages.ts'
+import { sentenceFor, sentenceForCode } from '../app/messages.ts'
 import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import { durationLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
 import { previewOf } from './lines.ts'
+import { fitsMessage } from './rows.ts'
 import type { Message, Thread } from './types.ts'
 import { VoiceRecorder } from './voice-recorder.ts'
 
@@ -116,7 +117,9 @@ export class ChatComposer extends KithElement {
   }
 
   override updated(changed: Map<PropertyKey, unknown>): void {
-    if (changed.has('editing') && this.editing?.content.type === 'text') this.#setText(this.editing.content.text)
+    const content = this.editing?.content
+    if (changed.has('editing') && (content?.type === 'text' || content?.type === 'media'))
+      this.#setText(content.text ?? '')
     if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.#field?.focus()
   }
 
@@ -150,7 +153,6 @@ export class ChatComposer extends KithElement {
         rows="1"
         aria-label="Message"
         placeholder="Message"
-        maxlength="20000"
         enterkeyhint="send"
         @input=${this.#typed}
         @keydown=${this.#key}
@@ -158,7 +160,7 @@ export class ChatComposer extends KithElement {
       ${
         canSpeak
           ? html`<button type="button" class="icon" aria-label="Record a voice note" @click=${this.#speak}>${icon('voice')}</button>`
-          : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty}>${icon('send', 22)}</button>`
+          : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty && !this.#isCaption}>${icon('send', 22)}</button>`
       }
     </form>`
   }
@@ -169,6 +171,11 @@ export class ChatComposer extends KithElement {
       <p class="speaking" role="timer"><span class="dot"></span>Recording ${durationLabel(this.elapsedMs)}</p>
       <button class="primary send" aria-label="Send the voice note" ?disabled=${this.working}>${icon('send', 22)}</button>
     </form>`
+  }
+
+  /** A caption may be left empty, a message not. */
+  get #isCaption(): boolean {
+    return this.editing?.content.type === 'media'
   }
 
   #setText(text: string): void {
@@ -202,7 +209,13 @@ export class ChatComposer extends KithElement {
   #submit = (event: SubmitEvent): void => {
     event.preventDefault()
     const text = this.#field?.value.trim() ?? ''
-    if (text === '') return
+    if (text === '' && !this.#isCaption) return
+    if (!fitsMessage(text)) {
+      // Before anything is taken out of the field.
+      this.failure = sentenceForCode('message/too-large')
+      this.requestUpdate()
+      return
+    }
     const { editing, reply, thread } = this
     clearTimeout(this.#saving)
     // At once: what is typed while this goes out belongs to the next message.

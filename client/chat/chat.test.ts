@@ -8,6 +8,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
+import { MESSAGE_MAX_BYTES } from '../../shared/wire/connections.ts'
 import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
 import type { Message, Thread } from './types.ts'
 
@@ -150,6 +151,64 @@ describe('talking', () => {
     expect(a.chat.conversations.value[0]?.lastConfirmedAt).not.toBeNull()
   })
 
+  it('tells what has come and not what was read, where the person tells no more', async () => {
+    const { id, a, b } = await world()
+    b.tellsRead = false
+    await say(a, id, (thread) => thread.sendText('one'))
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.markRead(0))
+    await b.chat.receipts.tell(id)
+    expect(b.chat.unread.value).toBe(0)
+    await a.chat.catchUp()
+    expect((await last(a, id)).state).toBe('delivered')
+    b.tellsRead = true
+    await b.chat.receipts.tell(id)
+    await a.chat.catchUp()
+    expect((await last(a, id)).state).toBe('read')
+  })
+
+  it('changes, adds and takes away what is written beside a photo', async () => {
+    const { id, a, b } = await world()
+    const media = { mediaId: newMediaId(), contentKey: newKey(), kind: 'photo', name: 'garden', type: '' } as const
+    await a.chat.outbox.add(id, 'media', { media: { ...media, sizeBytes: 1, hasThumb: false } })
+    await a.chat.settled()
+    const ref = refIn(await last(a, id))
+    for (const caption of ['In May', 'In June', '']) {
+      await say(a, id, (thread) => thread.edit(ref, caption))
+      await b.chat.catchUp()
+      const { content, isEdited } = await last(b, id)
+      expect([content.type === 'media' && content.text, isEdited]).toEqual([caption, true])
+    }
+  })
+
+  it.each([
+    ['three bytes each', '水'.repeat(20_000), true],
+    ['one more', 'a'.repeat(20_001), false],
+    ['that take six bytes each', '\u0001'.repeat(20_000), false],
+  ])('sends as many characters as a message holds, and refuses what would not fit: %s', async (_, text, fits) => {
+    const { id, a, b, server } = await world()
+    const thread = await a.chat.open(id)
+    if (!fits) {
+      await expect(thread.sendText(text)).rejects.toMatchObject({ code: 'message/too-large' })
+      expect(await shown(a, id)).toEqual([])
+      return
+    }
+    await thread.sendText(text)
+    const ref = refIn(await last(a, id))
+    expect(server.rows[0]?.sealed?.length).toBeLessThanOrEqual(MESSAGE_MAX_BYTES)
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual([text])
+    await expect(thread.edit(ref, `${text}a`)).rejects.toMatchObject({ code: 'message/too-large' })
+  })
+
+  it('keeps a draft that is too long for a message whole', async () => {
+    const { id, a } = await world()
+    const long = 'a'.repeat(50_000)
+    await say(a, id, (thread) => thread.saveDraft(long))
+    await a.restart()
+    expect(a.chat.conversations.value[0]?.draft).toBe(long)
+  })
+
   it('keeps drafts sealed', async () => {
     const { id, a } = await world()
     await say(a, id, (thread) => thread.saveDraft('canary-draft'))
@@ -181,6 +240,15 @@ describe('talking', () => {
     expect(await shown(b, id)).toEqual([])
     expect(texts(await shown(a, id))).toEqual(['gone here'])
   })
+})
+
+it('lets nobody write any more where the friendship ends before anything was said', async () => {
+  const { id, a } = await world()
+  const { conversation } = await a.chat.open(id)
+  expect(conversation.value.canSend).toBe(true)
+  a.connections.end()
+  await conversation.until(({ canSend }) => !canSend)
+  expect(a.chat.conversations.value).toEqual([])
 })
 
 describe('without network', () => {

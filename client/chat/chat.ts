@@ -278,9 +278,10 @@ export class ChatEngine implements Chat {
     this.conversations.value = all
     this.unread.value = all.reduce((sum, { unread }) => sum + unread, 0)
     this.#announced.update(all, ids)
-    for (const thread of this.#threads) {
-      const conversation = this.#shown.get(thread.id)
-      if (conversation) thread.conversation.value = conversation
+    for (const { id, conversation } of this.#threads) {
+      const last = conversation.value
+      // What ends before anything was said is no conversation any more: whoever looks at it cannot write.
+      conversation.value = this.#shown.get(id) ?? (last.canSend ? { ...last, canSend: false } : last)
     }
   }
 

@@ -4,9 +4,11 @@ import { KithElement } from '../app/element.ts'
 import '../elements/dialog.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
+import { oneEmoji } from './emoji.ts'
 import type { Message, Thread } from './types.ts'
 
-const EMOJI = ['👍', '❤️', '😂', '😮', '😢', '🙏'] as const
+/** At hand; every other one can be typed. */
+const EMOJI: readonly string[] = ['👍', '❤️', '😂', '😮', '😢', '🙏']
 
 /**
  * What can be done with a message.
@@ -27,6 +29,11 @@ export class MessageMenu extends KithElement {
         width: 48px;
         padding: 0;
         font-size: 1.375rem;
+      }
+      .emoji input {
+        flex: 1;
+        min-width: 96px;
+        margin: 0;
       }
       .emoji button[aria-pressed='true'] {
         border-color: var(--accent);
@@ -58,16 +65,25 @@ export class MessageMenu extends KithElement {
     const text = content.type === 'text' ? content.text : content.type === 'media' ? content.text : null
     const isThere = ref !== null && content.type !== 'deleted'
     const mine = message.reactions.find((reaction) => reaction.isMine)?.emoji
+    const emojis = mine && !EMOJI.includes(mine) ? [mine, ...EMOJI] : EMOJI
+    const editLabel = editLabelOf(content)
     if (this.isSure && ref) return this.#asking(ref)
     return html`<kith-dialog heading="Message" @close=${this.#close}>
       <div class="stack">
         ${
           isThere && canWrite
             ? html`<div class="emoji" role="group" aria-label="React">
-                ${EMOJI.map(
+                ${emojis.map(
                   (emoji) =>
                     html`<button aria-label=${emoji} aria-pressed=${emoji === mine} @click=${() => this.#do(() => thread.react(ref, emoji === mine ? null : emoji))}>${emoji}</button>`,
                 )}
+                <input
+                  aria-label="Another emoji"
+                  placeholder="Another…"
+                  autocomplete="off"
+                  enterkeyhint="send"
+                  @input=${(event: Event) => this.#typed(event, ref)}
+                />
               </div>`
             : nothing
         }
@@ -75,7 +91,7 @@ export class MessageMenu extends KithElement {
         <div class="choices">
           ${isThere && canWrite ? html`<button @click=${() => this.#tell('reply')}>${icon('back', 20)} Reply</button>` : nothing}
           ${text ? html`<button @click=${() => this.#copy(text)}>${icon('copy', 20)} Copy</button>` : nothing}
-          ${isThere && isMine && canWrite && content.type === 'text' ? html`<button @click=${() => this.#tell('edit')}>${icon('edit', 20)} Edit</button>` : nothing}
+          ${isThere && isMine && canWrite && editLabel ? html`<button @click=${() => this.#tell('edit')}>${icon('edit', 20)} ${editLabel}</button>` : nothing}
           <button @click=${() => this.#do(() => thread.deleteForMe(message.key))}>${icon('trash', 20)} Delete for me</button>
           ${isThere && isMine && canWrite ? html`<button class="danger" @click=${() => (this.isSure = true)}>${icon('trash', 20)} Delete for both…</button>` : nothing}
         </div>
@@ -97,6 +113,12 @@ export class MessageMenu extends KithElement {
     </kith-dialog>`
   }
 
+  /** An emoji keyboard brings the whole of it at once. */
+  #typed(event: Event, ref: MessageRef): void {
+    const emoji = oneEmoji((event.target as HTMLInputElement).value)
+    if (emoji) this.#do(() => this.thread.react(ref, emoji))
+  }
+
   async #copy(text: string): Promise<void> {
     await navigator.clipboard.writeText(text)
     this.services.toasts.show('Copied.')
@@ -113,5 +135,11 @@ export class MessageMenu extends KithElement {
   }
 
   #close = (): void => void this.dispatchEvent(new CustomEvent('close'))
+}
+/** `null`: there is nothing to write in it. */
+function editLabelOf(content: Message['content']): string | null {
+  if (content.type === 'text') return 'Edit'
+  if (content.type !== 'media' || content.media.kind === 'voice') return null
+  return content.text ? 'Edit the caption' : 'Add a caption'
 }
 customElements.define('message-menu', MessageMenu)

@@ -10,6 +10,7 @@ import {
   type MessageRef,
   type MessageType,
   messageBodies,
+  TEXT_MAX,
 } from '../../shared/wire/message-body.ts'
 import { bytes, mediaId, natural, timeMs } from '../../shared/wire/primitives.ts'
 
@@ -99,6 +100,14 @@ export function refOf(place: string): MessageRef {
 /** @throws when it is not of the form of its type; checked when it came, so that then it is a mistake of the program. */
 export function bodyOf<T extends MessageType>(type: T, json: string): MessageBody<T> {
   return z.decode(messageBodies[type], JSON.parse(json)) as MessageBody<T>
+}
+
+/** Each character may take three bytes; sealed and padded, with an item beside it, that stays below `MESSAGE_MAX_BYTES`. */
+const TEXT_MAX_BYTES = 3 * TEXT_MAX + 100
+
+/** Whether one message holds this text. */
+export function fitsMessage(text: string): boolean {
+  return text.length <= TEXT_MAX && utf8(JSON.stringify(text)).length <= TEXT_MAX_BYTES
 }
 
 export function encodeBody<T extends MessageType>(type: T, body: MessageBody<T>): string {

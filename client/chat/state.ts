@@ -12,6 +12,9 @@ import { window } from './windows.ts'
 const mark = z.strictObject({ senderId: userId, deviceId, counter: natural })
 export type Mark = z.output<typeof mark>
 
+/** More than a message holds: what turns out to be too long for one is not lost. */
+export const DRAFT_MAX = 200_000
+
 /** What this device knows of one conversation, besides its messages. */
 export const conversationState = z.strictObject({
   v: z.literal(1),
@@ -49,7 +52,7 @@ export const conversationState = z.strictObject({
   unread: natural,
   /** Where the first of them may stand; everything before is read. */
   unreadFrom: natural,
-  draft: z.string().check(z.maxLength(20_000)),
+  draft: z.string().check(z.maxLength(DRAFT_MAX)),
   /** Messages that are kept, for each epoch: at none its secret can go. */
   live: z.array(z.strictObject({ epoch: natural, count: natural })),
   /** What disappeared here, and the vault has not been told yet: epochs whose secrets go, and messages not to be missed. */

@@ -8,8 +8,8 @@ import { type ChatContext, type Moved, stateLock } from './context.ts'
 import type { ChatMedia } from './media.ts'
 import type { Outbox } from './outbox.ts'
 import { isUnread, type Receipts, recount } from './receipts.ts'
-import { isVisible, placeOf, refOf } from './rows.ts'
-import { comesBefore, raiseMarks } from './state.ts'
+import { fitsMessage, isVisible, placeOf, refOf } from './rows.ts'
+import { comesBefore, DRAFT_MAX, raiseMarks } from './state.ts'
 import type { Position, Waiting } from './store.ts'
 import { Draft } from './take.ts'
 import type { Conversation, Message, Thread } from './types.ts'
@@ -108,10 +108,12 @@ export class OpenThread implements Thread {
 
   async sendText(text: string, options: { reply?: MessageRef } = {}): Promise<void> {
     const { reply } = options
+    requireFits(text)
     await this.#say('text', { text, ...(reply ? { reply } : {}) })
   }
 
   async sendFiles(files: readonly File[], options: { text?: string; reply?: MessageRef } = {}): Promise<void> {
+    requireFits(options.text ?? '')
     // What was written goes with the first, as one sees it.
     for (const [index, file] of files.entries()) await this.#ports.media.send(this.id, file, index === 0 ? options : {})
   }
@@ -126,6 +128,7 @@ export class OpenThread implements Thread {
 
   async edit(target: MessageRef, text: string): Promise<void> {
     this.#requireOwn(target)
+    requireFits(text)
     await this.#say('edit', { target, text })
   }
 
@@ -201,7 +204,7 @@ export class OpenThread implements Thread {
     try {
       for (let written: string | null = null; written !== this.#draft; ) {
         written = this.#draft
-        const draft = written.slice(0, 20_000)
+        const draft = written.slice(0, DRAFT_MAX)
         await lock(stateLock(this.id), async () => {
           const state = await store.readState(this.id)
           await store.commit(this.id, { state: { ...state, draft } })
@@ -239,6 +242,10 @@ export class OpenThread implements Thread {
     this.total.value = this.#positions.length + this.#waiting.length
     this.revision.value += 1
   }
+}
+
+function requireFits(text: string): void {
+  if (!fitsMessage(text)) throw new AppError('message/too-large', 'more text than a message holds')
 }
 
 /** Keeps the order; most of what comes is newer than everything that is here. */

@@ -74,6 +74,7 @@ export interface Thread {
   positionOf(ref: MessageRef): Promise<number | null>
   /** Positions of messages that contain the text, newest first. */
   search(text: string): Promise<readonly number[]>
+  /** @throws {AppError} `message/too-large`; likewise `edit` */
   sendText(text: string, options?: { reply?: MessageRef }): Promise<void>
   sendFiles(files: readonly File[], options?: { text?: string; reply?: MessageRef }): Promise<void>
   sendVoice(sound: Blob, details: { durationMs: number; waveform: readonly number[] }): Promise<void>

@@ -139,7 +139,7 @@ export class FriendsScreen extends KithElement {
               )}</ul></section>`
             : nothing
         }
-        ${this.talk && all.length + blocked.length === 0 ? html`<p class="soft">Nobody yet. Show your code to a friend, or find them by name: then you can write to each other.</p>` : nothing}
+        ${this.talk && [asked, friends, asking, blocked].every(({ length }) => length === 0) ? html`<p class="soft">Nobody yet. Show your code to a friend, or find them by name: then you can write to each other.</p>` : nothing}
       </main>
       ${this.#dialog()}`
   }

@@ -124,6 +124,8 @@ export class ModelDevice {
   readonly line: Line = { isUp: true, cut: () => false }
   readonly connections: ModelConnections
   readonly dbName: string
+  /** The person's setting. */
+  tellsRead = true
   chat!: ChatEngine
   readonly #person: ModelPerson
   readonly #server: ModelServer
@@ -147,7 +149,7 @@ export class ModelDevice {
       api: this.#api(() => life === this.#life),
       crypto: chatCrypto,
       connections: this.connections,
-      vault: { read: () => null },
+      vault: { read: () => ({ tellsRead: this.tellsRead }) as never },
       secrets: this.#person.secrets,
       // A program that has died writes nothing any more.
       openDb: async () => {
@@ -284,6 +286,11 @@ export class ModelConnections implements Connections {
 
   fetch(): Promise<void> {
     return this.catchUp()
+  }
+
+  /** The two are no longer friends. */
+  end(): void {
+    this.list.value = this.list.value.map((one) => ({ ...one, state: 'ended' }))
   }
 
   async sendingKeys(id: ConnectionId, lastSeq: number): Promise<SendingKeys> {

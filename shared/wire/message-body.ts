@@ -12,7 +12,9 @@ export type MessageRef = z.output<typeof messageRef>
 
 /** When its author wrote it, by their clock: shown, never used for order. Missing in the oldest known answers. */
 const common = { sentAt: z.optional(timeMs), ttlMs: z.optional(messageTtl) }
-const text = z.string().check(z.maxLength(20_000))
+/** UTF-16 units. */
+export const TEXT_MAX = 20_000
+const text = z.string().check(z.maxLength(TEXT_MAX))
 
 /** An item with its keys; the server grants the friend its ciphertext. */
 export const mediaReference = z.strictObject({
