@@ -5,7 +5,7 @@ import { newDeviceId, newKey, newUserId } from '../shared/crypto/random.ts'
 import { sealOwnReceipt } from '../shared/crypto/receipt.ts'
 import { eraseDevice, openDevice } from '../shared/device/db.ts'
 import { createKey } from '../shared/device/device-key.ts'
-import { writeNotifySettings, writeNotifyState, writePreviewKeys } from '../shared/device/push-store.ts'
+import { QUIET_TAG, writeNotifySettings, writeNotifyState, writePreviewKeys } from '../shared/device/push-store.ts'
 import { writeSealed } from '../shared/device/sealed-store.ts'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
@@ -64,6 +64,9 @@ function ports(served: Served | 'unreachable' | 'removed', now = new Date(2026, 
       shown.push({ title, body, tag, silent: silent ?? false, url: data.url })
     },
     close: async (tag) => void closed.push(tag),
+    countsShowing: false,
+    // Something of before stands there, so that nothing has to be shown for the browser's sake.
+    standing: async () => 1,
     badge: async (count) => void badges.push(count),
     forget: async () => {
       shown.splice(0)
@@ -98,6 +101,44 @@ beforeEach(async () => {
   await (await openDevice()).put('account', account, 'current')
   const peer = { userId: friend, username: 'ben' }
   await writePreviewKeys(id, { peer, epochs: [{ epoch: 0, messageSecret }], since: 0 })
+})
+
+describe('a push with nothing to say', () => {
+  const quiet = { title: 'Kith', body: 'Nothing new', tag: QUIET_TAG, silent: true, url: '/chats' }
+
+  it('leaves a quiet line on a screen with nothing else, as the browser was promised to see something', async () => {
+    const { ports: given, shown, closed } = ports({})
+    await announce({ ...given, standing: async () => 0 })
+    expect([shown, closed]).toEqual([[quiet], []])
+  })
+
+  it('leaves a screen as it is on which something of Kith still stands', async () => {
+    const { ports: given, shown } = ports({})
+    await announce(given)
+    expect(shown).toEqual([])
+  })
+
+  it('says so too where nobody is signed in any more', async () => {
+    await (await openDevice()).clear('account')
+    const { ports: given, shown } = ports({})
+    await announce({ ...given, standing: async () => 0 })
+    expect(shown).toEqual([quiet])
+  })
+
+  it.each([true, false])(
+    'shows it and takes it away where showing is what counts, somebody looking: %s',
+    async (isWatched) => {
+      const { ports: given, shown, closed } = ports({})
+      await announce({ ...given, countsShowing: true, isWatched: async () => isWatched })
+      expect([shown, closed]).toEqual([[quiet], [QUIET_TAG]])
+    },
+  )
+
+  it('takes the quiet line away once there is something to say', async () => {
+    const { ports: given, shown, closed } = ports({ messages: [await message('hello')] })
+    await announce({ ...given, standing: async () => 0 })
+    expect([shown.map(({ body }) => body), closed]).toEqual([['New message'], [QUIET_TAG]])
+  })
 })
 
 describe('announcing', () => {

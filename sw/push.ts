@@ -5,6 +5,7 @@ import {
   type Heard,
   isHeard,
   type NotifyState,
+  QUIET_TAG,
   raiseHeard,
   readNotifySettings,
   readNotifyState,
@@ -21,15 +22,22 @@ import { readOwnMarks } from './own-receipt.ts'
 
 const TEXT_MAX = 160
 const PAGES_MAX = 8
+const ICON = '/icons/icon-192.png'
 const KINDS = { photo: 'Photo', video: 'Video', audio: 'Sound', voice: 'Voice note', file: 'File' } as const
+
+type Show = (title: string, options: NotificationOptions) => Promise<void>
 
 /** What announcing takes from outside. */
 export type PushPorts = {
   readonly call: typeof call
   /** Whether somebody looks at the program: it shows by itself what came. */
   readonly isWatched: () => Promise<boolean>
-  readonly show: (title: string, options: NotificationOptions) => Promise<void>
+  readonly show: Show
   readonly close: (tag: string) => Promise<void>
+  /** Whether the browser asks if something was shown, as WebKit does; the others ask what stands on the screen. */
+  readonly countsShowing: boolean
+  /** How many notifications stand there. */
+  readonly standing: () => Promise<number>
   readonly badge: (count: number) => Promise<void>
   /** Nothing that was opened or announced stays, in memory or on the screen. */
   readonly forget: () => Promise<void>
@@ -43,13 +51,28 @@ export const tagOf = (id: ConnectionId) => `chat/${id}`
  * Who wrote, and what, stands on the screen only where the person allowed that and the device is unlocked.
  */
 export async function announce(ports: PushPorts): Promise<void> {
-  if (await ports.isWatched()) return
+  const isWatched = await ports.isWatched()
+  let isShown = false
+  const show: Show = async (title, options) => {
+    isShown = true
+    await ports.show(title, options)
+  }
+  if (!isWatched) await announceNews({ ...ports, show })
+  if (isShown) await ports.close(QUIET_TAG)
+  // Browsers were promised that no push goes unseen: docs/decisions/push-says-nothing.md.
+  else if (ports.countsShowing || (!isWatched && (await ports.standing()) === 0)) {
+    await ports.show('Kith', { body: 'Nothing new', tag: QUIET_TAG, silent: true, icon: ICON, data: { url: '/chats' } })
+    if (ports.countsShowing) await ports.close(QUIET_TAG)
+  }
+}
+
+async function announceNews(ports: PushPorts): Promise<void> {
   const me = (await (await openDevice()).get('account', 'current'))?.userId
   if (!me) return
   const settings = await readNotifySettings()
   const silent = isSilent(settings.silent, ports.now())
   const show = (title: string, body: string, tag: string, url: string) =>
-    ports.show(title, { body, tag, silent, icon: '/icons/icon-192.png', data: { url } })
+    ports.show(title, { body, tag, silent, icon: ICON, data: { url } })
   try {
     const state = await readNotifyState()
     const { changed, changeSeq } = await readChanges(ports, state.changeSeq)

@@ -1,5 +1,4 @@
-import { cleanupOutdatedCaches, createHandlerBoundToURL, precacheAndRoute } from 'workbox-precaching'
-import { NavigationRoute, registerRoute } from 'workbox-routing'
+import { cleanupOutdatedCaches, PrecacheController } from 'workbox-precaching'
 import * as z from 'zod/mini'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
 import { call } from './call.ts'
@@ -7,8 +6,10 @@ import { type Fetched, keepFetched } from './keep.ts'
 import { keptFirst } from './kept-source.ts'
 import { contentKey, fileName } from './keys.ts'
 import { MediaDoor } from './media.ts'
+import { openPage } from './open-page.ts'
 import { OUTBOX_TAG, sendOutbox } from './outbox.ts'
 import { announce, type PushPorts } from './push.ts'
+import { renewSubscription } from './renew-subscription.ts'
 import { takeShare } from './share.ts'
 import { serverSource } from './source.ts'
 
@@ -36,6 +37,8 @@ const pushPorts: PushPorts = {
   close: async (tag) => {
     for (const shown of await self.registration.getNotifications({ tag })) shown.close()
   },
+  countsShowing: engine === 'webkit',
+  standing: async () => (await self.registration.getNotifications()).length,
   badge: async (count) => {
     await (count > 0 ? navigator.setAppBadge?.(count) : navigator.clearAppBadge?.())
   },
@@ -74,9 +77,14 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('push', (event) => event.waitUntil(announce(pushPorts)))
 
+// Not in TypeScript's types for Service Workers either.
+self.addEventListener('pushsubscriptionchange' as 'message', (event) => {
+  event.waitUntil(renewSubscription(self.registration.pushManager))
+})
+
 self.addEventListener('notificationclick', (event) => {
   event.notification.close()
-  event.waitUntil(openPage((event.notification.data as { url?: string } | null)?.url ?? '/chats'))
+  event.waitUntil(openPage(self.clients, (event.notification.data as { url?: string } | null)?.url ?? '/chats'))
 })
 
 // Background Sync is not in every engine, nor in TypeScript's types.
@@ -89,30 +97,28 @@ self.addEventListener('backgroundfetchsuccess' as 'message', (event) => {
   event.waitUntil(keepFetched((event as ExtendableEvent as ExtendableEvent & { registration: Fetched }).registration))
 })
 
-precacheAndRoute(self.__WB_MANIFEST)
+// Without workbox's router: two rules are all that it would hold.
+const shell = new PrecacheController()
+shell.precache(self.__WB_MANIFEST)
 cleanupOutdatedCaches()
-registerRoute(
-  new NavigationRoute(createHandlerBoundToURL('index.html'), {
-    denylist: [/^\/(api|media)\//, /^\/(healthz|readyz)$/],
-  }),
-)
+const openShell = shell.createHandlerBoundToURL('index.html')
+/** Addresses that are the server's own; every other one is the app's, and shows its one page. */
+const NO_PAGE = /^\/(api|media)\/|^\/(healthz|readyz)$/
+
+self.addEventListener('fetch', (event) => {
+  const { request } = event
+  const { origin, pathname } = new URL(request.url)
+  if (request.method !== 'GET' || origin !== self.location.origin) return
+  if (shell.getCacheKeyForURL(request.url)) event.respondWith(shell.strategy.handle(event))
+  else if (request.mode === 'navigate' && !NO_PAGE.test(pathname))
+    event.respondWith(openShell({ event, request, url: new URL(request.url) }))
+})
 
 /** Keys are gone: so is what was opened with them, and what announcements show of it. */
 async function forget(): Promise<void> {
   media.forget()
   for (const shown of await self.registration.getNotifications()) shown.close()
   await navigator.clearAppBadge?.()
-}
-
-/** The page that is open goes there; else a new one. */
-async function openPage(url: string): Promise<void> {
-  const [page] = await self.clients.matchAll({ type: 'window' })
-  if (!page) {
-    await self.clients.openWindow(url)
-    return
-  }
-  await page.focus()
-  page.postMessage({ type: 'open', path: url } satisfies WorkerMessage)
 }
 
 async function tellPages(message: WorkerMessage): Promise<void> {

@@ -1,6 +1,7 @@
 import {
   type Heard,
   type NotifyState,
+  QUIET_TAG,
   raiseHeard,
   readNotifyState,
   writeNotifyState,
@@ -60,8 +61,9 @@ export class Announced {
         unread: conversation.unread,
         heard: raiseHeard(heard, this.#heardOf(windows)),
       })
-      if (conversation.unread === 0) await closeAnnouncements(id)
+      if (conversation.unread === 0) await closeAnnouncements(`chat/${id}`)
     }
+    await closeAnnouncements(QUIET_TAG)
     await writeNotifyState({ ...state, conversations: [...known.values()] } satisfies NotifyState)
     const unread = conversations.reduce((sum, one) => sum + one.unread, 0)
     await (unread > 0 ? navigator.setAppBadge?.(unread) : navigator.clearAppBadge?.())?.catch(() => undefined)
@@ -88,8 +90,8 @@ export class Announced {
   }
 }
 
-/** Read here: what was announced of it goes. */
-async function closeAnnouncements(id: ConnectionId): Promise<void> {
+/** Seen here: what was announced of it goes. */
+async function closeAnnouncements(tag: string): Promise<void> {
   const registration = await navigator.serviceWorker.getRegistration()
-  for (const shown of (await registration?.getNotifications({ tag: `chat/${id}` })) ?? []) shown.close()
+  for (const shown of (await registration?.getNotifications({ tag })) ?? []) shown.close()
 }

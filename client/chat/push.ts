@@ -1,7 +1,7 @@
 import { type NotifySettings, readNotifySettings, writeNotifySettings } from '../../shared/device/push-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import { readPushKey, removePushSubscription, writePushSubscription } from '../../shared/wire/push.ts'
+import { readPushKey, removePushSubscription, subscriptionBody, writePushSubscription } from '../../shared/wire/push.ts'
 import type { Api } from '../app/api.ts'
 
 export type PushState = 'on' | 'off' | 'denied' | 'unsupported'
@@ -60,10 +60,7 @@ export class Push {
   }
 
   async #tell(subscription: PushSubscription): Promise<void> {
-    const key = (name: PushEncryptionKeyName): Bytes => new Uint8Array(subscription.getKey(name) ?? new ArrayBuffer(0))
-    await this.#api.call(writePushSubscription, {
-      body: { endpoint: subscription.endpoint, p256dh: key('p256dh'), auth: key('auth') },
-    })
+    await this.#api.call(writePushSubscription, { body: subscriptionBody(subscription) })
   }
 }
 

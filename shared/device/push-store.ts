@@ -7,6 +7,9 @@ import { openDevice } from './db.ts'
 import { readKey } from './device-key.ts'
 import { readSealed, writeSealed } from './sealed-store.ts'
 
+/** Tag of the line that says nothing: shown where a browser wants to see something after a push. */
+export const QUIET_TAG = 'kith/quiet'
+
 /** How this device announces what comes. Never told to the server. */
 export const notifySettings = z.strictObject({
   /** Whether who wrote, and what, may stand on the screen. */

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { bytes } from './primitives.ts'
-import { route } from './route.ts'
+import { type BodyOf, route } from './route.ts'
 
 /** VAPID, RFC 8292: the server's public key, as `pushManager.subscribe` wants it. */
 export const readPushKey = route('GET', '/api/push/key', { reply: z.strictObject({ publicKey: bytes(65) }) })
@@ -12,4 +12,12 @@ export const writePushSubscription = route('PUT', '/api/push/subscription', {
     auth: bytes(16),
   }),
 })
+/** What the server is told of a browser's `PushSubscription`. */
+export function subscriptionBody(subscription: {
+  readonly endpoint: string
+  getKey(name: 'p256dh' | 'auth'): ArrayBuffer | null
+}): BodyOf<typeof writePushSubscription> {
+  const key = (name: 'p256dh' | 'auth') => new Uint8Array(subscription.getKey(name) ?? [])
+  return { endpoint: subscription.endpoint, p256dh: key('p256dh'), auth: key('auth') }
+}
 export const removePushSubscription = route('DELETE', '/api/push/subscription')

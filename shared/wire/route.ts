@@ -24,7 +24,10 @@ export type Route<
 const none = z.strictObject({})
 const nothing = z.undefined()
 
-/** Declares a route; parts that are left out mean "none". */
+/**
+ * Declares a route; parts that are left out mean "none".
+ * @__NO_SIDE_EFFECTS__ so that a program carries only the routes that it calls
+ */
 export function route<
   Params extends z.ZodMiniType = typeof none,
   Query extends z.ZodMiniType = typeof none,
