@@ -18,7 +18,7 @@ test('two people find each other by name, connect, block and come back', async (
 
   await ben.go('Friends')
   await ada.go('Friends')
-  await ada.page.getByLabel('Name', { exact: true }).fill('be')
+  await ada.page.getByLabel('Name or link').fill('be')
   await ada.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
   await ada.page.getByLabel(/^Note/).fill('Wir kennen uns vom Chor')
   await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
@@ -32,6 +32,25 @@ test('two people find each other by name, connect, block and come back', async (
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([])
     }
   }
+
+  // He declines: she is not told, takes it back herself, and asks anew by his link, pasted or opened.
+  await ben.page.getByRole('button', { name: 'Decline' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Asked you' })).toHaveCount(0)
+  await expect(ada.page.getByText('no answer yet')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Withdraw' }).click()
+  await expect(ada.page.getByText('no answer yet')).toHaveCount(0)
+  await ben.page.getByRole('button', { name: 'My link' }).click()
+  const bens = (await ben.page.getByTestId('person-link').textContent()) ?? ''
+  await ben.page.getByRole('button', { name: 'Close' }).click()
+  await ben.page.getByLabel('Name or link').fill(bens)
+  await expect(ben.page.getByText('That is your own link.')).toBeVisible()
+  await ada.page.getByLabel('Name or link').fill(bens)
+  await expect(ada.page.getByText(/came by ben’s own link/)).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Close' }).click()
+  await ada.page.goto(bens)
+  await expect(ada.page.getByText(/came by ben’s own link/)).toBeVisible()
+  expect(ada.page.url()).not.toContain('#')
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
   await ben.page.getByRole('button', { name: 'Accept' }).click()
   for (const { page } of [ada, ben]) await expect(page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
 
@@ -41,10 +60,23 @@ test('two people find each other by name, connect, block and come back', async (
   await expect(ben.page.getByRole('heading', { name: 'Blocked' })).toBeVisible()
   // She is not told, and finds him no more.
   await expect(ada.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
-  await ada.page.getByLabel('Name', { exact: true }).fill('ben')
+  await ada.page.getByLabel('Name or link').fill('ben')
   await expect(ada.page.getByText('Nobody of that name.')).toBeVisible()
   await ben.page.getByRole('button', { name: 'Unblock' }).click()
   await expect(ben.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+
+  // She removes him. A block that he sets now would have no friendship to stand beside: it is listed all the same.
+  await ben.page.getByRole('button', { name: 'More about ada' }).click()
+  await ben.page.getByRole('button', { name: 'Block' }).click()
+  await ben.page.locator('confirm-dialog').getByRole('button', { name: 'Block' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Blocked' })).toBeVisible()
+  await ada.page.getByRole('button', { name: 'More about ben' }).click()
+  await ada.page.getByRole('button', { name: 'Remove from friends' }).click()
+  await ada.page.locator('confirm-dialog').getByRole('button', { name: 'Remove' }).click()
+  for (const { page } of [ada, ben]) await expect(page.getByRole('heading', { name: 'Your friends' })).toHaveCount(0)
+  await ben.page.reload()
+  await ben.page.getByRole('button', { name: 'Unblock' }).click()
+  await expect(ben.page.getByText('Nobody yet.')).toBeVisible()
 })
 
 test('two people connect and verify by what their cameras see', async ({ world, arrive }) => {
