@@ -42,11 +42,27 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
 
   await doWith(ada.page, 'nächste Woche', '👍')
   await expect(row(ben.page, 'nächste Woche').getByLabel('Reactions: 👍')).toBeVisible()
+  await row(ada.page, 'nächste Woche').getByRole('button', { name: 'More about this message' }).click()
+  await ada.page.getByLabel('Another emoji').fill('🍅')
+  await expect(row(ben.page, 'nächste Woche').getByLabel('Reactions: 🍅')).toBeVisible()
 
   await doWith(ben.page, 'nächste Woche', 'Edit')
   await ben.page.getByRole('textbox', { name: 'Message' }).fill('Noch nicht, in zwei Wochen.')
   await ben.page.getByRole('button', { name: 'Save' }).click()
   await expect(row(ada.page, 'in zwei Wochen')).toContainText('edited')
+  await ben.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await doWith(ben.page, 'in zwei Wochen', 'Copy')
+  await expect(ben.page.getByText('Copied.')).toBeVisible()
+  expect(await ben.page.evaluate(() => navigator.clipboard.readText())).toBe('Noch nicht, in zwei Wochen.')
+
+  // What is too long for one message is said before it goes, and stays where it was typed.
+  const field = ben.page.getByRole('textbox', { name: 'Message' })
+  await field.fill('a'.repeat(20_001))
+  await expect(ada.page.getByText('is typing…')).toBeVisible()
+  await ben.page.getByRole('button', { name: 'Send' }).click()
+  await expect(ben.page.getByRole('alert')).toContainText('too long')
+  await expect(field).toHaveValue('a'.repeat(20_001))
+  await field.fill('')
 
   await say(ada, 'Das war für jemand anderen')
   await expect(row(ben.page, 'jemand anderen')).toBeVisible()
@@ -62,6 +78,9 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await ben.go('Chats')
   await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
   await expect(row(ada.page, 'Bis später').locator('[data-state=read]')).toBeVisible()
+  await doWith(ben.page, 'Bis später', 'Delete for me')
+  await expect(row(ben.page, 'Bis später')).toHaveCount(0)
+  await expect(row(ada.page, 'Bis später')).toBeVisible()
 
   for (const { page } of [ada, ben]) {
     for (const colorScheme of ['light', 'dark'] as const) {
@@ -115,6 +134,13 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
       )
       .toBeGreaterThan(0)
   }
+  const film = ada.page.locator('message-row').filter({ has: ada.page.getByRole('button', { name: /^Video garten/ }) })
+  await film.getByRole('button', { name: 'More about this message' }).click()
+  await ada.page.getByRole('button', { name: 'Add a caption' }).click()
+  await ada.page.getByRole('textbox', { name: 'Message' }).fill('Im Mai')
+  await ada.page.getByRole('button', { name: 'Save' }).click()
+  await expect(row(ben.page, 'Im Mai')).toContainText('edited')
+
   // An item of the library goes the same way, and can be taken back.
   await ada.page.getByRole('button', { name: 'Back' }).click()
   const meadow = join(world.folder, 'wiese.mp4')
@@ -186,9 +212,16 @@ test('a push says nothing: the device asks what came, and shows no more of it th
 }) => {
   const [ada, ben] = await twoFriends(arrive)
   await ben.context.grantPermissions(['notifications'], { origin: world.origin })
-  await say(ada, 'Damit alles bereit ist')
-  await expect(row(ada.page, 'bereit ist').locator('[data-state=read]')).toBeVisible()
-  // Nobody looks at Kith any more.
+  await ben.page.addInitScript(pretendToSubscribe)
+  await ben.page.reload()
+  await say(ben, 'Damit alles bereit ist')
+  await expect(row(ben.page, 'bereit ist').locator('[data-state=read]')).toBeVisible()
+  const chat = new URL(ben.page.url()).pathname
+  // Written without network, and then nobody looks at Kith any more.
+  await ben.context.setOffline(true)
+  await say(ben, 'Aus dem Tunnel')
+  await expect.poll(() => ben.page.evaluate(sealedInOutbox)).toBe(1)
+
   const elsewhere = await ben.context.newPage()
   const devtools = await ben.context.newCDPSession(elsewhere)
   const registered = new Promise<string>((resolve) => {
@@ -198,33 +231,116 @@ test('a push says nothing: the device asks what came, and shows no more of it th
     })
   })
   await devtools.send('ServiceWorker.enable')
-  const registrationId = await registered
+  const worker = { origin: world.origin, registrationId: await registered }
+  const wake = () => devtools.send('ServiceWorker.deliverPushMessage', { ...worker, data: '' })
+  const inWorker = <T>(run: () => Promise<T>) => ben.context.serviceWorkers()[0]?.evaluate(run)
+  const shown = () => inWorker(notificationsShown)
   await ben.page.close()
+  await ben.context.setOffline(false)
+  await devtools.send('ServiceWorker.dispatchSyncEvent', { ...worker, tag: 'kith-outbox', lastChance: false })
+  await expect(row(ada.page, 'Aus dem Tunnel')).toHaveCount(1)
+
   await say(ada, 'Die Kirschen sind reif')
   await expect(row(ada.page, 'Kirschen').locator('[data-state=sent]')).toBeVisible()
-  await devtools.send('ServiceWorker.deliverPushMessage', { origin: world.origin, registrationId, data: '' })
-  const shown = () =>
-    ben.context.serviceWorkers()[0]?.evaluate(async () => {
-      const scope = globalThis as unknown as { registration: ServiceWorkerRegistration }
-      return (await scope.registration.getNotifications()).map(({ title, body }) => `${title}: ${body}`)
-    })
+  await wake()
   await expect.poll(shown).toEqual(['Kith: New message'])
+  // Where there is nothing to say, the browser is shown something all the same.
+  await inWorker(closeNotifications)
+  await wake()
+  await expect.poll(shown).toEqual(['Kith: Nothing new, silently'])
+
+  const page = await ben.newPage()
+  await page.addInitScript(pretendToSubscribe)
+  await page.goto(`${world.origin}/settings`)
+  await page.getByRole('button', { name: 'Notify me' }).click()
+  await page.getByLabel('Show who wrote').check()
+  await page.getByLabel('Silent hours').check()
+  await page.getByLabel('From', { exact: true }).fill('00:00')
+  await page.getByLabel('To', { exact: true }).fill('23:59')
+  await ben.go('Chats')
+  await expect(page.getByRole('link', { name: /ada.*1 unread/s })).toBeVisible()
+  await page.goto(`${world.origin}/settings`)
+  await expect(page.getByText('This device says nothing while Kith is closed.')).toBeVisible()
+  await page.goto('about:blank')
+  await say(ada, 'Die Pflaumen auch')
+  await expect(row(ada.page, 'Pflaumen').locator('[data-state=sent]')).toBeVisible()
+  await wake()
+  await expect.poll(shown).toEqual(['ada: Die Pflaumen auch, silently'])
+
+  // What was tapped leads the page that is open there.
+  await page.goto(world.origin)
+  await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible()
+  await ben.context.serviceWorkers()[0]?.evaluate(async (path) => {
+    const scope = globalThis as unknown as { clients: Clients }
+    for (const client of await scope.clients.matchAll()) client.postMessage({ type: 'open', path })
+  }, chat)
+  await expect(row(page, 'Pflaumen')).toBeVisible()
+  await expect.poll(shown).toEqual([])
 })
 
-test('what the server refuses says so, and is tried again or taken back', async ({ arrive }) => {
-  const [ada, ben] = await twoFriends(arrive)
-  const messages = /\/api\/connections\/[\w-]+\/messages$/
-  const refusal = { type: 'about:blank', title: 'Forbidden', status: 403, code: 'connection/refused' }
-  await ada.page.route(messages, (route) =>
-    route.fulfill({ status: 403, contentType: 'application/problem+json', body: JSON.stringify(refusal) }),
+/** Chromium has no push service here: what it would bring is brought by hand. */
+function pretendToSubscribe(): void {
+  const keys = { p256dh: 65, auth: 16 }
+  const made = {
+    endpoint: 'https://push.example.org/ben',
+    getKey: (name: keyof typeof keys) => new Uint8Array(keys[name]).buffer,
+  }
+  let current: typeof made | null = null
+  Object.assign(PushManager.prototype, {
+    getSubscription: async () => current,
+    subscribe: async () => {
+      current = made
+      return made
+    },
+  })
+}
+
+/** How many messages wait that can be sent without a page. */
+async function sealedInOutbox(): Promise<number> {
+  const db = await new Promise<IDBDatabase>((resolve, reject) => {
+    const opening = indexedDB.open('kith')
+    opening.onsuccess = () => resolve(opening.result)
+    opening.onerror = () => reject(opening.error)
+  })
+  const rows = await new Promise<{ message: unknown }[]>((resolve) => {
+    const asked = db.transaction('outbox').objectStore('outbox').getAll()
+    asked.onsuccess = () => resolve(asked.result)
+  })
+  db.close()
+  return rows.filter(({ message }) => message !== null).length
+}
+
+type WorkerScope = { registration: ServiceWorkerRegistration }
+
+async function notificationsShown(): Promise<string[]> {
+  const { registration } = globalThis as unknown as WorkerScope
+  return (await registration.getNotifications()).map(
+    ({ title, body, silent }) => `${title}: ${body}${silent ? ', silently' : ''}`,
   )
+}
+
+async function closeNotifications(): Promise<void> {
+  const { registration } = globalThis as unknown as WorkerScope
+  for (const shown of await registration.getNotifications()) shown.close()
+}
+
+test('whoever was blocked is refused and told so; what they wrote is taken back, or goes out once they may again', async ({
+  arrive,
+}) => {
+  const [ada, ben] = await twoFriends(arrive)
+  await ben.page.getByRole('button', { name: 'More about ada' }).click()
+  await ben.page.getByRole('button', { name: 'Block' }).click()
+  await ben.page.locator('confirm-dialog').getByRole('button', { name: 'Block' }).click()
+  await expect(ben.page.getByText('are not connected now')).toBeVisible()
   await say(ada, 'Einmal')
   await say(ada, 'Zweimal')
   for (const text of ['Einmal', 'Zweimal'])
     await expect(row(ada.page, text).getByRole('alert')).toContainText(
       'does not receive messages or requests from you now',
     )
-  await ada.page.unroute(messages)
+  await ben.go('Friends')
+  await ben.page.getByRole('button', { name: 'Unblock' }).click()
+  await ben.page.getByRole('link', { name: 'Write to ada' }).click()
   await row(ada.page, 'Einmal').getByRole('button', { name: 'Take it back' }).click()
   await expect(row(ada.page, 'Einmal')).toHaveCount(0)
   await row(ada.page, 'Zweimal').getByRole('button', { name: 'Try again' }).click()
@@ -240,9 +356,14 @@ test('what was said is found, in one chat and in all of them; writing leads back
   const [ada, ben] = await twoFriends(arrive)
   const isSeen = (text: string) => expect(row(ada.page, text)).toBeInViewport()
   await say(ada, 'Der Schlüssel liegt unter dem Topf')
+  await expect(row(ada.page, 'Schlüssel').locator('[data-state=read]')).toBeVisible()
+  await ben.go('Chats')
   for (let index = 1; index <= 60; index++) await say(ada, `Tomate ${index}`)
-  // What is written before the others came stands before them.
-  await expect(row(ben.page, 'Tomate 60')).toBeVisible({ timeout: 30_000 })
+  // Whoever comes back begins where they have not read on.
+  await ben.page.getByRole('link', { name: /ada.*60 unread/s }).click({ timeout: 30_000 })
+  await expect(ben.page.getByText('New', { exact: true })).toBeInViewport()
+  await expect(row(ben.page, 'Schlüssel')).toBeInViewport()
+  await expect(row(ben.page, 'Tomate 60')).not.toBeInViewport()
   await say(ben, 'So viele Tomaten')
   await expect(row(ada.page, 'So viele Tomaten')).toBeVisible()
   // Only what is near is in the page.
