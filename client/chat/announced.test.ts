@@ -1,9 +1,9 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { newDeviceId, newUserId } from '../../shared/crypto/random.ts'
+import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
-import { readNotifyState, writeNotifyState } from '../../shared/device/push-store.ts'
+import { readNotifyState, readPreviewKeys, writeNotifyState, writePreviewKeys } from '../../shared/device/push-store.ts'
 import { parseConnectionId } from '../../shared/format/ids.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { Announced } from './announced.ts'
@@ -55,4 +55,14 @@ it('notes what a page took of the friend’s devices, so that the server cannot 
       [laptop, 5],
     ]),
   )
+})
+
+it('keeps no keys of a conversation that is not shown any more', async () => {
+  await createKey('device')
+  const peer = { userId: friend, username: 'ben' }
+  await writePreviewKeys(connectionId, { peer, epochs: [{ epoch: 0, messageSecret: newKey() }], since: 1 })
+  new Announced({} as ChatContext).update([], [connectionId])
+  vi.runAllTimers()
+  vi.useRealTimers()
+  await expect.poll(() => readPreviewKeys(connectionId)).toBeNull()
 })

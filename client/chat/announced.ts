@@ -4,6 +4,7 @@ import {
   QUIET_TAG,
   raiseHeard,
   readNotifyState,
+  removePreviewKeys,
   writeNotifyState,
   writePreviewKeys,
 } from '../../shared/device/push-store.ts'
@@ -51,7 +52,11 @@ export class Announced {
     const known = new Map(state.conversations.map((one) => [one.connectionId, one]))
     for (const id of ids) {
       const conversation = conversations.find(({ connectionId }) => connectionId === id)
-      if (!conversation) continue
+      if (!conversation) {
+        // Nobody is to hear of it any more: its secrets may be forgotten by now.
+        await removePreviewKeys(id)
+        continue
+      }
       const { cursor, windows } = await this.#context.store.readState(id)
       await this.#writeKeys(id, cursor)
       const { seq = 0, heard = [] } = known.get(id) ?? {}

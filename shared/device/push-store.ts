@@ -5,7 +5,7 @@ import type { ConnectionId, DeviceId } from '../format/ids.ts'
 import { bytes, connectionId, deviceId, natural, userId } from '../wire/primitives.ts'
 import { openDevice } from './db.ts'
 import { readKey } from './device-key.ts'
-import { readSealed, writeSealed } from './sealed-store.ts'
+import { readSealed, removeSealed, writeSealed } from './sealed-store.ts'
 
 /** Tag of the line that says nothing: shown where a browser wants to see something after a push. */
 export const QUIET_TAG = 'kith/quiet'
@@ -68,6 +68,8 @@ export async function readNotifyState(): Promise<NotifyState> {
 export async function writePreviewKeys(id: ConnectionId, keys: PreviewKeys): Promise<void> {
   await writeSealed(`chat/${id}`, utf8(JSON.stringify(z.encode(previewKeys, keys))))
 }
+
+export const removePreviewKeys = (id: ConnectionId) => removeSealed(`chat/${id}`)
 
 /** `null`: locked, or never written. */
 export async function readPreviewKeys(id: ConnectionId): Promise<PreviewKeys | null> {
