@@ -1,8 +1,10 @@
 import 'fake-indexeddb/auto'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { sealMessages } from '../../shared/crypto/message.ts'
 import { newDeviceId, newKey, newMediaId } from '../../shared/crypto/random.ts'
 import type { OutboxRow } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { readPreviewKeys } from '../../shared/device/push-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
@@ -15,6 +17,7 @@ import type { Message, Thread } from './types.ts'
 const DAY_MS = 86_400_000
 const devices: ModelDevice[] = []
 afterEach(async () => {
+  vi.unstubAllGlobals()
   for (const device of devices.splice(0)) await device.crash()
 })
 
@@ -54,6 +57,16 @@ async function last(device: ModelDevice, id: ConnectionId): Promise<Message> {
   const message = (await shown(device, id)).at(-1)
   if (!message) throw new Error('nothing is shown')
   return message
+}
+
+/** Resolves once everything that disappeared is told to the vault. */
+async function caughtUp(devices: readonly ModelDevice[]): Promise<void> {
+  // Twice: what one has told is news to the others.
+  for (const device of [...devices, ...devices]) {
+    await device.chat.catchUp()
+    await device.chat.outbox.kickAll()
+    await device.chat.settled()
+  }
 }
 
 const refIn = (message: Message) => {
@@ -668,22 +681,60 @@ describe('disappearing', () => {
     a.connections.isRotationDue = true
     await say(a, id, (thread) => thread.sendText('next epoch'))
     await b.chat.catchUp()
-    server.now += DAY_MS + 1
-    server.rows.splice(
-      0,
-      server.rows.length,
-      ...server.rows.map((row) => (row.expiresAt ? { ...row, sealed: null } : row)),
-    )
+    server.pass(DAY_MS + 1)
     for (const device of [a, b]) await device.restart()
     for (const device of [a, b]) expect(await shown(device, id)).toEqual([])
+    await caughtUp([a, b])
+    for (const { vault } of [anna, ben]) expect([...vault.forgotten]).toEqual([0, 1])
     // A new device takes nothing of it for lost.
     const b2 = await start(ben, anna)
-    b2.connections.floors = b.connections.floors
-    await b2.chat.catchUp()
     server.now += 60_000
     await b2.chat.catchUp()
     await shown(b2, id)
     expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('counts at once: what is written after the setting disappears, also where neither is sent yet', async () => {
+    const { id, a, b, server } = await world()
+    await say(a, id, (thread) => thread.sendText('stays'))
+    a.line.isUp = false
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await say(a, id, (thread) => thread.sendText('for a day'))
+    a.line.isUp = true
+    await caughtUp([a, b])
+    expect(server.rows.map(({ epoch, expiresAt }) => [epoch, expiresAt !== null])).toEqual([
+      [0, false],
+      [1, true],
+      [1, true],
+    ])
+    server.pass(DAY_MS)
+    for (const device of [a, b]) await device.restart()
+    for (const device of [a, b]) expect(texts(await shown(device, id))).toEqual(['stays'])
+  })
+
+  it('forgets the secret of a conversation in which nobody writes any more, once', async () => {
+    const { id, a, b, anna, ben, server, start } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await b.chat.catchUp()
+    await say(b, id, (thread) => thread.sendText('the last word'))
+    const a2 = await start(anna, ben)
+    await a.chat.catchUp()
+    server.pass(DAY_MS)
+    const devices = [a, a2, b]
+    await Promise.all(devices.map((device) => device.restart()))
+    await Promise.all(devices.map((device) => device.chat.catchUp()))
+    await caughtUp(devices)
+    const forgotten = server.epochs.map((_, epoch) => epoch).slice(0, -1)
+    for (const { vault } of [anna, ben]) expect([...vault.forgotten].sort()).toEqual(forgotten)
+    for (const { connections } of devices) expect(connections.messageSecret(id, forgotten.length)).not.toBeNull()
+    await caughtUp(devices)
+    expect(server.epochs).toHaveLength(forgotten.length + 1)
+    await say(a, id, (thread) => thread.sendText('again'))
+    await caughtUp(devices)
+    for (const device of devices) {
+      expect(texts(await shown(device, id))).toEqual(['again'])
+      expect(device.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+    }
   })
 
   it('misses nothing that disappeared while the device was away', async () => {
@@ -707,7 +758,7 @@ describe('disappearing', () => {
   it.each(['without network', 'while the vault cannot be written, and the program dies'])(
     'opens %s, removes what is over, and the keys once the vault can be told',
     async (how) => {
-      const { id, a, server } = await world()
+      const { id, a, anna, server } = await world()
       await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
       for (const text of ['in the first epoch', 'in the second']) {
         a.connections.isRotationDue = true
@@ -722,32 +773,46 @@ describe('disappearing', () => {
       else a.line.cut = (_, call) => call === 'vault'
       await a.restart()
       expect(await shown(a, id)).toEqual([])
-      expect(a.connections.floors).toEqual([])
+      expect(anna.vault.floors).toEqual([])
       await a.restart()
       a.line.isUp = true
       a.line.cut = () => false
       await a.chat.catchUp()
-      await expect.poll(() => [...a.connections.forgotten]).toEqual([0, 1, 2])
-      expect(a.connections.floors).toMatchObject([{ from: 1, counter: 4 }])
+      await expect.poll(() => [...anna.vault.forgotten]).toEqual([0, 1, 2, 3])
+      expect(anna.vault.floors).toMatchObject([{ from: 1, counter: 4 }])
     },
   )
 
-  it('keeps the secret of the first epoch while a message of it is kept, also after another was taken back', async () => {
-    const { id, a, server } = await world()
+  it('keeps the secret of what stays, and of nothing that disappeared after it', async () => {
+    const { id, a, anna, server } = await world()
     await say(a, id, (thread) => thread.sendText('stays'))
     await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
     await say(a, id, (thread) => thread.sendText('taken back'))
     const ref = refIn(await last(a, id))
     await say(a, id, (thread) => thread.deleteForBoth(ref))
-    a.connections.isRotationDue = true
-    await say(a, id, (thread) => thread.sendText('next epoch'))
-    await a.chat.catchUp()
-    server.now += DAY_MS + 1
+    await say(a, id, (thread) => thread.setDisappearing(null))
+    await say(a, id, (thread) => thread.sendText('stays, too'))
+    server.pass(DAY_MS)
     await a.restart()
     await a.chat.catchUp()
-    await expect.poll(() => a.connections.floors).toMatchObject([{ from: 2, counter: 5 }])
-    expect(texts(await shown(a, id))).toEqual(['stays'])
-    expect([...a.connections.forgotten]).toEqual([])
+    await expect.poll(() => [...anna.vault.forgotten]).toEqual([1])
+    expect(anna.vault.floors).toMatchObject([{ from: 2, counter: 5 }])
+    expect(texts(await shown(a, id))).toEqual(['stays', 'stays, too'])
+    expect(server.rows.map(({ epoch }) => epoch)).toEqual([0, 1, 1, 1, 1, 2])
+  })
+
+  it('leaves no secret that is forgotten to what announces messages', async () => {
+    await createKey('lock')
+    vi.stubGlobal('navigator', { serviceWorker: { getRegistration: async () => undefined } })
+    const { id, a, server } = await world()
+    const keptOf = async () => (await readPreviewKeys(id))?.epochs.map(({ epoch }) => epoch)
+    await say(a, id, (thread) => thread.sendText('stays'))
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await expect.poll(keptOf).toEqual([1, 0])
+    server.pass(DAY_MS)
+    await a.restart()
+    await caughtUp([a])
+    await expect.poll(keptOf).toEqual([2, 0])
   })
 
   it('goes on sweeping after one conversation did not open', async () => {

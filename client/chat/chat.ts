@@ -79,7 +79,7 @@ export class ChatEngine implements Chat {
     this.receipts = new Receipts(context, tellsRead)
     this.typing = new Typing(context, tellsRead, (id) => this.#touch(id, NOTHING_MOVED))
     this.inbox.onHeard = (id) => this.typing.stopped(id)
-    this.#sweep = new Sweep(context)
+    this.#sweep = new Sweep(context, () => this.#isCaughtUp)
     this.#announced = new Announced(context)
     this.#tabs = context.isAlone ? undefined : new BroadcastChannel(TABS_CHANNEL)
     this.#tabs?.addEventListener('message', ({ data }) => this.#touch(data as ConnectionId, null))
@@ -223,6 +223,7 @@ export class ChatEngine implements Chat {
   /** Resolves once what has changed is shown. */
   async settled(): Promise<void> {
     await this.outbox.settled()
+    await this.#sweep.settled()
     while (this.#updating) await this.#updating
   }
 

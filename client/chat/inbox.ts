@@ -58,8 +58,9 @@ export class ChatInbox implements Inbox {
   }
 
   async sent(id: ConnectionId): Promise<Sent> {
-    const { windows, ttl } = await this.#context.store.readState(id)
-    return { counters: countersOf(windows), ttlMs: ttl.ms }
+    const { windows, live } = await this.#context.store.readState(id)
+    const newest = live.find(({ epoch }) => epoch === this.#context.connections.newestEpoch(id))
+    return { counters: countersOf(windows), lives: newest?.lives ?? [], isSpent: newest?.count === 0 }
   }
 
   async take(id: ConnectionId, served: Parameters<Inbox['take']>[1]): Promise<void> {

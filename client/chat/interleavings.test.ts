@@ -3,13 +3,18 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { isAppError } from '../../shared/errors.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { MessageTtl } from '../../shared/wire/connections.ts'
 import { ModelDevice, ModelServer, modelPerson, newConnectionId, pass } from '../testing/chat-world.ts'
+
+const DAY_MS = 86_400_000
 
 type Step =
   | {
       readonly do: 'write' | 'catch up' | 'wait' | 'crash' | 'copy' | 'restore' | 'rotate' | 'read'
       readonly at: number
     }
+  | { readonly do: 'set'; readonly at: number; readonly ttl: MessageTtl }
+  | { readonly do: 'time'; readonly at: number; readonly hours: number }
   | { readonly do: 'cut'; readonly at: number; readonly when: 'before' | 'after' | 'both' | 'never' }
 
 const at = fc.integer({ min: 0, max: 2 })
@@ -35,6 +40,15 @@ const restoring = fc.oneof(
   { weight: 1, arbitrary: fc.record({ do: fc.constantFrom('copy' as const, 'restore' as const), at }) },
 )
 
+const disappearing = fc.oneof(
+  { weight: 8, arbitrary: step },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('set' as const), at, ttl: fc.constantFrom(null, DAY_MS, 7 * DAY_MS) }),
+  },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('time' as const), at, hours: fc.integer({ min: 1, max: 40 }) }) },
+) as fc.Arbitrary<Step>
+
 /** Two people, the first on two devices. */
 async function run(steps: readonly Step[]) {
   const server = new ModelServer()
@@ -55,6 +69,8 @@ async function run(steps: readonly Step[]) {
       written.push(text)
       await device.chat.outbox.add(id, 'text', { text })
     }
+    if (step.do === 'set') await device.chat.outbox.add(id, 'settings', { disappearAfterMs: step.ttl })
+    if (step.do === 'time') server.pass(step.hours * 3_600_000)
     if (step.do === 'catch up') await quietly(device.chat.catchUp())
     if (step.do === 'wait') await pass()
     if (step.do === 'crash') await device.restart()
@@ -69,7 +85,7 @@ async function run(steps: readonly Step[]) {
     }
   }
   await settle(devices, id)
-  return { server, id, devices, written }
+  return { server, id, devices, written, people: [anna, ben] as const }
 }
 
 async function read(device: ModelDevice, id: ConnectionId): Promise<void> {
@@ -114,7 +130,7 @@ async function check({ server, id, devices }: Awaited<ReturnType<typeof run>>): 
     expect(device.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
     await device.crash()
   }
-  expect(first).toHaveLength(server.rows.length)
+  expect(first).toHaveLength(server.rows.filter(({ expiresAt }) => expiresAt === null).length)
   for (const hashes of server.offered.values()) expect(hashes.size).toBe(1)
   return first ?? []
 }
@@ -125,7 +141,7 @@ it('loses and doubles nothing, whatever is cut, killed or rotated', { timeout: 1
       const result = await run(steps)
       expect((await check(result)).sort()).toEqual(result.written.sort())
     }),
-    { numRuns: 60 },
+    { numRuns: 30 },
   )
 })
 
@@ -140,5 +156,25 @@ it('uses no counter twice and agrees everywhere, also when old copies of devices
       expect(new Set(result.written)).toEqual(new Set([...result.written, ...shown]))
     }),
     { numRuns: 60 },
+  )
+})
+
+it('forgets the secret of every epoch of which nothing stays, and of no other, whatever is cut, killed or set', {
+  timeout: 120_000,
+}, async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(disappearing, { maxLength: 30 }), async (steps) => {
+      const result = await run(steps)
+      const { server, id, devices, people } = result
+      server.pass(31 * DAY_MS)
+      for (const device of devices) await device.restart()
+      await settle(devices, id)
+      const staying = new Set(server.rows.filter(({ expiresAt }) => expiresAt === null).map(({ epoch }) => epoch))
+      const used = new Set(server.rows.map(({ epoch }) => epoch))
+      const over = [...used].filter((epoch) => !staying.has(epoch))
+      for (const { vault } of people) expect([...vault.forgotten].sort()).toEqual(over.sort())
+      await check(result)
+    }),
+    { numRuns: 30 },
   )
 })

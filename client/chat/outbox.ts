@@ -58,11 +58,11 @@ export class Outbox {
     const { lock, store, now, changed } = this.#context
     const key = crypto.randomUUID()
     await lock(stateLock(id), async () => {
-      const state = await store.readState(id)
-      // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
-      const ttlMs = (type === 'settings' ? (body as MessageBody<'settings'>).disappearAfterMs : null) ?? state.ttl.ms
-      const json = encodeBody(type, { ...body, sentAt: now(), ttlMs } as MessageBody<T>)
       const waiting = await store.outbox(id)
+      const life = settingIn(waiting) ?? (await store.readState(id)).ttl
+      // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
+      const ttlMs = (type === 'settings' ? (body as MessageBody<'settings'>).disappearAfterMs : null) ?? life.ms
+      const json = encodeBody(type, { ...body, sentAt: now(), ttlMs } as MessageBody<T>)
       const order = Math.max(0, ...waiting.map(({ row }) => row.order)) + 1
       const row: OutboxRow = { connectionId: id, order, sealed: EMPTY, message: null, ttlMs }
       const content: OutboxContent = {
@@ -151,14 +151,17 @@ export class Outbox {
     await this.#context.lock(sendLock(id), async () => {
       for (let tries = 0; ; ) {
         const ready = await this.#ready(id)
-        const first = ready[0]
-        if (!first || this.#isStopped) return
+        const unsealed = nextToSeal(ready)
+        const next = unsealed[0] ?? ready.find(({ row }) => row.message !== null)
+        if (!next || this.#isStopped) return
         try {
-          await this.#step(id, first, ready)
+          this.#requireOpen(id)
+          if (unsealed.length > 0) await this.#seal(id, unsealed)
+          else await this.#send(id, next)
           tries = 0
         } catch (error) {
           if (!isAppError(error) || isTransient(error) || ++tries > TRIES) throw error
-          if (!(await this.#recover(id, error))) await this.#fail(id, first, error.code)
+          if (!(await this.#recover(id, error))) await this.#fail(id, next, error.code)
         }
       }
     })
@@ -176,17 +179,10 @@ export class Outbox {
     return ready.slice(0, AHEAD)
   }
 
-  async #step(id: ConnectionId, first: Waiting, ready: readonly Waiting[]): Promise<void> {
+  #requireOpen(id: ConnectionId): void {
     const connection = this.#context.connections.get(id)
     if (connection?.state !== 'friends') throw new AppError('connection/refused', 'not friends any more')
     if (connection.fault) throw connection.fault
-    const unsealed = ready.filter(({ row }) => row.message === null)
-    if (unsealed.length > 0)
-      await this.#seal(
-        id,
-        unsealed.map(({ row }) => row.order),
-      )
-    else await this.#send(id, first)
   }
 
   async #prepare(id: ConnectionId, waiting: Waiting): Promise<'ready' | 'waiting'> {
@@ -200,14 +196,15 @@ export class Outbox {
   }
 
   /** Counters and bytes are written down together, before anything is sent. */
-  async #seal(id: ConnectionId, orders: readonly number[]): Promise<void> {
+  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<void> {
     const { connections, crypto, lock, me, store, changed } = this.#context
     if (!this.#ports.isCaughtUp(id)) {
       await connections.catchUp()
       if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
     }
     const { cursor } = await store.readState(id)
-    const keys = await connections.sendingKeys(id, cursor)
+    const keys = await connections.sendingKeys(id, { lastSeq: cursor, ttlMs: lifeOf(unsealed[0]) })
+    const orders = unsealed.map(({ row }) => row.order)
     await lock(stateLock(id), async () => {
       const state = await store.readState(id)
       const waiting = (await store.outbox(id)).filter(({ row }) => orders.includes(row.order) && row.message === null)
@@ -391,6 +388,25 @@ export class Outbox {
       )
     if (!isAppError(error)) throw error
   }
+}
+
+/**
+ * What is sealed next, under the same keys: messages that live equally long, so that no epoch outlives what is to
+ * disappear. Keys change between them, and only once everything before is sent.
+ */
+function nextToSeal(ready: readonly Waiting[]): Waiting[] {
+  const unsealed = ready.filter(({ row }) => row.message === null)
+  const lifeMs = lifeOf(ready.find(({ row }) => row.message !== null) ?? unsealed[0])
+  const other = unsealed.findIndex((one) => lifeOf(one) !== lifeMs)
+  return other < 0 ? unsealed : unsealed.slice(0, other)
+}
+
+const lifeOf = (waiting: Waiting | undefined) => (waiting?.row.ttlMs ?? null) as MessageTtl
+
+/** How long messages live once what waits is sent; `null`: nothing that waits says so. */
+function settingIn(waiting: readonly Waiting[]): { ms: MessageTtl } | null {
+  const last = waiting.findLast(({ content }) => content.type === 'settings' && content.failed === null)
+  return last ? { ms: bodyOf('settings', last.content.body).disappearAfterMs } : null
 }
 
 const NO_MESSAGE = { message: { epoch: 0, counter: 0 }, prev: null }

@@ -3,7 +3,7 @@ import { newDeviceId } from '../../shared/crypto/random.ts'
 import { ERROR_CODES } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
-import { messageTtl } from '../../shared/wire/connections.ts'
+import { type MessageTtl, messageTtl } from '../../shared/wire/connections.ts'
 import { counterRange } from '../../shared/wire/message-body.ts'
 import { deviceId, hash, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
 import { floor } from '../friends/floors.ts'
@@ -53,8 +53,8 @@ export const conversationState = z.strictObject({
   /** Where the first of them may stand; everything before is read. */
   unreadFrom: natural,
   draft: z.string().check(z.maxLength(DRAFT_MAX)),
-  /** Messages that are kept, for each epoch: at none its secret can go. */
-  live: z.array(z.strictObject({ epoch: natural, count: natural })),
+  /** Messages that are kept, for each epoch: at none its secret can go; and how long those live that were ever in it. */
+  live: z.array(z.strictObject({ epoch: natural, count: natural, lives: z.array(messageTtl) })),
   /** What disappeared here, and the vault has not been told yet: epochs whose secrets go, and messages not to be missed. */
   forget: z.strictObject({ epochs: z.array(natural), floors: z.array(floor) }),
   /** Epochs before this one are closed, and what they say is applied. */
@@ -116,11 +116,28 @@ export function raiseMarks(marks: Mark[], more: readonly Mark[]): Mark[] {
   return [...rest, ...higher]
 }
 
-/** Counts messages that are kept of an epoch. */
-export function countLive(state: ConversationState, epoch: number, change: number): void {
+/** One more message of an epoch is kept. */
+export function countIn(state: ConversationState, epoch: number, ttlMs: MessageTtl): void {
+  const known = state.live.find((one) => one.epoch === epoch)
+  const entry = known ?? { epoch, count: 0, lives: [] }
+  if (!known) state.live.push(entry)
+  entry.count += 1
+  if (!entry.lives.includes(ttlMs)) entry.lives.push(ttlMs)
+}
+
+/** One less. */
+export function countOut(state: ConversationState, epoch: number): void {
   const entry = state.live.find((one) => one.epoch === epoch)
-  if (entry) entry.count = Math.max(0, entry.count + change)
-  else if (change > 0) state.live.push({ epoch, count: change })
+  if (entry) entry.count = Math.max(0, entry.count - 1)
+}
+
+/** Notes the closed epochs of which nothing is kept any more: their secrets go. @returns whether there are any. */
+export function noteOver(state: ConversationState): boolean {
+  const over = state.live.filter(({ count, epoch }) => count === 0 && epoch < state.closed)
+  if (over.length === 0) return false
+  state.live = state.live.filter((one) => !over.includes(one))
+  state.forget.epochs = [...new Set([...state.forget.epochs, ...over.map(({ epoch }) => epoch)])]
+  return true
 }
 
 const isSame = (a: Omit<Mark, 'counter'>, b: Omit<Mark, 'counter'>) =>

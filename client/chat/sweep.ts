@@ -7,7 +7,7 @@ import { Turns } from '../groups/turns.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { recount } from './receipts.ts'
 import { placeOf, refOf } from './rows.ts'
-import type { ConversationState } from './state.ts'
+import { type ConversationState, noteOver } from './state.ts'
 import type { Kept } from './store.ts'
 import { Draft } from './take.ts'
 
@@ -17,15 +17,18 @@ const SOON_MS = 500
 /** A conversation that could not be swept is not tried again at once. */
 const AGAIN_MS = 60_000
 
-/** Messages whose time is over go from this device; an epoch with nothing left loses its secret. */
+/** Messages whose time is over go from this device; an epoch with nothing left ends, and loses its secret. */
 export class Sweep {
   readonly #context: ChatContext
+  /** Whether everything that the server has is here: only then is it known that nothing of an epoch is left. */
+  readonly #isCaughtUp: () => boolean
   readonly #turns = new Turns<'forget'>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #isStopped = false
 
-  constructor(context: ChatContext) {
+  constructor(context: ChatContext, isCaughtUp: () => boolean) {
     this.#context = context
+    this.#isCaughtUp = isCaughtUp
   }
 
   /** Runs now, and whenever something disappears, until stopped. Waits for no network: the vault is told meanwhile. */
@@ -78,6 +81,11 @@ export class Sweep {
     })
   }
 
+  /** Resolves once nothing of that is under way. */
+  settled(): Promise<void> {
+    return this.#turns.run('forget', async () => undefined)
+  }
+
   async #sweep(
     id: ConnectionId,
     messages: Awaited<ReturnType<ChatContext['store']['expired']>>['messages'],
@@ -91,13 +99,8 @@ export class Sweep {
       const floors = await this.#floorsOf(id, state, gone)
       for (const { lamport, place, epoch } of messages) await draft.remove([lamport, place], epoch)
       for (const { target, place, epoch } of effects) draft.removeEffect(target, place, epoch)
-      const over = state.live.filter((one) => one.count === 0 && one.epoch < state.closed)
-      state.live = state.live.filter((one) => !over.includes(one))
       // With what is gone itself: after a crash nothing else would remember it.
-      state.forget = {
-        epochs: [...new Set([...state.forget.epochs, ...over.map(({ epoch }) => epoch)])],
-        floors: mergeFloors(state.forget.floors, floors),
-      }
+      state.forget.floors = mergeFloors(state.forget.floors, floors)
       await recount(this.#context, id, state, draft.moved)
       await store.commit(id, draft.changes)
       return draft.moved
@@ -106,7 +109,14 @@ export class Sweep {
   }
 
   async #forget(id: ConnectionId): Promise<void> {
-    const { connections, lock, store } = this.#context
+    const { changed, connections, lock, store } = this.#context
+    if (this.#isCaughtUp()) {
+      await this.#endSpent(id).catch(passAppError)
+      await lock(stateLock(id), async () => {
+        const state = await store.readState(id)
+        if (noteOver(state)) await store.commit(id, { state })
+      })
+    }
     const { forget, live } = await store.readState(id)
     if (forget.epochs.length === 0 && forget.floors.length === 0) return
     // A message that came late is kept, and its epoch with it.
@@ -121,6 +131,18 @@ export class Sweep {
       }
       await store.commit(id, { state })
     })
+    // What announces messages while no page is open keeps no secret that is forgotten.
+    changed(id, { added: [], removed: [] })
+  }
+
+  /** Where nobody writes any more, no message would bring new keys. */
+  async #endSpent(id: ConnectionId): Promise<void> {
+    const { connections, store } = this.#context
+    const connection = connections.get(id)
+    if (connection?.state !== 'friends' || connection.fault) return
+    const { cursor, live } = await store.readState(id)
+    const newest = live.find(({ epoch }) => epoch === connections.newestEpoch(id))
+    if (newest?.count === 0) await connections.endSpentEpoch(id, cursor)
   }
 
   /** What is gone, beyond what is noted already: a new device must not take it for lost. */

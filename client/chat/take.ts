@@ -7,7 +7,7 @@ import type { MessageRef } from '../../shared/wire/message-body.ts'
 import type { Floor } from '../friends/types.ts'
 import { expiryOf } from './expiry.ts'
 import { bodyOf, isVisible, placeOf, type SavedMessage } from './rows.ts'
-import { type ConversationState, comesBefore, countLive, freshSelf, markOf } from './state.ts'
+import { type ConversationState, comesBefore, countIn, countOut, freshSelf, markOf } from './state.ts'
 import type { Changes, ChatStore, Kept, KeptEffect, Position, Waiting } from './store.ts'
 import { advance, fill, mayFollow, windowOf } from './windows.ts'
 
@@ -165,7 +165,7 @@ export class Draft {
     const [, place] = position
     this.#messages.set(place, null)
     this.#removed.push(position)
-    countLive(this.state, epoch, -1)
+    countOut(this.state, epoch)
     for (const { row } of await this.#effectsOn(place)) this.removeEffect(row.target, row.place, row.epoch)
   }
 
@@ -174,7 +174,7 @@ export class Draft {
     if (this.#effects.get(place) === null) return
     this.#effects.set(place, null)
     this.#removedEffects.push([target, place])
-    countLive(this.state, epoch, -1)
+    countOut(this.state, epoch)
   }
 
   async #apply(message: OpenedMessage, arrival: Arrival): Promise<void> {
@@ -204,7 +204,8 @@ export class Draft {
     if (type === 'settings') this.#set(bodyOf(type, json).disappearAfterMs, message)
     else this.#learnTtl(parsed.ttlMs, message)
     if (isVisible(type)) {
-      this.#put({ row, saved })
+      this.#messages.set(place, { row, saved })
+      countIn(this.state, message.epoch, parsed.ttlMs ?? null)
       if (message.senderId !== this.#me && !this.#isRead(message)) {
         const isFirst = this.state.unread === 0
         this.state.unread += 1
@@ -223,7 +224,7 @@ export class Draft {
     if (type !== 'delete' && (await this.find(targetPlace))?.saved.isDeleted) return
     // Kept even where nothing is shown of it: a new device needs its epoch to read it.
     this.#effects.set(place, { row: { ...row, target: targetPlace }, saved })
-    countLive(this.state, message.epoch, 1)
+    countIn(this.state, message.epoch, parsed.ttlMs ?? null)
   }
 
   /** Taken back for both: what it said goes from this device too, and its place stays. */
@@ -251,16 +252,11 @@ export class Draft {
       return
     }
     for (const { row } of await this.#effectsOn(place)) this.removeEffect(row.target, row.place, row.epoch)
-    countLive(this.state, kept.row.epoch, -1)
+    countOut(this.state, kept.row.epoch)
     this.#messages.set(place, {
       row: { ...kept.row, epoch: NO_EPOCH },
       saved: { ...kept.saved, body: '', isDeleted: true },
     })
-  }
-
-  #put(kept: Kept): void {
-    this.#messages.set(kept.row.place, kept)
-    countLive(this.state, kept.row.epoch, 1)
   }
 
   #set(ms: ConversationState['ttl']['ms'], message: OpenedMessage): void {

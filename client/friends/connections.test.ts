@@ -13,7 +13,12 @@ import { DEVICES_A_SIDE, ROTATE_LABEL, rotateEntry } from '../../shared/logs/con
 import { decodeUnverified, hashOf, type SignedEntry } from '../../shared/logs/signed.ts'
 import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
 import { readIdentity } from '../../shared/wire/accounts.ts'
-import { appendConnectionLog, requestConnection, type StoredMessage } from '../../shared/wire/connections.ts'
+import {
+  appendConnectionLog,
+  type MessageTtl,
+  requestConnection,
+  type StoredMessage,
+} from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
@@ -25,9 +30,13 @@ import { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { FriendConnections } from './connections.ts'
 import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
+import type { Inbox, Sent } from './types.ts'
 
 const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
 const DAY_MS = 86_400_000
+
+const lastSeq = (id: ConnectionId) => server.connections.all.get(id)?.messages.length ?? 0
+const sentOf = (counters: Sent['counters'] = []): Sent => ({ counters, lives: [], isSpent: false })
 
 class Died extends Error {}
 
@@ -84,8 +93,11 @@ class Device {
   of(id: ConnectionId) {
     return this.friends.get(id)
   }
-  sending(id: ConnectionId) {
-    return this.friends.sendingKeys(id, server.connections.all.get(id)?.messages.length ?? 0)
+  sending(id: ConnectionId, ttlMs: MessageTtl = null) {
+    return this.friends.sendingKeys(id, { lastSeq: lastSeq(id), ttlMs })
+  }
+  endSpent(id: ConnectionId) {
+    return this.friends.endSpentEpoch(id, lastSeq(id))
   }
 }
 
@@ -248,7 +260,7 @@ describe('keys change', () => {
     const counters = [1, 2].map((n) => ({ senderId: ada.person.userId, deviceId: randomId(), counter: 60 * n }))
     ada.friends.setInbox({
       since: async () => 0,
-      sent: async () => ({ counters, ttlMs: null }),
+      sent: async () => sentOf(counters),
       take: async () => undefined,
     })
     expect((await ada.sending(id)).epoch).toBe(0)
@@ -266,7 +278,7 @@ describe('keys change', () => {
     const wrote = (device: Device, many: number) =>
       Array.from({ length: many }, () => ({ senderId: device.person.userId, deviceId: randomId(), counter: 1 }))
     const counters = [...wrote(ada, DEVICES_A_SIDE - 1), ...wrote(ben, DEVICES_A_SIDE)]
-    const sent = async () => ({ counters, ttlMs: null })
+    const sent = async () => sentOf(counters)
     ada.friends.setInbox({ since: async () => 0, sent, take: async () => undefined })
     expect((await ada.sending(id)).epoch).toBe(0)
     counters.push(...wrote(ada, 1))
@@ -282,7 +294,7 @@ describe('keys change', () => {
     const id = await befriend()
     const senderId = ben.person.userId
     const counters = Array.from({ length: 400 }, () => ({ senderId, deviceId: randomId(), counter: 1 }))
-    const sent = async () => ({ counters, ttlMs: null })
+    const sent = async () => sentOf(counters)
     ada.friends.setInbox({ since: async () => 0, sent, take: async () => undefined })
     ada.now += 8 * DAY_MS
     expect((await ada.sending(id)).epoch).toBe(1)
@@ -304,16 +316,52 @@ describe('keys change', () => {
     expect((await second.sending(id)).epoch).toBe(1)
   })
 
+  /** What an inbox says of the newest epoch. */
+  const inboxOf = (of: () => Partial<Sent>): Inbox => ({
+    since: async () => 0,
+    sent: async () => ({ ...sentOf(), ...of() }),
+    take: async () => undefined,
+  })
+
   it('when messages disappear, once the keys are older than they', async () => {
     const id = await befriend()
-    ada.friends.setInbox({
-      since: async () => 0,
-      sent: async () => ({ counters: [], ttlMs: DAY_MS }),
-      take: async () => undefined,
-    })
-    expect((await ada.sending(id)).epoch).toBe(0)
+    expect((await ada.sending(id, DAY_MS)).epoch).toBe(0)
     ada.now += 2 * DAY_MS
-    expect((await ada.sending(id)).epoch).toBe(1)
+    expect((await ada.sending(id, DAY_MS)).epoch).toBe(1)
+  })
+
+  it.each<[MessageTtl, MessageTtl, number]>([
+    [null, DAY_MS, 1],
+    [604_800_000, DAY_MS, 1],
+    [DAY_MS, null, 1],
+    [DAY_MS, DAY_MS, 0],
+  ])('when what is there lives for %s and what comes for %s (%i)', async (before, next, epoch) => {
+    const id = await befriend()
+    // What was said stays in the epoch that it was said in.
+    ada.friends.setInbox(inboxOf(() => ({ lives: ada.friends.newestEpoch(id) === 0 ? [before] : [] })))
+    expect((await ada.sending(id, next)).epoch).toBe(epoch)
+    expect((await ada.sending(id, next)).epoch).toBe(epoch)
+  })
+
+  it('when all that was said is gone and nobody writes: by the first of all devices, once', async () => {
+    const id = await befriend()
+    const second = await deviceOf(ada.person)
+    await second.restart()
+    const devices = [ada, second, ben]
+    for (const { friends } of devices)
+      friends.setInbox(inboxOf(() => ({ isSpent: friends.newestEpoch(id) === 0, counters: [] })))
+    await Promise.all(devices.map((device) => device.endSpent(id)))
+    for (const { friends } of devices) {
+      await friends.catchUp()
+      expect(friends.newestEpoch(id)).toBe(1)
+    }
+    for (const { friends } of devices) {
+      await friends.forgetEpochs(id, [0], [])
+      expect(friends.messageSecret(id, 0)).toBeNull()
+    }
+    expect(second.friends.messageSecret(id, 1)).toEqual(ben.friends.messageSecret(id, 1))
+    await ada.endSpent(id)
+    expect(ada.friends.newestEpoch(id)).toBe(1)
   })
 
   it('and forgotten ones are gone on every device', async () => {
@@ -345,7 +393,7 @@ describe('an answer in many parts', () => {
     const taken: number[] = []
     device.friends.setInbox({
       since: async () => 0,
-      sent: async () => ({ counters: [], ttlMs: null }),
+      sent: async () => sentOf(),
       take: async (_, { messages }) => void taken.push(...messages.map(({ seq }) => seq)),
     })
     return taken
@@ -606,7 +654,7 @@ describe('a rotation that was written down', () => {
     return id
   }
   function seen(device: Device, counter: number): void {
-    const sent = { counters: counters(counter), ttlMs: null }
+    const sent = sentOf(counters(counter))
     device.friends.setInbox({ since: async () => 0, sent: async () => sent, take: async () => undefined })
   }
 
@@ -651,7 +699,7 @@ describe('a friend who changes keys without end', () => {
   const item = (id: ConnectionId) => ada.vault.read(connectionItem, connectionItemName(id))
   const writes = (device: Device) => {
     const counters = [{ senderId: device.person.userId, deviceId: randomId(), counter: 1 }]
-    const sent = { counters, ttlMs: null }
+    const sent = sentOf(counters)
     device.friends.setInbox({ since: async () => 0, sent: async () => sent, take: async () => undefined })
   }
   const rotate = async (device: Device, id: ConnectionId) => {
@@ -703,7 +751,7 @@ describe('a friend who changes keys without end', () => {
     const take = async (id: ConnectionId) => {
       if (id === hostile) throw new RangeError('Invalid time value')
     }
-    ada.friends.setInbox({ since: async () => 0, sent: async () => ({ counters: [], ttlMs: null }), take })
+    ada.friends.setInbox({ since: async () => 0, sent: async () => sentOf(), take })
     await rotate(cleo, hostile)
     await rotate(ben, honest)
     await ada.friends.catchUp()

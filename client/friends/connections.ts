@@ -1,7 +1,7 @@
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
-import { denyConnection, endConnection } from '../../shared/wire/connections.ts'
+import { denyConnection, endConnection, type MessageTtl } from '../../shared/wire/connections.ts'
 import { block, type Person, unblock } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
@@ -11,7 +11,9 @@ import { CatchingUp } from './catching-up.ts'
 import { mergeFloors } from './floors.ts'
 import { Meeting } from './meeting.ts'
 import { Rotation } from './rotation.ts'
-import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from './types.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, Sent } from './types.ts'
+
+const NOTHING_SENT: Sent = { counters: [], lives: [], isSpent: false }
 
 /** Friends of the account that is unlocked: logs verified against their pins, keys in the vault before they are used. */
 export class FriendConnections implements Connections {
@@ -31,7 +33,7 @@ export class FriendConnections implements Connections {
     this.#catchingUp = new CatchingUp(this.#book, () => this.#asking.sendUnsent())
     this.#meeting = new Meeting(this.#book)
     this.#rotation = new Rotation(this.#book, this.#meeting, {
-      sent: async (connection) => (await this.#catchingUp.inbox?.sent(connection)) ?? { counters: [], ttlMs: null },
+      sent: async (connection) => (await this.#catchingUp.inbox?.sent(connection)) ?? NOTHING_SENT,
       fetch: (connection) => this.fetch(connection),
     })
   }
@@ -57,8 +59,12 @@ export class FriendConnections implements Connections {
     return this.#catchingUp.fetch(connection)
   }
 
-  sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys> {
-    return this.#rotation.sendingKeys(connection, lastSeq)
+  sendingKeys(connection: ConnectionId, next: { lastSeq: number; ttlMs: MessageTtl }): Promise<SendingKeys> {
+    return this.#rotation.sendingKeys(connection, next)
+  }
+
+  endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void> {
+    return this.#rotation.endSpentEpoch(connection, lastSeq)
   }
 
   /**

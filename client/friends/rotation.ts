@@ -5,6 +5,7 @@ import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
 import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified } from '../../shared/logs/signed.ts'
+import type { MessageTtl } from '../../shared/wire/connections.ts'
 import type { ConnectionBook } from './book.ts'
 import { rotationDue } from './due.ts'
 import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
@@ -36,17 +37,36 @@ export class Rotation {
     this.#fetch = fetch
   }
 
-  async sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys> {
+  async sendingKeys(
+    connection: ConnectionId,
+    { lastSeq, ttlMs }: { lastSeq: number; ttlMs: MessageTtl },
+  ): Promise<SendingKeys> {
     await this.#meeting.meet(connection)
     if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
+    const resetAt = this.#resetAt
+    await this.#rotateWhile(connection, lastSeq, (state, sent) => {
+      const asked = { due: this.#book.item(connection)?.due ?? null, resetAt, ttlMs }
+      return rotationDue(state, this.#book.me, sent, asked, this.#book.now())
+    })
+    return this.#book.newestKeys(connection)
+  }
+
+  async endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void> {
+    await this.#meeting.meet(connection)
+    await this.#rotateWhile(connection, lastSeq, (_, { isSpent }) => (isSpent ? 'disappearing' : null))
+  }
+
+  async #rotateWhile(
+    connection: ConnectionId,
+    lastSeq: number,
+    reasonFor: (state: ConnectionState, sent: Sent) => RotateReason | null,
+  ): Promise<void> {
     let seq = lastSeq
     for (let attempt = 1; ; attempt++) {
-      const known = this.#book.requireFriend(connection)
-      const item = this.#book.item(connection)
+      const { state } = this.#book.requireFriend(connection)
       const sent = await this.#sent(connection)
-      const asked = { due: item?.due ?? null, resetAt: this.#resetAt }
-      const reason = rotationDue(known.state as ConnectionState, this.#book.me, sent, asked, this.#book.now())
-      if (!reason) return this.#book.newestKeys(connection)
+      const reason = reasonFor(state as ConnectionState, sent)
+      if (!reason) return
       try {
         await this.#rotate(connection, seq, reason, sent.counters)
       } catch (error) {

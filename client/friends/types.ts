@@ -39,8 +39,10 @@ export type Floor = {
 export type Sent = {
   /** Highest counter of each device that was verified. */
   readonly counters: readonly { readonly senderId: UserId; readonly deviceId: DeviceId; readonly counter: number }[]
-  /** How long messages live now. */
-  readonly ttlMs: MessageTtl
+  /** How long the messages of the newest epoch live: all that were ever in it. */
+  readonly lives: readonly MessageTtl[]
+  /** There were some, and none of them is kept any more. */
+  readonly isSpent: boolean
 }
 
 /** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
@@ -71,10 +73,16 @@ export interface Connections {
   setInbox(inbox: Inbox): void
   /**
    * Keys to send with, rotated first where that is due.
-   * @param sentHere how many messages this account sent in the newest epoch, and the newest message number known.
+   * @param next the newest message number known, and how long what is sent next lives.
    * @throws {AppError} `connection/refused`, `identity/changed`, `server/unreachable`, …
    */
-  sendingKeys(connection: ConnectionId, lastSeq: number): Promise<SendingKeys>
+  sendingKeys(connection: ConnectionId, next: { lastSeq: number; ttlMs: MessageTtl }): Promise<SendingKeys>
+  /**
+   * Ends the newest epoch where nothing of it is kept any more, so that its secret can be forgotten although nobody
+   * writes. Any device may, and the first one counts.
+   * @throws {AppError} as `sendingKeys`
+   */
+  endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void>
   /** `null`: not friends yet. */
   newestEpoch(connection: ConnectionId): number | null
   /** `null`: that epoch is not known, or its messages are gone for good. */

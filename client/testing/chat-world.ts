@@ -43,7 +43,7 @@ import type { Secrets } from '../vault/secrets.ts'
 
 const PAGE = 256
 
-type Row = StoredMessage & { readonly hash: Bytes }
+type Row = StoredMessage & { readonly hash: Bytes; readonly epoch: number }
 
 /** A server as it should be: what a test wants otherwise, it changes. */
 export class ModelServer {
@@ -62,14 +62,19 @@ export class ModelServer {
   now = 1_700_000_000_000
   refuses = false
 
+  /** Time goes by; whose time is over has no ciphertext any more. */
+  pass(ms: number): void {
+    this.now += ms
+    for (const [index, row] of this.rows.entries())
+      if (row.expiresAt !== null && row.expiresAt <= this.now) this.rows[index] = { ...row, sealed: null }
+  }
+
   rotate(ifEpoch: number, ifLastSeq: number): void {
     if (ifEpoch !== this.epochs.length - 1) throw new AppError('log/conflict')
     if (ifLastSeq !== this.rows.length) throw new AppError('connection/behind')
     const closes = new Map<`${UserId}.${DeviceId}`, number>()
-    for (const row of this.rows) {
-      if (row.sealed && parseMessageHeader(row.sealed).epoch === ifEpoch)
-        closes.set(`${row.senderId}.${row.deviceId}`, row.counter)
-    }
+    for (const { epoch, senderId, deviceId, counter } of this.rows)
+      if (epoch === ifEpoch) closes.set(`${senderId}.${deviceId}`, counter)
     this.closes.push(closes)
     this.epochs.push(newKey())
   }
@@ -88,26 +93,33 @@ export class ModelServer {
     if (header.epoch !== this.epochs.length - 1) throw new AppError('connection/stale-epoch')
     const seq = this.rows.length + 1
     const expiresAt = ttlMs === null ? null : this.now + ttlMs
-    const { deviceId, counter } = header
-    this.rows.push({ seq, senderId: sender, deviceId, counter, sealed, hash, createdAt: this.now, expiresAt })
+    const { deviceId, counter, epoch } = header
+    this.rows.push({ seq, senderId: sender, deviceId, counter, epoch, sealed, hash, createdAt: this.now, expiresAt })
     return { seq, createdAt: this.now }
   }
 
   /** One page, as the server cuts them. */
   since(from: number): StoredMessage[] {
     const rows = this.rows.filter(({ seq }) => seq > from).slice(0, PAGE)
-    return rows.map(({ hash: _, ...row }) => row)
+    return rows.map(({ hash: _, epoch: __, ...row }) => row)
   }
 }
 
 /** Somebody in the model, on any number of devices. */
-export type ModelPerson = { readonly secrets: Secrets; readonly identityKey: Bytes; readonly name: string }
+export type ModelPerson = {
+  readonly secrets: Secrets
+  readonly identityKey: Bytes
+  readonly name: string
+  /** What the vault has of the conversation, for all of the person's devices. */
+  readonly vault: { readonly forgotten: Set<number>; floors: Floor[] }
+}
 
 export function modelPerson(name: string): ModelPerson {
   const identitySeed = newKey()
   const agreement = { publicKey: randomBytes(8), secretKey: randomBytes(8) } as unknown as Secrets['agreement']
   const secrets = { userId: newUserId(), accountKey: newKey(), identitySeed, agreement }
-  return { secrets, identityKey: publicKeyOf(identitySeed), name }
+  const vault = { forgotten: new Set<number>(), floors: [] }
+  return { secrets, identityKey: publicKeyOf(identitySeed), name, vault }
 }
 
 /** What may go wrong on the way between a device and the server. */
@@ -137,7 +149,7 @@ export class ModelDevice {
     this.#person = person
     this.#server = server
     this.dbName = `device-${++opened}`
-    this.connections = new ModelConnections(server, this.line, connectionId, friend)
+    this.connections = new ModelConnections(server, this.line, connectionId, { me: person, friend })
   }
 
   async start(): Promise<void> {
@@ -250,8 +262,7 @@ export class ModelConnections implements Connections {
   isRotationDue = false
   /** The server says of no conversation that it has changed. */
   isQuiet = false
-  floors: Floor[] = []
-  readonly forgotten = new Set<number>()
+  readonly #vault: ModelPerson['vault']
   readonly #server: ModelServer
   readonly #line: Line
   readonly #friend: UserId
@@ -259,7 +270,13 @@ export class ModelConnections implements Connections {
   #inbox: Inbox | undefined
   #turn: Promise<unknown> = Promise.resolve()
 
-  constructor(server: ModelServer, line: Line, connectionId: ConnectionId, friend: ModelPerson) {
+  constructor(
+    server: ModelServer,
+    line: Line,
+    connectionId: ConnectionId,
+    { me, friend }: { me: ModelPerson; friend: ModelPerson },
+  ) {
+    this.#vault = me.vault
     this.#server = server
     this.#line = line
     this.#friend = friend.secrets.userId
@@ -293,18 +310,23 @@ export class ModelConnections implements Connections {
     this.list.value = this.list.value.map((one) => ({ ...one, state: 'ended' }))
   }
 
-  async sendingKeys(id: ConnectionId, lastSeq: number): Promise<SendingKeys> {
-    if (this.isRotationDue) {
-      await pass()
-      if (!this.#line.isUp) throw new AppError('server/unreachable')
-      this.#server.rotate(this.#known - 1, lastSeq)
-      this.isRotationDue = false
-      this.#known++
-    }
+  async sendingKeys(
+    id: ConnectionId,
+    { lastSeq, ttlMs }: { lastSeq: number; ttlMs: MessageTtl },
+  ): Promise<SendingKeys> {
+    const sent = await this.#inbox?.sent(id)
+    const isMixed = sent?.isSpent || sent?.lives.some((one) => one !== ttlMs)
+    if (this.isRotationDue || isMixed) await this.#rotate(lastSeq)
     const epoch = this.newestEpoch(id) ?? 0
     const messageSecret = this.messageSecret(id, epoch)
     if (!messageSecret) throw new AppError('connection/not-found')
     return { epoch, messageSecret }
+  }
+
+  async endSpentEpoch(id: ConnectionId, lastSeq: number): Promise<void> {
+    if (!(await this.#inbox?.sent(id))?.isSpent) return
+    await this.#rotate(lastSeq)
+    await this.catchUp()
   }
 
   newestEpoch(_: ConnectionId): number | null {
@@ -312,7 +334,7 @@ export class ModelConnections implements Connections {
   }
 
   messageSecret(_: ConnectionId, epoch: number): Bytes | null {
-    if (epoch >= this.#known || this.forgotten.has(epoch)) return null
+    if (epoch >= this.#known || this.#vault.forgotten.has(epoch)) return null
     return this.#server.epochs[epoch] ?? null
   }
 
@@ -321,14 +343,22 @@ export class ModelConnections implements Connections {
   }
 
   floorsOf(): readonly Floor[] {
-    return this.floors
+    return this.#vault.floors
   }
 
   async forgetEpochs(_: ConnectionId, epochs: readonly number[], floors: readonly Floor[]): Promise<void> {
     await pass()
     if (!this.#line.isUp || this.#line.cut('before', 'vault')) throw new AppError('server/unreachable')
-    for (const epoch of epochs) this.forgotten.add(epoch)
-    this.floors = mergeFloors(this.floors, floors)
+    for (const epoch of epochs) if (epoch < this.#known - 1) this.#vault.forgotten.add(epoch)
+    this.#vault.floors = mergeFloors(this.#vault.floors, floors)
+  }
+
+  async #rotate(lastSeq: number): Promise<void> {
+    await pass()
+    if (!this.#line.isUp || this.#line.cut('before', 'log')) throw new AppError('server/unreachable')
+    this.#server.rotate(this.#known - 1, lastSeq)
+    this.isRotationDue = false
+    this.#known++
   }
 
   async #catchUp(): Promise<void> {

@@ -160,7 +160,7 @@ export type ShareRow = {
 }
 
 const NAME = 'kith'
-const VERSION = 13
+const VERSION = 14
 
 export type DeviceDb = IDBPDatabase<DeviceSchema>
 let opening: Promise<DeviceDb> | undefined
@@ -193,7 +193,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()
       // Conversations of the form before: the server has them, and a device that begins anew takes them again.
-      if (from >= 2 && from < 13)
+      if (from >= 2 && from < 14)
         for (const store of ['conversations', 'messages', 'effects', 'outbox'] as const)
           void transaction.objectStore(store).clear()
       if (from >= 1) return
