@@ -7,7 +7,7 @@ import { createKey } from '../../shared/device/device-key.ts'
 import { readPreviewKeys } from '../../shared/device/push-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId } from '../../shared/format/ids.ts'
+import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { MESSAGE_MAX_BYTES } from '../../shared/wire/connections.ts'
@@ -59,7 +59,18 @@ async function last(device: ModelDevice, id: ConnectionId): Promise<Message> {
   return message
 }
 
-/** Resolves once everything that disappeared is told to the vault. */
+/** A message with a file that is at the server already. */
+async function sayMedia(device: ModelDevice, id: ConnectionId, mediaId = newMediaId()): Promise<MediaId> {
+  const media = { mediaId, contentKey: newKey(), kind: 'file', name: 'canary', type: '', sizeBytes: 1 } as const
+  await device.chat.outbox.add(id, 'media', { media: { ...media, hasThumb: false } })
+  await device.chat.settled()
+  return mediaId
+}
+
+/** Items whose keys a device keeps. */
+const keysOn = async (device: ModelDevice) => (await device.snapshot()).get('granted')?.keys
+
+/** Resolves once everything that disappeared is told to the vault and to the server. */
 async function caughtUp(devices: readonly ModelDevice[]): Promise<void> {
   // Twice: what one has told is news to the others.
   for (const device of [...devices, ...devices]) {
@@ -253,6 +264,29 @@ describe('talking', () => {
     expect(await shown(b, id)).toEqual([])
     expect(texts(await shown(a, id))).toEqual(['gone here'])
   })
+
+  it('deletes what was edited for both: nothing of its edits stays at the server, and nobody misses them', async () => {
+    const { id, a, b, server, ben, anna, start } = await world()
+    await say(a, id, (thread) => thread.sendText('first'))
+    const ref = refIn(await last(a, id))
+    for (const text of ['second', 'third']) await say(a, id, (thread) => thread.edit(ref, text))
+    await b.chat.catchUp()
+    a.line.cut = (when, call) => when === 'before' && call.endsWith('/messages')
+    await say(a, id, (thread) => thread.edit(ref, 'never sent'))
+    await say(a, id, (thread) => thread.deleteForBoth(ref))
+    a.line.cut = () => false
+    await a.chat.outbox.kickAll()
+    await a.chat.settled()
+    expect(server.rows.map(({ sealed }) => sealed === null)).toEqual([true, true, true, false])
+    await b.chat.catchUp()
+    server.now += 60_000
+    for (const device of [a, b, await start(ben, anna)]) {
+      await device.chat.catchUp()
+      await shown(device, id)
+      expect(device.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+    }
+    expect(texts(await shown(b, id))).toEqual(['deleted'])
+  })
 })
 
 it('lets nobody write any more where the friendship ends before anything was said', async () => {
@@ -314,11 +348,9 @@ describe('without network', () => {
     'the answer to the erasure is lost',
   ])('erases at the server what is deleted for both, and ends the friend’s access, when %s', async (what) => {
     const { id, a, b, server, anna } = await world()
-    const mediaId = newMediaId()
-    const media = { mediaId, contentKey: newKey(), kind: 'file', name: 'canary', type: '', sizeBytes: 1 } as const
-    await a.chat.outbox.add(id, 'media', { media: { ...media, hasThumb: false } })
-    await a.chat.settled()
+    const mediaId = await sayMedia(a, id)
     await b.chat.catchUp()
+    expect(await keysOn(b)).toEqual([mediaId])
     const ref = refIn(await last(a, id))
     const isErasure = what === 'the answer to the erasure is lost'
     const when = what === 'Background Sync sends the deletion' ? 'before' : 'after'
@@ -338,6 +370,7 @@ describe('without network', () => {
     expect((await a.snapshot()).get('outbox')?.values).toEqual([])
     await b.chat.catchUp()
     for (const device of [a, b]) {
+      expect(await keysOn(device)).toEqual([])
       expect(texts(await shown(device, id))).toEqual(['deleted'])
       expect(device.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
     }
@@ -669,6 +702,50 @@ describe('a friend who writes from ever more devices', () => {
   })
 })
 
+describe('an item that was passed on', () => {
+  it('and is taken back while its message waits: that is never sent', async () => {
+    const { id, a, b, server } = await world()
+    a.line.cut = (when, call) => when === 'before' && call.endsWith('/messages')
+    const media = await sayMedia(a, id)
+    await a.chat.unshareItem(id, media)
+    expect(await shown(a, id)).toEqual([])
+    a.line.cut = () => false
+    await say(a, id, (thread) => thread.sendText('after'))
+    await caughtUp([a, b])
+    expect(texts(await shown(b, id))).toEqual(['after'])
+    expect(server.revoked).toContain(media)
+    expect(b.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('and is taken back after it was sent: both lose the messages, and the friend the key', async () => {
+    const { id, a, b, server } = await world()
+    const media = await sayMedia(a, id)
+    await sayMedia(a, id, media)
+    await b.chat.catchUp()
+    await a.chat.unshareItem(id, media)
+    expect(server.revoked).toContain(media)
+    await caughtUp([a, b])
+    expect(texts(await shown(b, id))).toEqual(['deleted', 'deleted'])
+    expect(await keysOn(b)).toEqual([])
+    expect(server.rows.map(({ sealed }) => sealed === null)).toEqual([true, true, false, false])
+  })
+
+  it('twice: access ends with the last message that gave it', async () => {
+    const { id, a, b, server } = await world()
+    const media = await sayMedia(a, id)
+    await sayMedia(a, id, media)
+    await b.chat.catchUp()
+    const refs = (await shown(a, id)).map(refIn)
+    for (const [index, ref] of refs.entries()) {
+      await say(a, id, (thread) => thread.deleteForBoth(ref))
+      await caughtUp([a, b])
+      const isLast = index === refs.length - 1
+      expect(server.revoked.includes(media)).toBe(isLast)
+      expect(await keysOn(b)).toEqual(isLast ? [] : [media])
+    }
+  })
+})
+
 describe('disappearing', () => {
   it('removes what is over from both devices, and the keys of an epoch with nothing left', async () => {
     const { id, a, b, server, ben, anna, start } = await world()
@@ -692,6 +769,48 @@ describe('disappearing', () => {
     await b2.chat.catchUp()
     await shown(b2, id)
     expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it.each(['as it should', 'although they were away for a week', 'although a call failed and the program ended'])(
+    'takes files along, %s: the friend loses the key and the access',
+    async (how) => {
+      const { id, a, b, server, anna } = await world()
+      await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+      const media = await sayMedia(a, id)
+      await b.chat.catchUp()
+      expect(await keysOn(b)).toEqual([media])
+      if (how.includes('away')) await a.crash()
+      server.pass(how.includes('away') ? 7 * DAY_MS : DAY_MS)
+      await b.restart()
+      expect(await keysOn(b)).toEqual([])
+      if (how.includes('failed')) a.line.cut = (when, call) => when === 'before' && call.endsWith('/:connectionId')
+      await a.restart()
+      await a.chat.catchUp()
+      await a.chat.settled()
+      if (how.includes('failed')) {
+        expect(server.revoked).toEqual([])
+        await a.restart()
+        a.line.cut = () => false
+        await caughtUp([a])
+      }
+      await caughtUp([a])
+      expect(server.revoked).toEqual([media])
+      expect(anna.vault.floors).toMatchObject([{ from: 1, counter: 2 }])
+    },
+  )
+
+  it('leaves the key and the access where the same item also came to stay', async () => {
+    const { id, a, b, server } = await world()
+    const media = await sayMedia(a, id)
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await sayMedia(a, id, media)
+    await b.chat.catchUp()
+    server.pass(DAY_MS)
+    for (const device of [a, b]) await device.restart()
+    await caughtUp([a, b])
+    expect(texts(await shown(b, id))).toEqual(['media'])
+    expect(await keysOn(b)).toEqual([media])
+    expect(server.revoked).toEqual([])
   })
 
   it('counts at once: what is written after the setting disappears, also where neither is sent yet', async () => {

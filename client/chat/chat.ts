@@ -16,6 +16,7 @@ import { Announced } from './announced.ts'
 import { composeKept, composeWaiting, type Scene } from './compose.ts'
 import type { ChatContext, Moved } from './context.ts'
 import { ChatInbox, GAP_MS, LOOK_MS } from './inbox.ts'
+import { Leftovers } from './leftovers.ts'
 import { ChatMedia } from './media.ts'
 import { Outbox } from './outbox.ts'
 import type { ChatCrypto } from './ports.ts'
@@ -54,6 +55,7 @@ export class ChatEngine implements Chat {
   readonly media: ChatMedia
   readonly receipts: Receipts
   readonly typing: Typing
+  readonly #leftovers: Leftovers
   readonly #sweep: Sweep
   readonly #announced: Announced
   readonly #context: ChatContext
@@ -73,13 +75,17 @@ export class ChatEngine implements Chat {
     this.outbox = new Outbox(context, {
       isCaughtUp: () => this.#isCaughtUp,
       prepareMedia: (id, waiting) => this.media.ready(id, waiting),
-      withdrawMedia: (id, media) => this.media.withdraw(id, media),
+      clearLeftovers: (id) => this.#leftovers.clear(id),
       requestSync: () => void requestSync(),
     })
     this.receipts = new Receipts(context, tellsRead)
     this.typing = new Typing(context, tellsRead, (id) => this.#touch(id, NOTHING_MOVED))
     this.inbox.onHeard = (id) => this.typing.stopped(id)
-    this.#sweep = new Sweep(context, () => this.#isCaughtUp)
+    this.#leftovers = new Leftovers(context, {
+      isCaughtUp: () => this.#isCaughtUp,
+      withdrawMedia: (id, media) => this.media.withdraw(id, media),
+    })
+    this.#sweep = new Sweep(context, this.#leftovers, () => this.#isCaughtUp)
     this.#announced = new Announced(context)
     this.#tabs = context.isAlone ? undefined : new BroadcastChannel(TABS_CHANNEL)
     this.#tabs?.addEventListener('message', ({ data }) => this.#touch(data as ConnectionId, null))
@@ -224,6 +230,7 @@ export class ChatEngine implements Chat {
   async settled(): Promise<void> {
     await this.outbox.settled()
     await this.#sweep.settled()
+    await this.#leftovers.settled()
     while (this.#updating) await this.#updating
   }
 

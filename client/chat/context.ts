@@ -33,3 +33,5 @@ export type ChatContext = {
 }
 
 export const stateLock = (id: ConnectionId) => `kith/chat/${id}`
+/** Of whoever sends: the Service Worker takes it, too. */
+export const sendLock = (id: ConnectionId) => `kith/outbox/${id}`

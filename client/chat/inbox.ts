@@ -174,8 +174,7 @@ export class ChatInbox implements Inbox {
     const arrival = { seq: stored.seq, createdAt: stored.createdAt, ...(mine ? { key: mine.content.key } : {}) }
     await draft.take(message, arrival)
     if (message.senderId !== me.userId) this.onHeard(connection.connectionId)
-    // A deletion stays until the outbox has had its answer: what it is about is still to be erased at the server.
-    if (mine && mine.content.type !== 'delete') draft.removeWaiting(mine.row.order)
+    if (mine) draft.removeWaiting(mine.row.order)
     const isSelf = message.senderId === me.userId && message.deviceId === state.self.deviceId
     if (isSelf && message.counter > state.self.counter) {
       draft.becomeAnother(outbox.filter((one) => one !== mine))

@@ -1,12 +1,11 @@
 import { verifyAndOpenDocument } from '../../shared/crypto/document.ts'
-import { cardKeyOf, contentKeyOf, readMediaRecord } from '../../shared/device/media-store.ts'
+import { cardKeyOf, contentKeyOf, readMediaRecord, takeMedia } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
 import { type Card, card } from '../../shared/wire/card.ts'
 import { grantMedia, listGrants, revokeGrant } from '../../shared/wire/grants.ts'
-import { deleteMedia, readMedia } from '../../shared/wire/media.ts'
+import { deleteMedia, type MediaRecord, readMedia } from '../../shared/wire/media.ts'
 import type { MediaReference, MessageRef } from '../../shared/wire/message-body.ts'
-import { isPassing } from '../app/passing.ts'
 import { readUpload } from '../upload/record.ts'
 import type { Uploads } from '../upload/uploads.ts'
 import type { ChatContext } from './context.ts'
@@ -15,7 +14,6 @@ import { bodyOf, refOf } from './rows.ts'
 import type { Waiting } from './store.ts'
 
 type Options = { readonly text?: string; readonly reply?: MessageRef }
-const PAGE = 256
 
 /** Files in conversations: sealed and sent as every upload is, with their keys inside the message. */
 export class ChatMedia {
@@ -83,11 +81,17 @@ export class ChatMedia {
     await this.#outbox().add(id, 'media', { media }, { awaits: mediaId })
   }
 
-  /** Takes it back: the friend's access ends, and the messages that carried it go. */
+  /** Takes it back: the friend's access ends, and the messages that carried it go; those that wait are not sent. */
   async unshare(id: ConnectionId, mediaId: MediaId): Promise<void> {
-    await this.#context.api.call(revokeGrant, { params: { mediaId, connectionId: id } })
-    for (const { place, hash } of await this.#messagesWith(id, mediaId)) {
-      await this.#outbox().add(id, 'delete', { target: refOf(place), hash })
+    const { api, me, store } = this.#context
+    // First: what goes out after the grant has ended would grant it again.
+    await this.#outbox().takeBackAll(
+      id,
+      ({ type, body }) => type === 'media' && bodyOf(type, body).media.mediaId === mediaId,
+    )
+    await api.call(revokeGrant, { params: { mediaId, connectionId: id } })
+    for (const target of (await store.placesOf(id, mediaId)).map(refOf)) {
+      if (target.senderId === me.userId) await this.#outbox().addDeletion(id, target)
     }
   }
 
@@ -105,26 +109,25 @@ export class ChatMedia {
     return 'ready'
   }
 
-  /** A message that was not sent, or is taken back: its item goes too, if it was made for this conversation alone. */
-  async drop(id: ConnectionId, { content }: Pick<Waiting, 'content'>): Promise<void> {
+  /** A message that was not sent is taken back: nothing more of its file goes out. */
+  async drop({ content }: Pick<Waiting, 'content'>): Promise<void> {
     if (content.type !== 'media') return
     const { mediaId } = bodyOf('media', content.body).media
-    if (await readUpload(mediaId)) return this.#uploads?.cancel(mediaId)
-    await this.withdraw(id, mediaId)
+    if (await readUpload(mediaId)) this.#uploads?.cancel(mediaId)
   }
 
-  /** The friend's access to an item ends with the message that gave it; what lay in chats alone is deleted. */
+  /** The friend's access to an item ends with the last message that gave it; what lay in chats alone is deleted. */
   async withdraw(id: ConnectionId, mediaId: MediaId): Promise<void> {
     const { api } = this.#context
-    try {
-      await api.call(revokeGrant, { params: { mediaId, connectionId: id } })
-      const record = await readMediaRecord(mediaId)
-      if (!record || !(await isInChat(record))) return
-      const { connectionIds } = await api.call(listGrants, { params: { mediaId } })
-      if (connectionIds.length === 0) await api.call(deleteMedia, { params: { mediaId } })
-    } catch (error) {
-      if (!isAppError(error) || isPassing(error)) throw error
-    }
+    if (await readUpload(mediaId)) return this.#uploads?.cancel(mediaId)
+    await api.call(revokeGrant, { params: { mediaId, connectionId: id } })
+    const record = (await readMediaRecord(mediaId)) ?? (await api.call(readMedia, { params: { mediaId } }))
+    if (!(await isInChat(record))) return
+    const { connectionIds } = await api.call(listGrants, { params: { mediaId } })
+    if (connectionIds.length > 0) return
+    await api.call(deleteMedia, { params: { mediaId } })
+    // Its wrapped key goes from this device at once.
+    await takeMedia([{ ...record, state: 'deleted' }])
   }
 
   async retry(waiting: Waiting | undefined): Promise<void> {
@@ -164,20 +167,6 @@ export class ChatMedia {
     }
     this.#outbox().kick(id)
   }
-
-  async #messagesWith(id: ConnectionId, mediaId: MediaId) {
-    const { store, me } = this.#context
-    const positions = (await store.positions(id)).filter(([, place]) => refOf(place).senderId === me.userId)
-    const found = []
-    for (let from = 0; from < positions.length; from += PAGE) {
-      for (const [, place] of positions.slice(from, from + PAGE)) {
-        const kept = await store.find(id, place)
-        if (kept?.saved.type !== 'media' || kept.saved.isDeleted) continue
-        if (bodyOf('media', kept.saved.body).media.mediaId === mediaId) found.push({ place, hash: kept.saved.hash })
-      }
-    }
-    return found
-  }
 }
 
 function referenceOf(of: Card): Omit<MediaReference, 'mediaId' | 'contentKey'> {
@@ -201,7 +190,7 @@ function kindOf(type: string): MediaReference['kind'] {
   return type.startsWith('audio/') ? 'audio' : 'file'
 }
 
-async function isInChat(record: NonNullable<Awaited<ReturnType<typeof readMediaRecord>>>): Promise<boolean> {
+async function isInChat(record: MediaRecord): Promise<boolean> {
   const { revision, sealed } = record.card
   const { body } = await verifyAndOpenDocument(
     { label: 'kith/v1/card', id: record.mediaId, revision },

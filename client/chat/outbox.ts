@@ -2,13 +2,13 @@ import type { SealedMessage } from '../../shared/crypto/message-steps.ts'
 import type { OutboxRow } from '../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
+import type { ConnectionId } from '../../shared/format/ids.ts'
 import { parseMessageHeader } from '../../shared/format/message-layout.ts'
-import { deleteMessage, type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
-import type { MessageBody, MessageRef, MessageType } from '../../shared/wire/message-body.ts'
+import { type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
+import { EDITS_MAX, type MessageBody, type MessageRef, type MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
-import { type ChatContext, stateLock } from './context.ts'
-import { bodyOf, encodeBody, type OutboxContent, placeOf } from './rows.ts'
+import { type ChatContext, sendLock, stateLock } from './context.ts'
+import { bodyOf, encodeBody, type OutboxContent, placeOf, refOf } from './rows.ts'
 import type { Waiting } from './store.ts'
 import { Draft } from './take.ts'
 
@@ -25,8 +25,8 @@ export type OutboxPorts = {
   isCaughtUp(id: ConnectionId): boolean
   /** An item that a message names: `ready` once its upload is complete and the friend may fetch it. */
   prepareMedia(id: ConnectionId, waiting: Waiting): Promise<'ready' | 'waiting'>
-  /** The message that carried an item is taken back. */
-  withdrawMedia(id: ConnectionId, media: MediaId): Promise<void>
+  /** Something is gone here that the server still has. */
+  clearLeftovers(id: ConnectionId): void
   /** Something is sealed and not sent: the Service Worker may send it too. */
   requestSync(): void
 }
@@ -72,7 +72,6 @@ export class Outbox {
         createdAt: now(),
         failed: null,
         awaits: options.awaits ?? null,
-        erases: type === 'delete' ? await this.#erasedBy(id, (body as MessageBody<'delete'>).target) : null,
         lamport: 0,
         hash: null,
         prev: null,
@@ -82,6 +81,28 @@ export class Outbox {
     changed(id, null)
     if (!options.isHeld) this.kick(id)
     return key
+  }
+
+  /**
+   * Deletes one's own message for both, with its edits: those that wait are not sent, those that the server has are named.
+   * Nothing where it is deleted already.
+   */
+  async addDeletion(id: ConnectionId, target: MessageRef): Promise<void> {
+    const { store } = this.#context
+    const place = placeOf(target)
+    await this.takeBackAll(id, ({ type, body }) => type === 'edit' && placeOf(bodyOf(type, body).target) === place)
+    const kept = await store.find(id, place)
+    if (!kept || kept.saved.isDeleted) return
+    const edits = (await store.effectsOn(id, place))
+      .filter(({ row, saved }) => saved.type === 'edit' && refOf(row.place).senderId === target.senderId)
+      .sort((a, b) => b.saved.seq - a.saved.seq)
+      .slice(0, EDITS_MAX)
+      .map(({ row, saved }) => ({
+        deviceId: refOf(row.place).deviceId,
+        counter: refOf(row.place).counter,
+        hash: saved.hash,
+      }))
+    await this.add(id, 'delete', { target, hash: kept.saved.hash, ...(edits.length > 0 ? { edits } : {}) })
   }
 
   /** Looks at one conversation, soon. Safe to call often. */
@@ -132,13 +153,23 @@ export class Outbox {
 
   /** A message that was not sent is forgotten. What the server has by now stays: it is deleted for both instead. */
   async takeBack(id: ConnectionId, key: string): Promise<void> {
+    await this.takeBackAll(id, (one) => one.key === key)
+  }
+
+  /** Likewise, whatever is meant of what waits. Items that were made for it go, too. */
+  async takeBackAll(id: ConnectionId, isMeant: (content: OutboxContent) => boolean): Promise<void> {
+    const waiting = await this.#context.store.outbox(id)
+    if (!waiting.some(({ content }) => isMeant(content))) return
     await this.#whileIdle(id, (draft, all) => {
-      const waiting = all.find(({ content }) => content.key === key)
-      if (!waiting) return
-      // Its counter is spent: what follows goes out as another device, so that nobody waits for this one.
-      if (waiting.row.message) draft.becomeAnother(all)
-      draft.removeWaiting(waiting.row.order)
+      const meant = all.filter(({ content }) => isMeant(content))
+      // Their counters are spent: what follows goes out as another device, so that nobody waits for these.
+      if (meant.some(({ row }) => row.message)) draft.becomeAnother(all)
+      for (const { row, content } of meant) {
+        draft.removeWaiting(row.order)
+        if (content.type === 'media') draft.leave(bodyOf('media', content.body).media.mediaId)
+      }
     })
+    this.#ports.clearLeftovers(id)
     this.kick(id)
   }
 
@@ -250,28 +281,10 @@ export class Outbox {
     try {
       const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
       const answer = await api.call(sendMessage, { params: { connectionId: id }, body })
-      await this.#erase(id, content)
       await this.#acknowledge(id, waiting, answer)
     } finally {
       this.sending.delete(content.key)
     }
-  }
-
-  async #erasedBy(id: ConnectionId, target: MessageRef): Promise<OutboxContent['erases']> {
-    const kept = await this.#context.store.find(id, placeOf(target))
-    if (!kept) return null
-    const { seq, type, body, isDeleted } = kept.saved
-    return { seq, mediaId: type === 'media' && !isDeleted ? bodyOf(type, body).media.mediaId : null }
-  }
-
-  /** The deletion is said; now the ciphertext goes too. Done again after a crash: the row leaves the outbox afterwards. */
-  async #erase(id: ConnectionId, { erases }: OutboxContent): Promise<void> {
-    if (!erases) return
-    const params = { connectionId: id, seq: erases.seq }
-    await this.#context.api.call(deleteMessage, { params }).catch((error: unknown) => {
-      if (!isAppError(error, 'request/not-found')) throw error
-    })
-    if (erases.mediaId) await this.#ports.withdrawMedia(id, erases.mediaId)
   }
 
   /** The server has it: it leaves the outbox and enters the conversation in one step. */
@@ -304,7 +317,9 @@ export class Outbox {
       await store.commit(id, draft.changes)
       return draft.moved
     })
-    if (moved) changed(id, moved)
+    if (!moved) return
+    changed(id, moved)
+    if (sent.content.type === 'delete') this.#ports.clearLeftovers(id)
   }
 
   /** Waits for the person. Who is refused in one message is refused in all of them. */
@@ -410,7 +425,6 @@ function settingIn(waiting: readonly Waiting[]): { ms: MessageTtl } | null {
 }
 
 const NO_MESSAGE = { message: { epoch: 0, counter: 0 }, prev: null }
-const sendLock = (id: ConnectionId) => `kith/outbox/${id}`
 const isTransient = (error: AppError) => isPassing(error) || TRANSIENT.has(error.code)
 /** Races that the next attempt wins, or loses again. */
 const TRANSIENT: ReadonlySet<ErrorCode> = new Set(['vault/conflict', 'log/conflict', 'internal', 'server/bad-answer'])

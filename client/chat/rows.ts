@@ -43,8 +43,6 @@ export const outboxContent = z.strictObject({
   failed: z.nullable(z.enum(ERROR_CODES)),
   /** The item whose upload has to be complete before. */
   awaits: z.nullable(mediaId),
-  /** Of a deletion: what goes from the server once it is said. Here it may be wiped by then. */
-  erases: z.nullable(z.strictObject({ seq: natural, mediaId: z.nullable(mediaId) })),
   /** Of the sealed message; zero while there is none. */
   lamport: natural,
   hash: z.nullable(bytes(32)),

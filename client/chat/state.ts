@@ -5,7 +5,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { type MessageTtl, messageTtl } from '../../shared/wire/connections.ts'
 import { counterRange } from '../../shared/wire/message-body.ts'
-import { deviceId, hash, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
+import { deviceId, hash, mediaId, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
 import { floor } from '../friends/floors.ts'
 import { window } from './windows.ts'
 
@@ -57,6 +57,14 @@ export const conversationState = z.strictObject({
   live: z.array(z.strictObject({ epoch: natural, count: natural, lives: z.array(messageTtl) })),
   /** What disappeared here, and the vault has not been told yet: epochs whose secrets go, and messages not to be missed. */
   forget: z.strictObject({ epochs: z.array(natural), floors: z.array(floor) }),
+  /**
+   * What is gone here, and the server still has: numbers of one's own messages whose ciphertext goes, and items that the
+   * friend was granted with a message, from when on.
+   */
+  leftovers: z.strictObject({
+    messages: z.array(natural),
+    items: z.array(z.strictObject({ mediaId, from: timeMs })),
+  }),
   /** Epochs before this one are closed, and what they say is applied. */
   closed: natural,
   confirmedAt: z.nullable(timeMs),
@@ -86,6 +94,7 @@ export function emptyState(): ConversationState {
     draft: '',
     live: [],
     forget: { epochs: [], floors: [] },
+    leftovers: { messages: [], items: [] },
     closed: 0,
     confirmedAt: null,
     fault: null,

@@ -20,6 +20,8 @@ export type Changes = {
   readonly outbox?: readonly Waiting[]
   readonly sent?: readonly number[]
   readonly granted?: ReadonlyMap<MediaId, Bytes>
+  /** Items that a message named which is gone: their keys go with the last one that names them, in whatever conversation. */
+  readonly unnamed?: readonly MediaId[]
 }
 
 const STORES = ['conversations', 'messages', 'effects', 'outbox', 'granted'] as const
@@ -63,6 +65,11 @@ export class ChatStore {
         // The first key that opened an item stays: a later message must not take it away.
         if (!(await transaction.objectStore('granted').get(media))) at('granted').put(sealed, media)
       }),
+      // Asked after what is put and deleted above: a transaction does one thing after the other.
+      ...(changes.unnamed ?? []).map(async (media) => {
+        const isNamed = (await transaction.objectStore('messages').index('byMedia').count(media)) > 0
+        if (!isNamed) await transaction.objectStore('granted').delete(media)
+      }),
       transaction.done,
     ])
   }
@@ -86,6 +93,12 @@ export class ChatStore {
         effects: await Promise.all((found[index] ?? []).map((effect) => this.#openKept(id, effect))),
       })),
     )
+  }
+
+  /** Places of the messages of a conversation that carry an item. */
+  async placesOf(id: ConnectionId, media: MediaId): Promise<string[]> {
+    const keys = await (await this.#open()).getAllKeysFromIndex('messages', 'byMedia', media)
+    return keys.flatMap(([connection, , place]) => (connection === id ? [place] : []))
   }
 
   async newest(id: ConnectionId): Promise<Position | null> {

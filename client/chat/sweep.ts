@@ -5,6 +5,7 @@ import { mergeFloors } from '../friends/floors.ts'
 import type { Floor } from '../friends/types.ts'
 import { Turns } from '../groups/turns.ts'
 import { type ChatContext, stateLock } from './context.ts'
+import type { Leftovers } from './leftovers.ts'
 import { recount } from './receipts.ts'
 import { placeOf, refOf } from './rows.ts'
 import { type ConversationState, noteOver } from './state.ts'
@@ -20,14 +21,16 @@ const AGAIN_MS = 60_000
 /** Messages whose time is over go from this device; an epoch with nothing left ends, and loses its secret. */
 export class Sweep {
   readonly #context: ChatContext
+  readonly #leftovers: Leftovers
   /** Whether everything that the server has is here: only then is it known that nothing of an epoch is left. */
   readonly #isCaughtUp: () => boolean
   readonly #turns = new Turns<'forget'>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #isStopped = false
 
-  constructor(context: ChatContext, isCaughtUp: () => boolean) {
+  constructor(context: ChatContext, leftovers: Leftovers, isCaughtUp: () => boolean) {
     this.#context = context
+    this.#leftovers = leftovers
     this.#isCaughtUp = isCaughtUp
   }
 
@@ -71,7 +74,10 @@ export class Sweep {
     return isDone
   }
 
-  /** Tells the vault, and so every device, what has disappeared. Without network that waits for the next time. */
+  /**
+   * Tells the vault, and so every device, what has disappeared, and clears what the server has of it. Without network
+   * that waits for the next time.
+   */
   forget(): Promise<void> {
     return this.#turns.run('forget', async () => {
       for (const { connectionId } of this.#context.connections.list.value) {
@@ -97,8 +103,8 @@ export class Sweep {
       const draft = new Draft(id, me.userId, store, state)
       const gone = [...messages, ...effects].map(({ place }) => place)
       const floors = await this.#floorsOf(id, state, gone)
-      for (const { lamport, place, epoch } of messages) await draft.remove([lamport, place], epoch)
-      for (const { target, place, epoch } of effects) draft.removeEffect(target, place, epoch)
+      for (const row of messages) await draft.expire(row)
+      for (const row of effects) draft.removeEffect(row)
       // With what is gone itself: after a crash nothing else would remember it.
       state.forget.floors = mergeFloors(state.forget.floors, floors)
       await recount(this.#context, id, state, draft.moved)
@@ -111,6 +117,7 @@ export class Sweep {
   async #forget(id: ConnectionId): Promise<void> {
     const { changed, connections, lock, store } = this.#context
     if (this.#isCaughtUp()) {
+      this.#leftovers.clear(id)
       await this.#endSpent(id).catch(passAppError)
       await lock(stateLock(id), async () => {
         const state = await store.readState(id)

@@ -1,12 +1,13 @@
 import type { OpenedMessage } from '../../shared/crypto/message-steps.ts'
+import type { EffectRow, MessageRow } from '../../shared/device/db.ts'
 import type { Granted } from '../../shared/device/granted-store.ts'
 import { isAppError } from '../../shared/errors.ts'
-import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, MediaId, UserId } from '../../shared/format/ids.ts'
-import type { MessageRef } from '../../shared/wire/message-body.ts'
+import type { MessageBody, MessageRef } from '../../shared/wire/message-body.ts'
 import type { Floor } from '../friends/types.ts'
 import { expiryOf } from './expiry.ts'
-import { bodyOf, isVisible, placeOf, type SavedMessage } from './rows.ts'
+import { bodyOf, isVisible, placeOf, refOf, type SavedMessage } from './rows.ts'
 import { type ConversationState, comesBefore, countIn, countOut, freshSelf, markOf } from './state.ts'
 import type { Changes, ChatStore, Kept, KeptEffect, Position, Waiting } from './store.ts'
 import { advance, fill, mayFollow, windowOf } from './windows.ts'
@@ -38,6 +39,8 @@ export class Draft {
   readonly #removedEffects: [string, string][] = []
   readonly #outbox = new Map<number, Waiting>()
   readonly #sent: number[] = []
+  /** Items that a message named which is gone. */
+  readonly #unnamed = new Set<MediaId>()
   /** Items whose keys came: sealed by the caller. */
   readonly granted = new Map<MediaId, Granted>()
 
@@ -59,6 +62,7 @@ export class Draft {
       removedEffects: this.#removedEffects,
       outbox: [...this.#outbox.values()],
       sent: this.#sent,
+      unnamed: [...this.#unnamed],
     }
   }
 
@@ -130,7 +134,7 @@ export class Draft {
     // Behind what was written since: nothing of that may be overwritten.
     const newest = Math.max(0, ...waiting, ...this.#outbox.keys())
     for (const [index, { row, saved }] of lost.entries()) {
-      await this.remove([row.lamport, row.place], epoch)
+      await this.remove(row)
       this.putWaiting(this.#unsent(newest + 1 + index, saved))
     }
     this.becomeAnother([])
@@ -152,7 +156,6 @@ export class Draft {
         createdAt: sentAt,
         failed: 'message/after-close',
         awaits: null,
-        erases: null,
         lamport: 0,
         hash: null,
         prev: null,
@@ -160,21 +163,43 @@ export class Draft {
     }
   }
 
-  /** A message whose time is over, or that a person does not want to see here. */
-  async remove(position: Position, epoch: number): Promise<void> {
-    const [, place] = position
-    this.#messages.set(place, null)
-    this.#removed.push(position)
-    countOut(this.state, epoch)
-    for (const { row } of await this.#effectsOn(place)) this.removeEffect(row.target, row.place, row.epoch)
+  /** A message whose time is over. What the friend was granted with it ends, too. */
+  async expire(row: MessageRow): Promise<void> {
+    await this.remove(row)
+    if (row.media && this.#isMine(row)) this.leave(row.media)
   }
 
-  removeEffect(target: string, place: string, epoch: number): void {
+  /** Or one that a person does not want to see here. */
+  async remove(row: MessageRow): Promise<void> {
+    this.#takeOut(row)
+    countOut(this.state, row.epoch)
+    for (const effect of await this.#effectsOn(row.place)) this.removeEffect(effect.row)
+  }
+
+  removeEffect({ target, place, epoch }: EffectRow): void {
     // It went with its target already: counted once, else its epoch would seem empty too soon.
     if (this.#effects.get(place) === null) return
     this.#effects.set(place, null)
     this.#removedEffects.push([target, place])
     countOut(this.state, epoch)
+  }
+
+  /** An item that this device granted with a message: the grant goes from the server, from that time on. */
+  leave(media: MediaId, from = 0): void {
+    const { leftovers } = this.state
+    const others = leftovers.items.filter(({ mediaId }) => mediaId !== media)
+    const known = leftovers.items.find(({ mediaId }) => mediaId === media)
+    leftovers.items = [...others, { mediaId: media, from: Math.min(from, known?.from ?? from) }]
+  }
+
+  #takeOut({ lamport, place, media }: MessageRow): void {
+    this.#messages.set(place, null)
+    this.#removed.push([lamport, place])
+    if (media) this.#unnamed.add(media)
+  }
+
+  #isMine({ place }: MessageRow): boolean {
+    return refOf(place).senderId === this.#me
   }
 
   async #apply(message: OpenedMessage, arrival: Arrival): Promise<void> {
@@ -190,6 +215,7 @@ export class Draft {
       epoch: message.epoch,
       sealed: NOTHING,
       ...(expiresAt === null ? {} : { expiresAt }),
+      ...(type === 'media' ? { media: bodyOf(type, json).media.mediaId } : {}),
     }
     const saved: SavedMessage = {
       key: arrival.key ?? place,
@@ -213,13 +239,11 @@ export class Draft {
       }
       return
     }
-    const { target, hash } = parsed as { target: MessageRef; hash?: Bytes }
+    const { target } = parsed as { target: MessageRef }
     const isOwn = target.senderId === message.senderId
     // Nobody changes what somebody else said.
     if (type !== 'reaction' && !isOwn) return
-    if (type === 'delete') {
-      await this.#wipe(target, hash ?? NOTHING)
-    }
+    if (type === 'delete') await this.#wipe(bodyOf(type, json))
     const targetPlace = placeOf(target)
     if (type !== 'delete' && (await this.find(targetPlace))?.saved.isDeleted) return
     // Kept even where nothing is shown of it: a new device needs its epoch to read it.
@@ -227,36 +251,46 @@ export class Draft {
     countIn(this.state, message.epoch, parsed.ttlMs ?? null)
   }
 
-  /** Taken back for both: what it said goes from this device too, and its place stays. */
-  async #wipe(target: MessageRef, hash: Bytes): Promise<void> {
+  /** Taken back for both: what it said goes from this device too, and its place stays; one's own goes from the server. */
+  async #wipe({ target, hash, edits = [] }: MessageBody<'delete'>): Promise<void> {
     const place = placeOf(target)
-    const window = windowOf(this.state.windows, target.senderId, target.deviceId)
     const kept = await this.find(place)
-    if (!kept) {
-      // The server has no ciphertext of it any more: the hash stands for it in the chain.
-      try {
-        advance(
-          window,
-          { counter: target.counter, hash, prev: null },
-          (await this.#findEffect(place))?.saved.hash ?? null,
-        )
-      } catch (error) {
-        if (!isAppError(error)) throw error
-        this.state.fault = error.code
-      }
-      return
+    if (kept?.saved.isDeleted) return
+    const known = kept ?? (await this.#findEffect(place))
+    if (!this.#standsFor(target, hash, known)) return
+    const gone = known ? [known.saved.seq] : []
+    for (const edit of edits) {
+      const ref = { senderId: target.senderId, deviceId: edit.deviceId, counter: edit.counter }
+      const effect = await this.#findEffect(placeOf(ref))
+      if (this.#standsFor(ref, edit.hash, effect) && effect) gone.push(effect.saved.seq)
     }
-    if (kept.saved.isDeleted) return
-    if (!equalBytes(kept.saved.hash, hash)) {
-      this.state.fault = 'message/conflict'
-      return
+    for (const { row } of await this.#effectsOn(place)) this.removeEffect(row)
+    if (target.senderId === this.#me) {
+      this.state.leftovers.messages.push(...gone)
+      if (known?.row.media) this.leave(known.row.media)
     }
-    for (const { row } of await this.#effectsOn(place)) this.removeEffect(row.target, row.place, row.epoch)
-    countOut(this.state, kept.row.epoch)
+    if (!kept) return
+    const { media, ...row } = kept.row
+    if (media) this.#unnamed.add(media)
+    countOut(this.state, row.epoch)
     this.#messages.set(place, {
-      row: { ...kept.row, epoch: NO_EPOCH },
+      row: { ...row, epoch: NO_EPOCH },
       saved: { ...kept.saved, body: '', isDeleted: true },
     })
+  }
+
+  /** The server has no ciphertext of it any more: the hash stands for it in the chain. @returns whether it can. */
+  #standsFor({ senderId, deviceId, counter }: MessageRef, hash: Bytes, known: Kept | null): boolean {
+    const { windows } = this.state
+    if (!mayFollow(windows, senderId, deviceId)) return false
+    try {
+      advance(windowOf(windows, senderId, deviceId), { counter, hash, prev: null }, known?.saved.hash ?? null)
+      return true
+    } catch (error) {
+      if (!isAppError(error)) throw error
+      this.state.fault = error.code
+      return false
+    }
   }
 
   #set(ms: ConversationState['ttl']['ms'], message: OpenedMessage): void {

@@ -134,9 +134,8 @@ export class OpenThread implements Thread {
 
   async deleteForBoth(target: MessageRef): Promise<void> {
     this.#requireOwn(target)
-    const kept = await this.#context.store.find(this.id, placeOf(target))
-    if (!kept || kept.saved.isDeleted) return
-    await this.#say('delete', { target, hash: kept.saved.hash })
+    await this.#ports.outbox.addDeletion(this.id, target)
+    await this.#ports.updated()
   }
 
   async deleteForMe(key: string): Promise<void> {
@@ -148,7 +147,7 @@ export class OpenThread implements Thread {
       const draft = new Draft(this.id, me.userId, store, state)
       const kept = await draft.find(position[1])
       if (!kept) return null
-      await draft.remove(position, kept.row.epoch)
+      await draft.remove(kept.row)
       await store.commit(this.id, draft.changes)
       return draft.moved
     })
@@ -163,7 +162,7 @@ export class OpenThread implements Thread {
   async takeBack(key: string): Promise<void> {
     const waiting = this.#waiting.find(({ content }) => content.key === key)
     await this.#ports.outbox.takeBack(this.id, key)
-    if (waiting) await this.#ports.media.drop(this.id, waiting)
+    if (waiting) await this.#ports.media.drop(waiting)
   }
 
   async setDisappearing(after: MessageTtl): Promise<void> {

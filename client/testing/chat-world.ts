@@ -30,6 +30,7 @@ import {
   writeReceipt,
 } from '../../shared/wire/connections.ts'
 import { revokeGrant } from '../../shared/wire/grants.ts'
+import { readMedia } from '../../shared/wire/media.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import type { Api } from '../app/api.ts'
 import { Signal } from '../app/signal.ts'
@@ -191,7 +192,7 @@ export class ModelDevice {
   async snapshot(): Promise<Map<string, { keys: IDBValidKey[]; values: unknown[] }>> {
     const db = this.#db as DeviceDb
     const stores = new Map<string, { keys: IDBValidKey[]; values: unknown[] }>()
-    for (const name of ['conversations', 'messages', 'effects', 'outbox'] as const) {
+    for (const name of ['conversations', 'messages', 'effects', 'outbox', 'granted'] as const) {
       stores.set(name, { keys: await db.getAllKeys(name), values: await db.getAll(name) })
     }
     return stores
@@ -239,6 +240,7 @@ export class ModelDevice {
         server.receipts.set(key, { userId: me, ...receipt })
         return undefined
       }
+      if (route === (readMedia as Route)) throw new AppError('media/not-found')
       throw new AppError('internal', `the model has no ${route.path}`)
     }
     const call = async (route: Route, options: { params?: unknown; body?: unknown } = {}): Promise<unknown> => {

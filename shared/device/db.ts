@@ -64,7 +64,7 @@ export interface DeviceSchema extends DBSchema {
   messages: {
     key: [ConnectionId, number, string]
     value: MessageRow
-    indexes: { byExpiry: number; byPlace: [ConnectionId, string] }
+    indexes: { byExpiry: number; byPlace: [ConnectionId, string]; byMedia: MediaId }
   }
   /** Reactions and edits, beside the message that they are about: `[connection, its place, their own place]`. */
   effects: {
@@ -111,6 +111,8 @@ export type MessageRow = {
   readonly epoch: number
   /** Missing: stays. */
   readonly expiresAt?: number
+  /** The item that it carries: its key stays in `granted` for as long as some message names it. */
+  readonly media?: MediaId
   readonly sealed: Bytes
 }
 
@@ -189,6 +191,7 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 10) db.createObjectStore('passkey')
       if (from < 11) for (const store of ['shareKey', 'shares', 'sharePieces'] as const) db.createObjectStore(store)
       if (from < 12) db.createObjectStore('opened')
+      if (from < 14) transaction.objectStore('messages').createIndex('byMedia', 'media')
       // Uploads of the form before: nothing of them can be taken up.
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()

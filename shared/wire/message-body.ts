@@ -35,6 +35,9 @@ export const mediaReference = z.strictObject({
 })
 export type MediaReference = z.output<typeof mediaReference>
 
+/** So many edits go with a deletion, the newest; whoever edits more often leaves the first ones, sealed, at the server. */
+export const EDITS_MAX = 256
+
 /** Body of a message, by its type: UTF-8 JSON. */
 export const messageBodies = {
   text: z.strictObject({ text, reply: z.optional(messageRef), ...common }),
@@ -43,8 +46,16 @@ export const messageBodies = {
   reaction: z.strictObject({ target: messageRef, emoji: z.nullable(z.string().check(z.maxLength(32))), ...common }),
   /** By the target's sender. */
   edit: z.strictObject({ target: messageRef, text, ...common }),
-  /** For both, by the target's sender. `hash` stands for the message, whose ciphertext the server no longer has. */
-  delete: z.strictObject({ target: messageRef, hash, ...common }),
+  /**
+   * For both, by the target's sender. `hash` stands for the message, whose ciphertext the server no longer has; so do
+   * those of its edits, which go with it.
+   */
+  delete: z.strictObject({
+    target: messageRef,
+    hash,
+    edits: z.optional(z.array(z.strictObject({ deviceId, counter: natural, hash })).check(z.maxLength(EDITS_MAX))),
+    ...common,
+  }),
   /** Messages after this one disappear after `disappearAfterMs`. */
   settings: z.strictObject({ disappearAfterMs: messageTtl, ...common }),
 } as const
