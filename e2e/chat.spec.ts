@@ -78,7 +78,7 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await ben.go('Chats')
   await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
   await expect(row(ada.page, 'Bis später').locator('[data-state=read]')).toBeVisible()
-  await doWith(ben.page, 'Bis später', 'Delete for me')
+  await doWith(ben.page, 'Bis später', 'Delete on this device')
   await expect(row(ben.page, 'Bis später')).toHaveCount(0)
   await expect(row(ada.page, 'Bis später')).toBeVisible()
 

@@ -80,6 +80,15 @@ async function caughtUp(devices: readonly ModelDevice[]): Promise<void> {
   }
 }
 
+/** The message that is shown last. */
+async function deleteHere(device: ModelDevice, id: ConnectionId): Promise<void> {
+  const { key } = await last(device, id)
+  await say(device, id, async (thread) => {
+    await thread.read(0, thread.total.value)
+    await thread.deleteHere(key)
+  })
+}
+
 const refIn = (message: Message) => {
   if (!message.ref) throw new Error('not sealed yet')
   return message.ref
@@ -251,19 +260,45 @@ describe('talking', () => {
     expect(texts((await a.chat.search('pear')).map(({ message }) => message))).toEqual(['pears'])
   })
 
-  it('deletes for me on this device alone', async () => {
-    const { id, a, b } = await world()
-    await say(a, id, (thread) => thread.sendText('gone here'))
+  it('deletes on this device alone: others show it, and keep the secret of its epoch until its time is over', async () => {
+    const { id, a, b, ben, anna, server, start } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    const media = await sayMedia(a, id)
     await b.chat.catchUp()
-    const { key } = await last(b, id)
-    await say(b, id, async (thread) => {
-      await thread.read(0, 1)
-      await thread.deleteForMe(key)
-    })
-    await b.chat.catchUp()
+    const b2 = await start(ben, anna)
+    expect(await keysOn(b)).toEqual([media])
+    await deleteHere(b, id)
+    await deleteHere(b, id)
+    await caughtUp([b])
     expect(await shown(b, id)).toEqual([])
-    expect(texts(await shown(a, id))).toEqual(['gone here'])
+    expect(await keysOn(b)).toEqual([])
+    expect((await b.snapshot()).get('messages')?.values).toEqual([])
+    expect(server.epochs).toHaveLength(1)
+    for (const device of [a, b2]) expect(texts(await shown(device, id))).toEqual(['settings', 'media'])
+    expect(texts(await shown(await start(ben, anna), id))).toEqual(['settings', 'media'])
+    server.pass(DAY_MS)
+    await b.restart()
+    await caughtUp([b])
+    expect([...ben.vault.forgotten]).toEqual([0])
+    expect(ben.vault.floors).toMatchObject([{ from: 1, counter: 2 }])
   })
+
+  it.each(['with a reaction of the friend', 'and is then deleted for both by another device'])(
+    'what is deleted on this device %s stays away',
+    async (what) => {
+      const { id, a, b, ben, anna, start } = await world()
+      await say(a, id, (thread) => thread.sendText('gone here'))
+      await b.chat.catchUp()
+      const a2 = await start(anna, ben)
+      const ref = refIn(await last(a, id))
+      await deleteHere(a, id)
+      if (what.startsWith('with')) await say(b, id, (thread) => thread.react(ref, '👍'))
+      else await say(a2, id, (thread) => thread.deleteForBoth(ref))
+      await caughtUp([a, b])
+      expect(await shown(a, id)).toEqual([])
+      expect(a.chat.conversations.value[0] ?? { missing: 0, fault: null }).toMatchObject({ missing: 0, fault: null })
+    },
+  )
 
   it('deletes what was edited for both: nothing of its edits stays at the server, and nobody misses them', async () => {
     const { id, a, b, server, ben, anna, start } = await world()
@@ -728,6 +763,20 @@ describe('an item that was passed on', () => {
     expect(texts(await shown(b, id))).toEqual(['deleted', 'deleted'])
     expect(await keysOn(b)).toEqual([])
     expect(server.rows.map(({ sealed }) => sealed === null)).toEqual([true, true, false, false])
+  })
+
+  it('twice, once of that deleted here alone: the friend still has that one', async () => {
+    const { id, a, b, server } = await world()
+    const media = await sayMedia(a, id)
+    await deleteHere(a, id)
+    await sayMedia(a, id, media)
+    await b.chat.catchUp()
+    const ref = refIn(await last(a, id))
+    await say(a, id, (thread) => thread.deleteForBoth(ref))
+    await caughtUp([a, b])
+    expect(texts(await shown(b, id))).toEqual(['media', 'deleted'])
+    expect(await keysOn(b)).toEqual([media])
+    expect(server.revoked).toEqual([])
   })
 
   it('twice: access ends with the last message that gave it', async () => {

@@ -69,7 +69,7 @@ export class Leftovers {
   /** By another message of one's own, sent or waiting: the grant goes with the last one. */
   async #isNamed(id: ConnectionId, media: MediaId): Promise<boolean> {
     const { me, store } = this.#context
-    const places = await store.placesOf(id, media)
+    const places = [...(await store.placesOf(id, media)), ...(await store.placesOf(id, media, 'effects'))]
     if (places.some((place) => refOf(place).senderId === me.userId)) return true
     const waiting = await store.outbox(id)
     return waiting.some(({ content: { type, body } }) => type === 'media' && bodyOf(type, body).media.mediaId === media)

@@ -92,7 +92,7 @@ export class MessageMenu extends KithElement {
           ${isThere && canWrite ? html`<button @click=${() => this.#tell('reply')}>${icon('back', 20)} Reply</button>` : nothing}
           ${text ? html`<button @click=${() => this.#copy(text)}>${icon('copy', 20)} Copy</button>` : nothing}
           ${isThere && isMine && canWrite && editLabel ? html`<button @click=${() => this.#tell('edit')}>${icon('edit', 20)} ${editLabel}</button>` : nothing}
-          <button @click=${() => this.#do(() => thread.deleteForMe(message.key))}>${icon('trash', 20)} Delete for me</button>
+          <button @click=${() => this.#do(() => thread.deleteHere(message.key))}>${icon('trash', 20)} Delete on this device</button>
           ${isThere && isMine && canWrite ? html`<button class="danger" @click=${() => (this.isSure = true)}>${icon('trash', 20)} Delete for both…</button>` : nothing}
         </div>
       </div>

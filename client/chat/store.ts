@@ -95,9 +95,9 @@ export class ChatStore {
     )
   }
 
-  /** Places of the messages of a conversation that carry an item. */
-  async placesOf(id: ConnectionId, media: MediaId): Promise<string[]> {
-    const keys = await (await this.#open()).getAllKeysFromIndex('messages', 'byMedia', media)
+  /** Places of the messages of a conversation that carry an item. `effects`: of those that other devices alone show. */
+  async placesOf(id: ConnectionId, media: MediaId, of: 'messages' | 'effects' = 'messages'): Promise<string[]> {
+    const keys = await (await this.#open()).getAllKeysFromIndex(of, 'byMedia', media)
     return keys.flatMap(([connection, , place]) => (connection === id ? [place] : []))
   }
 

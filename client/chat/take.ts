@@ -169,7 +169,6 @@ export class Draft {
     if (row.media && this.#isMine(row)) this.leave(row.media)
   }
 
-  /** Or one that a person does not want to see here. */
   async remove(row: MessageRow): Promise<void> {
     this.#takeOut(row)
     countOut(this.state, row.epoch)
@@ -184,6 +183,17 @@ export class Draft {
     countOut(this.state, epoch)
   }
 
+  /**
+   * A message that a person does not want to see on this device. Others still show it: its place stays beside those of
+   * its edits, without what they said, and with it the secret of its epoch, until its time is over.
+   */
+  async hide({ row, saved }: Kept): Promise<void> {
+    this.#takeOut(row)
+    if (row.media && row.expiresAt !== undefined && this.#isMine(row)) this.leave(row.media, row.expiresAt)
+    for (const effect of await this.#effectsOn(row.place)) this.#empty(effect)
+    this.#empty({ row: { ...row, target: row.place }, saved })
+  }
+
   /** An item that this device granted with a message: the grant goes from the server, from that time on. */
   leave(media: MediaId, from = 0): void {
     const { leftovers } = this.state
@@ -196,6 +206,10 @@ export class Draft {
     this.#messages.set(place, null)
     this.#removed.push([lamport, place])
     if (media) this.#unnamed.add(media)
+  }
+
+  #empty({ row, saved }: KeptEffect): void {
+    this.#effects.set(row.place, { row, saved: { ...saved, body: '', isDeleted: true } })
   }
 
   #isMine({ place }: MessageRow): boolean {

@@ -138,7 +138,7 @@ export class OpenThread implements Thread {
     await this.#ports.updated()
   }
 
-  async deleteForMe(key: string): Promise<void> {
+  async deleteHere(key: string): Promise<void> {
     const position = this.#shown.get(key)
     if (!position) return this.takeBack(key)
     const { lock, me, store, changed } = this.#context
@@ -147,7 +147,8 @@ export class OpenThread implements Thread {
       const draft = new Draft(this.id, me.userId, store, state)
       const kept = await draft.find(position[1])
       if (!kept) return null
-      await draft.remove(kept.row)
+      await draft.hide(kept)
+      await recount(this.#context, this.id, state, draft.moved)
       await store.commit(this.id, draft.changes)
       return draft.moved
     })

@@ -80,7 +80,8 @@ export interface Thread {
   sendVoice(sound: Blob, details: { durationMs: number; waveform: readonly number[] }): Promise<void>
   react(target: MessageRef, emoji: string | null): Promise<void>
   edit(target: MessageRef, text: string): Promise<void>
-  deleteForMe(key: string): Promise<void>
+  /** What one’s other devices have of it stays there. */
+  deleteHere(key: string): Promise<void>
   deleteForBoth(target: MessageRef): Promise<void>
   retry(key: string): Promise<void>
   takeBack(key: string): Promise<void>

@@ -70,7 +70,7 @@ export interface DeviceSchema extends DBSchema {
   effects: {
     key: [ConnectionId, string, string]
     value: EffectRow
-    indexes: { byExpiry: number; byPlace: [ConnectionId, string] }
+    indexes: { byExpiry: number; byPlace: [ConnectionId, string]; byMedia: MediaId }
   }
   /** How this device announces what comes, and up to where it has; sealed under the key `lock`. */
   push: { key: 'settings' | 'state'; value: Bytes }
@@ -116,7 +116,7 @@ export type MessageRow = {
   readonly sealed: Bytes
 }
 
-/** What changes another message. */
+/** What changes another message, or stands where one was deleted on this device alone: then it is its own target. */
 export type EffectRow = MessageRow & { readonly target: string }
 
 /** What is to be sent; once sealed for the friend, those bytes are sent again and again until the server has them. */
@@ -191,7 +191,9 @@ export function openDatabase(name: string, onClosed: () => void): Promise<Device
       if (from < 10) db.createObjectStore('passkey')
       if (from < 11) for (const store of ['shareKey', 'shares', 'sharePieces'] as const) db.createObjectStore(store)
       if (from < 12) db.createObjectStore('opened')
-      if (from < 14) transaction.objectStore('messages').createIndex('byMedia', 'media')
+      if (from < 14)
+        for (const store of ['messages', 'effects'] as const)
+          transaction.objectStore(store).createIndex('byMedia', 'media')
       // Uploads of the form before: nothing of them can be taken up.
       if (from >= 1 && from < 9)
         for (const store of ['uploads', 'pieces', 'blobs'] as const) void transaction.objectStore(store).clear()
