@@ -1,7 +1,11 @@
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import { chromium, type Page } from '@playwright/test'
+import type { KithApp } from '../client/app/kith-app.ts'
+import type { Services } from '../client/app/services.ts'
 import config from '../playwright.config.ts'
+import { openDatabase } from '../server/db/open.ts'
 import { corpusFile, makeVideo } from './support/media.ts'
 import { PASSWORD, Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
@@ -26,6 +30,35 @@ const row = (page: Page, text: string) => page.locator('message-row').filter({ h
 async function doWith(page: Page, text: string, what: string): Promise<void> {
   await row(page, text).getByRole('button', { name: 'More about this message' }).click()
   await page.locator('message-menu').getByRole('button', { name: what }).click()
+}
+
+const statusOf = (page: Page, path: string) => page.evaluate(async (url) => (await fetch(url)).status, path)
+
+/** Items whose keys came in messages and are kept. */
+function grantedOn(page: Page): Promise<string[]> {
+  return page.evaluate(async () => {
+    const db = await new Promise<IDBDatabase>((resolve, reject) => {
+      const opening = indexedDB.open('kith')
+      opening.onsuccess = () => resolve(opening.result)
+      opening.onerror = () => reject(opening.error)
+    })
+    const asked = db.transaction('granted').objectStore('granted').getAllKeys()
+    await new Promise((resolve) => asked.addEventListener('success', resolve))
+    db.close()
+    return asked.result as string[]
+  })
+}
+
+/** Epochs of the first conversation whose secrets the vault has. */
+function secretsOn(page: Page): Promise<number[]> {
+  return page.evaluate(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const { friends } = await services.openTalk()
+    const id = friends.list.value[0]?.connectionId
+    const newest = id ? friends.newestEpoch(id) : null
+    if (!id || newest === null) return []
+    return Array.from({ length: newest + 1 }, (_, epoch) => epoch).filter((epoch) => friends.messageSecret(id, epoch))
+  })
 }
 
 test('two friends write, answer, react, edit and delete; each sees how far it came', async ({ arrive }) => {
@@ -393,7 +426,10 @@ test('what was said is found, in one chat and in all of them; writing leads back
   await isSeen('Schlüssel')
 })
 
-test('messages that disappear are gone once their time is over', async ({ arrive, world }) => {
+test('messages that disappear take their files and their keys along, on both sides and at the server', async ({
+  arrive,
+  world,
+}) => {
   const [ada, ben] = await twoFriends(arrive)
   await say(ada, 'Das hier bleibt')
   await expect(row(ben.page, 'hier bleibt')).toBeVisible()
@@ -403,12 +439,43 @@ test('messages that disappear are gone once their time is over', async ({ arrive
   await expect(row(ben.page, 'Messages disappear after one day from now on.')).toBeVisible()
   await say(ada, 'Nur für heute')
   await expect(row(ben.page, 'Nur für heute')).toBeVisible()
+  const note = { name: 'zettel.txt', mimeType: 'text/plain', buffer: Buffer.from('Der Schlüssel liegt unter dem Topf') }
+  await ada.page.getByLabel('Files to send').setInputFiles([note])
+  await expect(ben.page.getByRole('link', { name: 'Download zettel.txt' })).toBeVisible({ timeout: 30_000 })
+  const [mediaId = ''] = await grantedOn(ben.page)
+  const opens = ({ page }: Person) => statusOf(page, `/media/${mediaId}/original`)
+  const asks = ({ page }: Person) => statusOf(page, `/api/media/${mediaId}`)
+  for (const person of [ada, ben]) expect([await opens(person), await asks(person)]).toEqual([200, 200])
+  // What stays shares no secret with what goes.
+  expect(await secretsOn(ben.page)).toEqual([0, 1])
 
-  await ben.page.clock.install({ time: Date.now() + 2 * 86_400_000 })
-  await ben.page.goto(`${world.origin}/chats`)
-  await ben.page.getByRole('link', { name: /ada/ }).click()
-  await expect(row(ben.page, 'hier bleibt')).toBeVisible()
-  await expect(row(ben.page, 'Nur für heute')).toHaveCount(0)
+  const inTwoDays = async ({ page }: Person, friend: string) => {
+    await page.clock.install({ time: Date.now() + 2 * 86_400_000 })
+    await page.goto(`${world.origin}/chats`)
+    await page.getByRole('link', { name: friend }).click()
+    await expect(row(page, 'hier bleibt')).toBeVisible()
+    await expect(row(page, 'Nur für heute')).toHaveCount(0)
+    await expect(page.getByText('zettel.txt')).toHaveCount(0)
+  }
+  // The sender's device ends the access, also for a friend whose device has not looked yet.
+  await inTwoDays(ada, 'ben')
+  await expect.poll(() => asks(ben)).toBe(404)
+  await expect.poll(() => asks(ada)).toBe(404)
+  await inTwoDays(ben, 'ada')
+  expect(await opens(ben)).toBe(404)
+  expect(await grantedOn(ben.page)).toEqual([])
+  // Nobody has written since: the keys changed for that alone.
+  for (const { page } of [ada, ben]) await expect.poll(() => secretsOn(page)).toEqual([0, 2])
+
+  // An hour later, when nothing is taken back any more.
+  const blobs = join(world.dataFolder, 'blobs', mediaId.slice(0, 2), mediaId)
+  expect(await readdir(blobs)).toHaveLength(1)
+  await world.server.stop()
+  const db = await openDatabase(join(world.dataFolder, 'kith.sqlite'))
+  await db('media').where({ media_id: mediaId }).decrement('deleted_at', 3_600_000)
+  await db.destroy()
+  await world.startServer()
+  await expect.poll(() => readdir(blobs).catch(({ code }) => code)).toBe('ENOENT')
 })
 
 test('a voice note is spoken, sealed and heard', async ({ arrive, world }) => {
