@@ -18,8 +18,8 @@ import {
 /**
  * Bytes of `min` to `max` length: unpadded base64url in JSON, `Bytes` in code.
  * Send with `z.encode(schema, value)`, receive with `z.decode(schema, json)`; see `route.ts`.
- * @__NO_SIDE_EFFECTS__
  */
+// @__NO_SIDE_EFFECTS__
 export function bytes(min: number, max: number = min) {
   return z.codec(
     z.string().check(z.maxLength(Math.ceil((max * 4) / 3)), z.regex(/^[\w-]*$/)),
@@ -38,7 +38,7 @@ export function bytes(min: number, max: number = min) {
   )
 }
 
-/** @__NO_SIDE_EFFECTS__ */
+// @__NO_SIDE_EFFECTS__
 function id<T extends string>() {
   return z.custom<T>((value) => typeof value === 'string' && isId(value), 'not an id')
 }

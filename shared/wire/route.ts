@@ -24,10 +24,8 @@ export type Route<
 const none = z.strictObject({})
 const nothing = z.undefined()
 
-/**
- * Declares a route; parts that are left out mean "none".
- * @__NO_SIDE_EFFECTS__ so that a program carries only the routes that it calls
- */
+/** Declares a route; parts that are left out mean "none". A program carries only the routes that it calls. */
+// @__NO_SIDE_EFFECTS__
 export function route<
   Params extends z.ZodMiniType = typeof none,
   Query extends z.ZodMiniType = typeof none,
