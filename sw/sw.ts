@@ -77,7 +77,7 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('push', (event) => event.waitUntil(announce(pushPorts)))
 
-// Not in TypeScript's types for Service Workers either.
+// Not in TypeScript's types.
 self.addEventListener('pushsubscriptionchange' as 'message', (event) => {
   event.waitUntil(renewSubscription(self.registration.pushManager))
 })

@@ -187,6 +187,11 @@ export class ChatComposer extends KithElement {
   #typed = (): void => {
     const text = this.#field?.value ?? ''
     this.isEmpty = text.trim() === ''
+    // What is typed now has not failed yet.
+    if (this.failure) {
+      this.failure = null
+      this.requestUpdate()
+    }
     if (this.editing) return
     if (!this.isEmpty) this.thread.typing()
     clearTimeout(this.#saving)
