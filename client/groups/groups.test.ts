@@ -4,14 +4,16 @@ import { boxKeysFrom } from '../../shared/crypto/box.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
 import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
 import { parseInviteFragment } from '../../shared/crypto/invite.ts'
-import { newKey } from '../../shared/crypto/random.ts'
+import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { readGroupKeys } from '../../shared/device/group-keys.ts'
+import { listMediaRecords, takeMedia } from '../../shared/device/media-store.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
 import { codeOf, newPerson, newWorkerPerson, type Person } from '../../shared/testing/people.ts'
+import type { MediaRecord } from '../../shared/wire/media.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { identityOf } from '../testing/identity-of.ts'
 import { encodeItem, groupItem, groupItemName } from '../vault/items.ts'
@@ -172,6 +174,40 @@ describe('groups on a device', () => {
     for (const box of boxes) expect(await openGroupBox(state, box, worker.box)).toEqual(keys.get(box.epoch)?.media)
   })
 
+  it('close a group that the server says one is out of, also without network, and lose nothing by it', async () => {
+    const { media } = ann.groups.encryptTo(circle)
+    await takeMedia([recordOf(circle)])
+    const stored = server.groups.get(circle)
+    server.groups.delete(circle)
+    await ann.groups.refresh()
+    expect(ann.groups.all.value.has(circle)).toBe(false)
+    expect(ann.groups.failures.value.get(circle)?.code).toBe('group/not-member')
+    expect(await readGroupKeys(circle)).toBeNull()
+    expect((await listMediaRecords(circle).next()).done).toBe(true)
+    // After a start it is as closed as before.
+    const again = await sameAccount(ann)
+    await again.groups.openKept()
+    expect(again.groups.all.value.has(circle)).toBe(false)
+    expect(again.groups.failures.value.get(circle)?.code).toBe('group/not-member')
+    expect(await readGroupKeys(circle)).toBeNull()
+    // A server that had only claimed it, or an invite that lets them in again.
+    if (stored) server.groups.set(circle, stored)
+    await again.groups.refresh()
+    expect(again.groups.encryptTo(circle).media).toEqual(media)
+    expect(again.groups.failures.value.size).toBe(0)
+  })
+
+  it('refuse an older name also from a server that had claimed one was out', async () => {
+    await ann.groups.rename(circle, 'Family')
+    const stored = server.groups.get(circle)
+    server.groups.delete(circle)
+    await ann.groups.refresh()
+    if (stored) server.groups.set(circle, { ...stored, profile: null })
+    await ann.groups.refresh()
+    expect(ann.groups.failures.value.get(circle)?.code).toBe('card/rollback')
+    expect(ann.groups.all.value.has(circle)).toBe(false)
+  })
+
   it('open from what the device keeps, without the server', async () => {
     const profile = await sealGroupName(
       ann.groups.get(circle).state,
@@ -251,6 +287,23 @@ describe('groups on a device', () => {
     expect(await codeOf(() => opened(ben, url))).toBe('group/fork')
   })
 })
+
+function recordOf(groupId: GroupId): MediaRecord {
+  return {
+    mediaId: newMediaId(),
+    groupId,
+    epoch: 1,
+    wrappedContent: newKey(),
+    wrappedCard: newKey(),
+    card: { revision: 1, sealed: newKey() },
+    authorId: ann.person.userId,
+    state: 'ready',
+    workerDocument: null,
+    job: null,
+    createdAt: 1,
+    changeSeq: 1,
+  }
+}
 
 function repeatLast(): void {
   const entries = server.groups.get(circle)?.entries

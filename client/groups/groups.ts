@@ -65,7 +65,8 @@ export class Groups {
   async openKept(): Promise<void> {
     for (const group of this.#known()) {
       const kept = await readKeptGroup(this.context.secrets.accountKey, group)
-      if (kept) await this.#take(group, kept).catch(passAppError)
+      if (kept?.isOut) this.#fail(group, notMember())
+      else if (kept) await this.#take(group, kept).catch(passAppError)
     }
   }
 
@@ -75,7 +76,7 @@ export class Groups {
     const listed = new Set(groups.map(({ groupId }) => groupId))
     for (const group of this.#known()) {
       if (!listed.has(group)) {
-        this.#fail(group, new AppError('group/not-member', 'the server says that you are not in this group any more'))
+        await this.#turns.run(group, () => this.#close(group))
         continue
       }
       await this.refreshOne(group)
@@ -89,7 +90,8 @@ export class Groups {
       return true
     } catch (error) {
       if (!isAppError(error)) throw error
-      this.#fail(group, error)
+      if (error.code === 'group/not-member') await this.#turns.run(group, () => this.#close(group))
+      else this.#fail(group, error)
       return false
     }
   }
@@ -98,6 +100,11 @@ export class Groups {
     const found = this.all.value.get(group)
     if (!found) throw new AppError('group/not-found', 'no such group on this device')
     return found
+  }
+
+  /** Whether the vault has the group, open here or not. */
+  isKnown(groupId: GroupId): boolean {
+    return this.context.vault.names().includes(groupItemName(groupId))
   }
 
   /** Whether this account is in the group, as far as it knows. */
@@ -167,13 +174,31 @@ export class Groups {
   /** Forgets a group that this account is not in any more. */
   async forget(groupId: GroupId): Promise<void> {
     await this.context.vault.update(() => new Map([[groupItemName(groupId), null]]))
-    const all = new Map(this.all.value)
-    if (all.delete(groupId)) this.all.value = all
+    await removeKeptGroup(groupId)
+    await this.#takeOff(groupId)
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures
-    await removeKeptGroup(groupId)
+  }
+
+  /**
+   * The server says that this account is out: what the group showed may be seen here no more. That is its word alone, as
+   * it shows the log to members only. So nothing goes that an honest answer would not bring back, and the vault keeps
+   * keys and pin (docs/decisions/out-of-a-group.md).
+   */
+  async #close(groupId: GroupId): Promise<void> {
+    const { accountKey } = this.context.secrets
+    const kept = await readKeptGroup(accountKey, groupId)
+    if (kept && !kept.isOut) await writeKeptGroup(accountKey, groupId, { ...kept, isOut: true })
+    await this.#takeOff(groupId)
+    this.#fail(groupId, notMember())
+  }
+
+  /** Keys at hand and items go first: whoever watches `all` finds nothing of the group any more. */
+  async #takeOff(groupId: GroupId): Promise<void> {
     await removeGroupKeys(groupId)
     await removeMedia(groupId)
+    const all = new Map(this.all.value)
+    if (all.delete(groupId)) this.all.value = all
   }
 
   async #refresh(groupId: GroupId): Promise<void> {
@@ -284,4 +309,8 @@ export class Groups {
   #fail(groupId: GroupId, error: AppError): void {
     this.failures.value = new Map(this.failures.value).set(groupId, error)
   }
+}
+
+function notMember(): AppError {
+  return new AppError('group/not-member', 'the server says that you are not in this group any more')
 }

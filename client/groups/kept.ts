@@ -7,8 +7,12 @@ import type { GroupId } from '../../shared/format/ids.ts'
 import { groupProfile } from '../../shared/wire/groups.ts'
 import { signedEntry } from '../../shared/wire/primitives.ts'
 
-const keptGroup = z.strictObject({ entries: z.array(signedEntry), profile: z.nullable(groupProfile) })
-/** A group's log and name as the server last showed them. */
+const keptGroup = z.strictObject({
+  entries: z.array(signedEntry),
+  profile: z.nullable(groupProfile),
+  isOut: z.optional(z.boolean()),
+})
+/** A group's log and name as the server last showed them; `isOut`: it has since said that this account is out of it. */
 export type KeptGroup = z.output<typeof keptGroup>
 
 /**
