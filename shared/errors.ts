@@ -146,5 +146,6 @@ export const ERROR_CODES = [
   // kept on the device
   'offline/no-room',
   'offline/unavailable',
+  'offline/storage',
 ] as const
 export type ErrorCode = (typeof ERROR_CODES)[number]

@@ -1,10 +1,11 @@
-import { readKept } from '../shared/device/kept.ts'
-import { FETCH_PREFIX, KEPT_CHANNEL, PIECE_BYTES, Pieces } from '../shared/device/kept-pieces.ts'
+import { changeKept } from '../shared/device/kept.ts'
+import { KEPT_CHANNEL, PIECE_BYTES, Pieces } from '../shared/device/kept-pieces.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import { parseMediaId, parseObjectId } from '../shared/format/ids.ts'
 
 /** What Background Fetch brought: https://wicg.github.io/background-fetch/ */
 export type Fetched = {
+  /** As `FETCH_PREFIX` says. */
   readonly id: string
   matchAll(): Promise<readonly { readonly request: Request; readonly responseReady: Promise<Response> }[]>
 }
@@ -12,20 +13,25 @@ export type Fetched = {
 /**
  * Writes down what was fetched while perhaps no page was open and nothing could be opened: a page opens all of it before
  * it counts as kept (`client/offline/keep-object.ts`), and fetches what is missing or wrong.
+ * @param isAborted by a page, which has said in the row what it wants, or by the person where the system shows it.
  */
-export async function keepFetched(fetched: Fetched): Promise<void> {
-  if (!fetched.id.startsWith(FETCH_PREFIX)) return
-  const media = parseMediaId(fetched.id.slice(FETCH_PREFIX.length))
-  // Taken off this device in the meantime.
-  if ((await readKept(media))?.state !== 'waiting') return
-  const pieces = await Pieces.open(media)
-  for (const { request, responseReady } of await fetched.matchAll()) {
-    const part = await partOf(request, await responseReady)
-    if (!part) continue
-    const { totalBytes, bytes } = part
-    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-      const index = part.index + at / PIECE_BYTES
-      await pieces.write(part.object, index, bytes.slice(at, at + PIECE_BYTES), totalBytes)
+export async function keepFetched(fetched: Fetched, isAborted: boolean): Promise<void> {
+  const [, id = '', height] = fetched.id.split('/')
+  const media = parseMediaId(id)
+  const row = await changeKept(media, (now) =>
+    isAborted && now?.state === 'waiting' && `${now.height ?? ''}` === height ? { ...now, state: 'paused' } : null,
+  )
+  // Not where it was taken off this device, or found no room, in the meantime.
+  if (row?.state === 'waiting' || row?.state === 'paused') {
+    const pieces = await Pieces.open(media)
+    for (const { request, responseReady } of await fetched.matchAll()) {
+      const part = await partOf(request, responseReady).catch(() => null)
+      if (!part) continue
+      const { totalBytes, bytes } = part
+      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+        const index = part.index + at / PIECE_BYTES
+        await pieces.write(part.object, index, bytes.slice(at, at + PIECE_BYTES), totalBytes)
+      }
     }
   }
   const channel = new BroadcastChannel(KEPT_CHANNEL)
@@ -33,13 +39,13 @@ export async function keepFetched(fetched: Fetched): Promise<void> {
   channel.close()
 }
 
-/** `null`: not what was asked for. */
-async function partOf(request: Request, response: Response) {
-  const asked = /^bytes=(\d{1,15})-/.exec(request.headers.get('range') ?? '')
-  const [, start, total] =
-    /^bytes (\d{1,15})-\d{1,15}\/(\d{1,15})$/.exec(response.headers.get('content-range') ?? '') ?? []
-  if (response.status !== (asked ? 206 : 200) || start !== asked?.[1]) return null
+/** `null`: not what was asked for. A lie in it is found out when the page opens it. What did not come rejects. */
+async function partOf(request: Request, responseReady: Promise<Response>) {
+  const response = await responseReady
+  const asked = request.headers.get('range')
+  if (response.status !== (asked ? 206 : 200)) return null
   const bytes: Bytes = new Uint8Array(await response.arrayBuffer())
-  const object = parseObjectId(new URL(request.url).pathname.split('/').at(-1) ?? '')
-  return { object, bytes, index: Number(start ?? 0) / PIECE_BYTES, totalBytes: asked ? Number(total) : bytes.length }
+  const object = parseObjectId(request.url.split('/').at(-1) ?? '')
+  const totalBytes = Number(response.headers.get('content-range')?.split('/')[1] ?? bytes.length)
+  return { object, bytes, index: Number.parseInt(asked?.slice('bytes='.length) ?? '0', 10) / PIECE_BYTES, totalBytes }
 }

@@ -19,7 +19,8 @@ export function keptFirst(media: MediaId, object: ObjectId, server: Source): Sou
       try {
         return { bytes: await readKeptRange(media, object, from, Math.min(to, totalBytes)), totalBytes }
       } catch (error) {
-        if (!isGone(error)) throw error
+        if (!isAppError(error, 'object/not-found')) throw error
+        // The browser may throw kept bytes away; then the server is asked, as if nothing had been kept.
         asked = Promise.resolve(null)
         return server.read(from, to)
       }
@@ -31,7 +32,7 @@ export function keptFirst(media: MediaId, object: ObjectId, server: Source): Sou
       try {
         return await readKeptRange(media, object, 0, totalBytes)
       } catch (error) {
-        if (!isGone(error)) throw error
+        if (!isAppError(error, 'object/not-found')) throw error
         return server.readAll(maxBytes)
       }
     },
@@ -42,9 +43,4 @@ export function keptFirst(media: MediaId, object: ObjectId, server: Source): Sou
         yield await readKeptRange(media, object, at, Math.min(totalBytes, at + PIECE_BYTES))
     },
   }
-}
-
-/** The browser may throw kept bytes away; then the server is asked, as if nothing had been kept. */
-function isGone(error: unknown): boolean {
-  return isAppError(error, 'object/not-found') || isAppError(error, 'offline/unavailable')
 }

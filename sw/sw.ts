@@ -92,10 +92,13 @@ self.addEventListener('sync' as 'message', (event) => {
   if ((event as ExtendableEvent & { tag?: string }).tag === OUTBOX_TAG) event.waitUntil(sendOutbox())
 })
 
-// Background Fetch, likewise.
-self.addEventListener('backgroundfetchsuccess' as 'message', (event) => {
-  event.waitUntil(keepFetched((event as ExtendableEvent as ExtendableEvent & { registration: Fetched }).registration))
-})
+// Background Fetch, likewise. What came before a failure counts, too.
+for (const end of ['success', 'fail', 'abort'])
+  self.addEventListener(`backgroundfetch${end}` as 'message', (event) => {
+    const { registration } = event as ExtendableEvent as ExtendableEvent & { registration: Fetched }
+    event.waitUntil(keepFetched(registration, end === 'abort'))
+  })
+self.addEventListener('backgroundfetchclick' as 'message', (event) => event.waitUntil(openPage('/offline')))
 
 // Without workbox's router: two rules are all that it would hold.
 const shell = new PrecacheController()

@@ -360,6 +360,8 @@ export class KithApp extends LitElement {
         document.title = `${screen.title} · Kith`
         // Nobody waits for it: what comes shows at the tabs, and is answered from any screen.
         if (isIn) void this.updateComplete.then(idle).then(openTalk).catch(passAppError)
+        // What is kept goes on, or goes, on whatever screen somebody is.
+        if (isIn) void this.updateComplete.then(idle).then(() => this.#goOnKeeping())
         // Keyboards and screen readers go on where the new screen begins.
         if (!isFirst && screen.nav) void this.updateComplete.then(this.#skip)
       },
@@ -367,6 +369,12 @@ export class KithApp extends LitElement {
         this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
       },
     )
+  }
+
+  async #goOnKeeping(): Promise<void> {
+    const { keeperOf } = await import('../offline/my-keeper.ts')
+    const services = this.services as Services
+    if (services.session.state.value.kind === 'unlocked') keeperOf(services)
   }
 
   #screen(): Screen | undefined {

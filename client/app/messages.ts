@@ -118,6 +118,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
     'There is no room on this device for the sealed copy. Free some space; the upload goes on by itself.',
   'offline/no-room': 'There is not enough room on this device. Nothing of it was kept. Make room, then try again.',
   'offline/unavailable': 'This browser cannot keep files. Use another browser, or leave the private window.',
+  'offline/storage': 'The browser could not write this down. Try again; if it stays so, restart the browser.',
 }
 
 /** The sentence for any failure. */

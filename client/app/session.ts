@@ -58,6 +58,8 @@ export class Session {
   readonly fault = new Signal<AppError | null>(null)
   /** The server ended our session: what the device keeps stays open, `renew` goes on. */
   readonly isExpired = new Signal(false)
+  /** When the device last caught up with the server; `null`: not since it was opened. */
+  readonly caughtUpAt = new Signal<number | null>(null)
   readonly #api: Api
   readonly #crypto: Crypto
   readonly #tabs = new BroadcastChannel('kith/session')
@@ -368,6 +370,7 @@ export class Session {
       await groups.refresh()
       this.#setOnline(true)
       this.fault.value = null
+      this.caughtUpAt.value = performance.now()
       await keepVerified()
     } catch (error) {
       if (!isAppError(error)) throw error

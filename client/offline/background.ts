@@ -15,6 +15,7 @@ type Fetching = EventTarget & {
 }
 type FetchManager = {
   get(id: string): Promise<Fetching | undefined>
+  getIds(): Promise<string[]>
   fetch(id: string, requests: Request[], options: { title: string; downloadTotal: number }): Promise<Fetching>
 }
 
@@ -23,44 +24,58 @@ const TITLE = 'Kith keeps an item on this device'
 /** The Service Worker writes down what came; after this long it is taken to have been stopped. */
 const WRITTEN_MS = 60_000
 
+/** What is missing of an item at a height, and how much that can be. */
+type Missing = {
+  readonly mediaId: MediaId
+  readonly height: number | null
+  readonly parts: readonly Part[]
+  readonly mostBytes: number
+}
+
 /**
  * Has the browser fetch what is missing, also while no page is open; the Service Worker writes it down (`sw/keep.ts`).
  * Whatever does not come this way is fetched by the page, which finds out why.
+ * @returns whether the person cancelled it where the system shows it.
  * @throws {AppError} `offline/no-room`; the reason of `signal`.
  */
 export async function fetchInBackground(
-  media: MediaId,
-  parts: readonly Part[],
-  { mostBytes, signal, progress }: { mostBytes: number; signal: AbortSignal; progress: (bytes: number) => void },
-): Promise<void> {
+  { mediaId: media, height, parts, mostBytes }: Missing,
+  { signal, progress }: { signal: AbortSignal; progress: (bytes: number) => void },
+): Promise<boolean> {
   const manager = await managerHere()
-  if (!manager || parts.length === 0) return
+  if (!manager || parts.length === 0) return false
   const channel = new BroadcastChannel(KEPT_CHANNEL)
   try {
     const written = new Promise<void>((resolve) => {
       channel.addEventListener('message', ({ data }) => data?.fetched === media && resolve())
     })
-    const id = FETCH_PREFIX + media
+    const id = idOf(media, height)
     const requests = parts.map((part) => requestOf(media, part))
     const fetching =
       (await manager.get(id)) ??
       (await manager.fetch(id, requests, { title: TITLE, downloadTotal: mostBytes }).catch(() => undefined))
-    if (!fetching) return
+    if (!fetching) return false
     await ended(fetching, signal, progress)
     if (fetching.failureReason === 'quota-exceeded') throw new AppError('offline/no-room', 'no room for a download')
-    if (fetching.result === 'success')
-      await Promise.race([written, new Promise((resolve) => setTimeout(resolve, WRITTEN_MS))])
     signal.throwIfAborted()
+    await Promise.race([written, new Promise((resolve) => setTimeout(resolve, WRITTEN_MS))])
+    signal.throwIfAborted()
+    return fetching.failureReason === 'aborted'
   } finally {
     channel.close()
   }
 }
 
-/** Paused, or taken off: the browser need not go on. */
-export async function stopFetching(media: MediaId): Promise<void> {
-  const fetching = await (await managerHere())?.get(FETCH_PREFIX + media)
-  await fetching?.abort()
+/** Paused, taken off, or wanted in another quality (`but`): the browser need not go on. */
+export async function stopFetching(media: MediaId, but?: number | null): Promise<void> {
+  const manager = await managerHere()
+  for (const id of (await manager?.getIds()) ?? []) {
+    if (!id.startsWith(idOf(media, null)) || (but !== undefined && id === idOf(media, but))) continue
+    await (await manager?.get(id))?.abort()
+  }
 }
+
+const idOf = (media: MediaId, height: number | null): string => `${FETCH_PREFIX}${media}/${height ?? ''}`
 
 async function managerHere(): Promise<FetchManager | undefined> {
   const registration = await navigator.serviceWorker?.getRegistration()

@@ -1,4 +1,5 @@
 import { css, html, nothing } from 'lit'
+import type { KeptRow } from '../../shared/device/db.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceForCode } from '../app/messages.ts'
 import { Watch } from '../app/signal.ts'
@@ -80,17 +81,19 @@ export class KeepButton extends KithElement {
     const { mediaId } = this.item.record
     const row = keeper.rows.value.get(mediaId)
     return html`<kith-dialog heading=${row ? 'On this device' : 'Keep offline'} @close=${() => (this.open = false)}>
-      <div class="stack">${row ? this.#state() : this.#choices()}</div>
+      <div class="stack">${row ? this.#state(row) : nothing}${this.#choices(row)}</div>
     </kith-dialog>`
   }
 
-  #choices() {
+  /** Of what is kept already, another quality: a smaller one takes less room. */
+  #choices(row: KeptRow | undefined) {
     const { card, made } = this.item
     if (!card) return nothing
     const choices = choicesOf(card, made)
-    const usual = usualHeight(choices)
+    if (row && choices.length < 2) return nothing
+    const usual = row ? row.height : usualHeight(choices)
     return html`<form class="stack" @submit=${this.#keep}>
-      <p class="soft">Its sealed bytes stay on this device and play without network, until you take them off.</p>
+      ${row ? nothing : html`<p class="soft">Its sealed bytes stay on this device and play without network, until you take them off.</p>`}
       <fieldset>
         <legend>Quality</legend>
         ${choices.map(
@@ -103,15 +106,13 @@ export class KeepButton extends KithElement {
         )}
       </fieldset>
       ${this.freeBytes === null ? nothing : html`<p class="soft small">${sizeLabel(this.freeBytes)} free for Kith on this device.</p>`}
-      <button class="primary wide">Keep offline</button>
+      <button class="wide ${row ? '' : 'primary'}">${row ? 'Change the quality' : 'Keep offline'}</button>
     </form>`
   }
 
-  #state() {
+  #state(row: KeptRow) {
     const keeper = keeperOf(this.services)
-    const { mediaId } = this.item.record
-    const row = keeper.rows.value.get(mediaId)
-    if (!row) return nothing
+    const { mediaId } = row
     const part = keeper.progress.value.get(mediaId)
     const percent = Math.round((part ?? 0) * 100)
     return html`

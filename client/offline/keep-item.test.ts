@@ -4,9 +4,9 @@ import { objectId } from '../../shared/crypto/object-key.ts'
 import { newKey, newMediaId, randomBytes } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
-import { changeKept, readKept, readKeptRange, removeKept } from '../../shared/device/kept.ts'
+import { changeKept, keptSize, readKept, readKeptRange, removeKept } from '../../shared/device/kept.ts'
 import { PIECE_BYTES } from '../../shared/device/kept-pieces.ts'
-import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
 import { codeOf } from '../../shared/testing/people.ts'
@@ -60,6 +60,7 @@ beforeEach(async () => {
   vi.stubGlobal('caches', {
     keys: () => memory.keys(),
     delete: (name: string) => memory.delete(name),
+    match: memory.match.bind(memory),
     open: async (name: string) => {
       const cache = await open(name)
       const put = async (url: string, response: Response) => {
@@ -91,22 +92,17 @@ beforeEach(async () => {
 
 async function want(height: number | null = 360): Promise<void> {
   await changeKept(mediaId, (row) => ({
-    mediaId,
-    groupId: null,
+    ...(row ?? { mediaId, groupId: null, objects: [], createdAt: 1, watchedAt: 1, byRule: false }),
     state: 'waiting',
     height,
     revision: 0,
-    objects: row?.objects ?? [],
     problem: null,
-    createdAt: 1,
-    watchedAt: 1,
-    byRule: false,
   }))
 }
 
-function keep(height: number | null = 360, signal = new AbortController().signal): Promise<void> {
+function keep(height: number | null = 360, signal = new AbortController().signal, by = made): Promise<void> {
   const ports = { signal, idOf: (name: string) => objectId(contentKey, name), progress: () => undefined, fetchAhead }
-  return keepItem({ mediaId, card, made, height, contentKey, revision: 2 }, ports)
+  return keepItem({ mediaId, card, made: by, height, contentKey, revision: 2 }, ports)
 }
 
 async function isWhole(names: readonly string[]): Promise<boolean> {
@@ -116,7 +112,7 @@ async function isWhole(names: readonly string[]): Promise<boolean> {
     const id = await objectId(contentKey, name)
     const size = row.objects.find((object) => object.objectId === id)?.sealedBytes
     if (size !== store.get(id)?.length) return false
-    expect(await readKeptRange(mediaId, id, 0, size ?? 0)).toEqual(store.get(id))
+    if (!equalBytes(await readKeptRange(mediaId, id, 0, size ?? 0), store.get(id) as Bytes)) return false
   }
   return true
 }
@@ -165,6 +161,38 @@ it('paused, stops between two objects and says so', async () => {
   expect((await readKept(mediaId))?.state).toBe('waiting')
 })
 
+it('plays by what was kept until something newer is whole: a worker goes on making qualities', async () => {
+  await keep()
+  const master = `${SET}/master-3.m3u8`
+  const name = async (object: string) => objectId(contentKey, object)
+  const newer = utf8('#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p/index.m3u8\n#EXT-X-ENDLIST\n')
+  const sealed = await sealObject({ contentKey, mediaId, name: master }, newer, randomBytes(16))
+  const finished = { ...made, master }
+  await changeKept(mediaId, (row) => row && { ...row, state: 'waiting' })
+  // The network goes first.
+  await expect(keep(360, undefined, finished)).rejects.toThrow()
+  expect(await readKept(mediaId)).toMatchObject({ state: 'waiting', master: made.master, revision: 2 })
+  expect(await keptSize(mediaId, await name(made.master ?? ''))).not.toBeNull()
+  store.set(await name(master), sealed)
+  await keep(360, undefined, finished)
+  expect(await readKept(mediaId)).toMatchObject({ state: 'kept', master })
+  expect(await keptSize(mediaId, await name(made.master ?? ''))).toBeNull()
+})
+
+it('keeps what plays by another quality until that one is here', async () => {
+  await keep()
+  await want(null)
+  const original = await objectId(contentKey, 'original')
+  const bytes = store.get(original) as Bytes
+  store.delete(original)
+  await expect(keep(null)).rejects.toThrow()
+  expect(await readKept(mediaId)).toMatchObject({ state: 'waiting', master: made.master })
+  expect(await keptSize(mediaId, await objectId(contentKey, `${SET}/360p/00001.m4s`))).not.toBeNull()
+  store.set(original, bytes)
+  await keep(null)
+  expect(await readKept(mediaId)).not.toHaveProperty('master')
+})
+
 it('changes the quality and lets the other one go', async () => {
   await keep()
   await want(null)
@@ -174,23 +202,33 @@ it('changes the quality and lets the other one go', async () => {
   expect(await codeOf(() => readKeptRange(mediaId, segment, 0, 10))).toBe('object/not-found')
 })
 
+type Parts = Parameters<KeepItemPorts['fetchAhead']>[0]
+
 describe('what the browser fetched in the background', () => {
   /** As the Service Worker writes it down. */
-  const bring = (change: (sealed: Bytes) => Bytes) => async (parts: Parameters<typeof fetchAhead>[0]) => {
-    const fetched = parts.map(({ objectId, from, to }) => {
-      const sealed = change((store.get(objectId) as Bytes).slice())
-      const headers = to === null ? {} : { range: `bytes=${from}-${to - 1}` }
-      const part = sealed.slice(from, to ?? undefined)
-      const range = `bytes ${from}-${from + part.length - 1}/${sealed.length}`
-      const response = new Response(part, {
-        status: to === null ? 200 : 206,
-        headers: to === null ? {} : { 'content-range': range },
+  const bring =
+    (change: (sealed: Bytes) => Bytes, { missing = 0, isAborted = false } = {}) =>
+    async (parts: Parts) => {
+      const fetched = parts.map(({ objectId, from, to }, index) => {
+        const sealed = change((store.get(objectId) as Bytes).slice())
+        const headers = to === null ? {} : { range: `bytes=${from}-${to - 1}` }
+        const part = sealed.slice(from, to ?? undefined)
+        const range = `bytes ${from}-${from + part.length - 1}/${sealed.length}`
+        const response = new Response(part, {
+          status: to === null ? 200 : 206,
+          headers: to === null ? {} : { 'content-range': range },
+        })
+        const request = new Request(`https://kith.test/api/media/${mediaId}/objects/${objectId}`, { headers })
+        const isMissing = index >= parts.length - missing
+        return {
+          request,
+          get responseReady() {
+            return isMissing ? Promise.reject(new Error('cut off')) : Promise.resolve(response)
+          },
+        }
       })
-      const request = new Request(`https://kith.test/api/media/${mediaId}/objects/${objectId}`, { headers })
-      return { request, responseReady: Promise.resolve(response) }
-    })
-    await keepFetched({ id: `keep/${mediaId}`, matchAll: async () => fetched })
-  }
+      await keepFetched({ id: `keep/${mediaId}/`, matchAll: async () => fetched }, isAborted)
+    }
 
   it('is opened and counts as kept, without asking again', async () => {
     await want(null)
@@ -219,6 +257,36 @@ describe('what the browser fetched in the background', () => {
     fetchAhead = bring((sealed) => sealed.map((byte, at) => (at === 700 ? byte ^ 1 : byte)))
     await keep(null)
     expect(await isWhole(['thumb', 'original'])).toBe(true)
+  })
+
+  it('counts as far as it came when the network failed, and the page fetches the rest', async () => {
+    await want(null)
+    fetchAhead = bring((sealed) => sealed, { missing: 2 })
+    await keep(null)
+    expect(await isWhole(['thumb', 'original'])).toBe(true)
+    expect(requests).toHaveLength(2)
+  })
+
+  it('is paused where the person cancelled it, and what came stays', async () => {
+    await want(null)
+    fetchAhead = async (parts) => {
+      await bring((sealed) => sealed, { missing: 1, isAborted: true })(parts)
+      throw new Died('no page was open')
+    }
+    await expect(keep(null)).rejects.toThrow()
+    expect((await readKept(mediaId))?.state).toBe('paused')
+    expect(memory.usedBytes).toBeGreaterThan(PIECE_BYTES)
+    fetchAhead = async () => undefined
+    await want(null)
+    await keep(null)
+    expect(await isWhole(['thumb', 'original'])).toBe(true)
+    expect(requests).toHaveLength(1)
+  })
+
+  it('cancelled by a page that wants another quality now, does not pause that', async () => {
+    await want(360)
+    await bring((sealed) => sealed, { isAborted: true })([])
+    expect((await readKept(mediaId))?.state).toBe('waiting')
   })
 
   it('comes to nothing where the item was taken off meanwhile', async () => {

@@ -1,6 +1,6 @@
 import { openObject } from '../../shared/crypto/open-object.ts'
 import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
-import { PIECE_BYTES, Pieces } from '../../shared/device/kept-pieces.ts'
+import { PIECE_BYTES, Pieces, readPiece, removeObjects } from '../../shared/device/kept-pieces.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
@@ -49,7 +49,8 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
     const id = await idOf(name)
     if (sizes.has(id)) return
     const fetchPart = fetchParts(mediaId, id, signal)
-    sizes.set(id, await keepObject({ contentKey, mediaId, name }, id, { pieces, fetchPart, progress: tell }))
+    const remove = () => removeObjects(mediaId, (other) => other !== id)
+    sizes.set(id, await keepObject({ contentKey, mediaId, name }, id, { pieces, fetchPart, remove, progress: tell }))
   }
   const open = async (name: string): Promise<Bytes> => {
     await bring(name, () => undefined)
@@ -59,15 +60,25 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
 
   const names = await planOf(wanted.card, wanted.made, wanted.height, open)
   const ids = await Promise.all(names.map(idOf))
+  const wantedIds = new Set(ids)
   const note = (state: 'waiting' | 'kept') =>
     changeKept(mediaId, (row) => {
-      // Taken off, or paused, in the meantime: that counts.
-      if (row?.state !== 'waiting') return null
+      // Taken off, paused, or wanted in another quality in the meantime: that counts.
+      if (row?.state !== 'waiting' || row.height !== wanted.height) return null
       const objects = ids.map((objectId) => ({ objectId, sealedBytes: sizes.get(objectId) ?? null }))
-      return { ...row, state, objects, revision: wanted.revision, problem: null }
+      // Until all of it is here it plays by what was kept before.
+      if (state === 'waiting') {
+        const before = row.objects.filter(
+          ({ objectId, sealedBytes }) => sealedBytes !== null && !wantedIds.has(objectId),
+        )
+        return { ...row, state, objects: [...objects, ...before] }
+      }
+      const { master: _before, ...rest } = row
+      const playsBy = names.find((name) => name === wanted.made?.master)
+      return { ...rest, state, objects, revision: wanted.revision, problem: null, ...(playsBy && { master: playsBy }) }
     })
   await note('waiting')
-  await fetchAhead(await missingParts(wanted, names, ids, pieces))
+  await fetchAhead(await missingParts(wanted, names, ids))
 
   const parts = new Map<string, number>()
   const tell = () => {
@@ -103,23 +114,22 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
     }
   }
   signal.throwIfAborted()
-  await pieces.removeAllBut(new Set(ids))
+  await removeObjects(mediaId, (id) => wantedIds.has(id))
   await note('kept')
 }
 
 /** What is not on this device yet: an original in pieces, whose size its card tells; everything else is small. */
 async function missingParts(
-  { card }: Wanted,
+  { mediaId, card }: Wanted,
   names: readonly string[],
   ids: readonly ObjectId[],
-  pieces: Pieces,
 ): Promise<Part[]> {
   const missing: Part[] = []
   for (const [index, name] of names.entries()) {
     const objectId = ids[index] as ObjectId
     const bytes = name === ORIGINAL ? sealedSize(layoutFor(card.sizeBytes)) : 1
     for (let from = 0; from < bytes; from += PIECE_BYTES) {
-      if (await pieces.read(objectId, from / PIECE_BYTES, 0, 0)) continue
+      if (await readPiece(mediaId, objectId, from / PIECE_BYTES, 0, 0)) continue
       missing.push({ objectId, from, to: name === ORIGINAL ? Math.min(bytes, from + PIECE_BYTES) : null })
     }
   }

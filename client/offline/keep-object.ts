@@ -1,6 +1,6 @@
 import type { ObjectName } from '../../shared/crypto/object-key.ts'
 import { openStream } from '../../shared/crypto/object-stream.ts'
-import { PIECE_BYTES, type Pieces, pieceBytes } from '../../shared/device/kept-pieces.ts'
+import { PIECE_BYTES, type Pieces, pieceBytes, readPiece } from '../../shared/device/kept-pieces.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ObjectId } from '../../shared/format/ids.ts'
@@ -9,8 +9,10 @@ import type { ObjectId } from '../../shared/format/ids.ts'
 export type FetchPart = (from: number, to: number) => Promise<{ bytes: Bytes; totalBytes: number }>
 
 export type KeepPorts = {
-  readonly pieces: Pick<Pieces, 'read' | 'write' | 'remove'>
+  readonly pieces: Pieces
   readonly fetchPart: FetchPart
+  /** Takes off what is here of the object. */
+  remove(): Promise<void>
   /** How much of the object is here, 0 to 1. */
   progress(part: number): void
 }
@@ -23,13 +25,13 @@ export type KeepPorts = {
  *   came from the server stays where the fault is not its own.
  */
 export async function keepObject(name: ObjectName, id: ObjectId, ports: KeepPorts): Promise<number> {
-  const before = await ports.pieces.read(id, 0)
+  const before = await readPiece(name.mediaId, id, 0)
   try {
     return await bring(name, id, ports, before)
   } catch (error) {
     if (!isBytesFault(error)) throw error
     // A disk that lies, or an object that was cut off at another size: once more, all from the server.
-    await ports.pieces.remove(id, before ? Math.ceil(before.totalBytes / PIECE_BYTES) : 1)
+    await ports.remove()
     if (!before) throw error
     return bring(name, id, ports, null)
   }
@@ -50,7 +52,7 @@ async function bring(name: ObjectName, id: ObjectId, ports: KeepPorts, kept: Par
 
   async function* sealed(): AsyncGenerator<Bytes, void, undefined> {
     for (let index = 0; index < count; index++) {
-      const part = index === 0 ? first : ((await pieces.read(id, index)) ?? (await load(index)))
+      const part = index === 0 ? first : ((await readPiece(name.mediaId, id, index)) ?? (await load(index)))
       if (part.totalBytes !== totalBytes || part.bytes.length !== pieceBytes(totalBytes, index))
         throw new AppError('object/wrong-size', 'pieces of different objects')
       progress((index + 1) / count)

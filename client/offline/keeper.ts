@@ -1,7 +1,7 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
-import { changeKept, listKept, readKeepRules, readKept, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
-import { itemsWithPieces, KEPT_CHANNEL, removePieces } from '../../shared/device/kept-pieces.ts'
+import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
+import { bytesHere, itemsWithPieces, KEPT_CHANNEL, removePieces } from '../../shared/device/kept-pieces.ts'
 import { contentKeyOf } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
@@ -12,6 +12,7 @@ import { fetchInBackground, stopFetching } from './background.ts'
 import { keepItem } from './keep-item.ts'
 import { choicesOf, usualHeight } from './plan.ts'
 import { hasRoomFor } from './room.ts'
+import { readWatched } from './watched.ts'
 
 const LOCK = 'kith/keep'
 const RETRY_MS = 15_000
@@ -34,17 +35,16 @@ export class Keeper {
   readonly rows = new Signal<ReadonlyMap<MediaId, KeptRow>>(new Map())
   /** How much of what is being fetched is here, 0 to 1. */
   readonly progress = new Signal<ReadonlyMap<MediaId, number>>(new Map())
-  /** What is on the screen now: never thrown out to make room. */
-  watching: MediaId | null = null
   readonly #ports: KeeperPorts
   readonly #tabs = new BroadcastChannel(KEPT_CHANNEL)
-  #current: { media: MediaId; stop: AbortController } | undefined
+  #current: { media: MediaId; height: number | null; stop: AbortController } | undefined
   #running: Promise<void> | undefined
+  #isWanted = false
   #retry: ReturnType<typeof setTimeout> | undefined
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
-    this.#tabs.onmessage = () => void this.#look()
+    this.#tabs.onmessage = () => void this.#look().then(() => this.#heed())
     addEventListener('online', () => this.run())
   }
 
@@ -54,24 +54,23 @@ export class Keeper {
     this.run()
   }
 
-  /** @param height lines of the rendition; `null`: the original; left out: what suits a phone. */
+  /**
+   * @param height lines of the rendition; `null`: the original. What is kept already changes to it, and plays as it was
+   *   until all of that is here. Left out: what suits a phone, and nothing new for what is kept or on its way.
+   */
   async keep(items: readonly Item[], height?: number | null, byRule = false): Promise<void> {
     for (const { record, card, made } of items) {
       if (!card || record.state !== 'ready') continue
+      const { mediaId, groupId } = record
       const wanted = height === undefined ? usualHeight(choicesOf(card, made)) : height
-      await changeKept(record.mediaId, (row) => ({
-        mediaId: record.mediaId,
-        groupId: record.groupId,
-        state: 'waiting',
-        height: wanted,
-        revision: 0,
-        objects: row?.objects ?? [],
-        problem: null,
-        createdAt: row?.createdAt ?? Date.now(),
-        watchedAt: row?.watchedAt ?? Date.now(),
+      await changeKept(mediaId, (row) => {
         // What somebody chose by hand stays, also when it is no longer among the newest.
-        byRule: byRule && (row?.byRule ?? true),
-      }))
+        const chosen = row && { ...row, byRule: byRule && row.byRule }
+        if (chosen && (height === undefined || (chosen.state === 'kept' && chosen.height === height))) return chosen
+        const at = { createdAt: Date.now(), watchedAt: Date.now(), objects: [], mediaId, groupId, byRule }
+        return { ...(chosen ?? at), state: 'waiting', height: wanted, revision: 0, problem: null }
+      })
+      if (height !== undefined) this.#stop(mediaId, height)
     }
     await this.#changed()
     this.run()
@@ -89,11 +88,15 @@ export class Keeper {
     this.run()
   }
 
-  /** Takes an item off this device. */
+  /** Takes an item off this device; for what found no room there may be some now. */
   async remove(media: MediaId): Promise<void> {
-    this.#stop(media)
-    await removeKept(media)
+    await this.#takeOff(media)
+    for (const { mediaId } of await listKept())
+      await changeKept(mediaId, (row) =>
+        row?.state === 'no-room' ? { ...row, state: 'waiting', problem: null } : null,
+      )
     await this.#changed()
+    this.run()
   }
 
   async watched(media: MediaId): Promise<void> {
@@ -105,7 +108,7 @@ export class Keeper {
     await writeKeepRule(group, newest > 0 ? { newest, height: null } : null)
     await this.follow(group)
     if (newest > 0) return
-    for (const row of await listKept()) if (row.byRule && row.groupId === group) await removeKept(row.mediaId)
+    for (const row of await listKept()) if (row.byRule && row.groupId === group) await this.#takeOff(row.mediaId)
     await this.#changed()
   }
 
@@ -116,16 +119,18 @@ export class Keeper {
     const ready = (await this.#ports.list(group)).filter(({ record, card }) => record.state === 'ready' && card)
     const newest = ready.slice(0, rule.newest)
     const wanted = new Set(newest.map(({ record }) => record.mediaId))
+    const watched = await readWatched()
     for (const row of await listKept()) {
-      if (row.byRule && row.groupId === group && !wanted.has(row.mediaId) && row.mediaId !== this.watching)
-        await removeKept(row.mediaId)
+      if (row.byRule && row.groupId === group && !wanted.has(row.mediaId) && !watched.has(row.mediaId))
+        await this.#takeOff(row.mediaId)
     }
-    const rows = new Map((await listKept()).map((row) => [row.mediaId, row]))
-    await this.keep(
-      newest.filter(({ record }) => !rows.has(record.mediaId)),
-      undefined,
-      true,
-    )
+    await this.keep(newest, undefined, true)
+  }
+
+  /** Of which groups anything is kept, or is to be. */
+  async groups(): Promise<ReadonlySet<GroupId>> {
+    const ofRows = (await listKept()).flatMap(({ groupId }) => groupId ?? [])
+    return new Set([...ofRows, ...(await readKeepRules()).keys()])
   }
 
   /**
@@ -136,10 +141,8 @@ export class Keeper {
   async sweep(mayKeep: (row: KeptRow) => Promise<{ revision: number } | null>): Promise<void> {
     for (const row of await listKept()) {
       const now = await mayKeep(row)
-      if (!now) {
-        this.#stop(row.mediaId)
-        await removeKept(row.mediaId)
-      } else if (row.state === 'kept' && row.height !== null && now.revision > row.revision)
+      if (!now) await this.#takeOff(row.mediaId)
+      else if (row.state === 'kept' && row.height !== null && now.revision > row.revision)
         await changeKept(row.mediaId, (same) => same && { ...same, state: 'waiting' })
     }
     const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
@@ -148,18 +151,20 @@ export class Keeper {
     this.run()
   }
 
-  /** Goes on with what waits; does nothing where another tab does. */
+  /** Goes on with what waits; where another tab does, once that one is done, or gone. */
   run(): void {
     clearTimeout(this.#retry)
+    this.#isWanted = true
     this.#running ??= this.#runLocked().finally(() => {
       this.#running = undefined
+      if (this.#isWanted) this.run()
     })
   }
 
   async #runLocked(): Promise<void> {
-    await navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
-      if (!lock) return
+    await navigator.locks.request(LOCK, async () => {
       for (;;) {
+        this.#isWanted = false
         const [next] = (await listKept())
           .filter(({ state }) => state === 'waiting')
           .sort((a, b) => a.createdAt - b.createdAt)
@@ -171,14 +176,13 @@ export class Keeper {
   /** @returns whether to go on with the next one. */
   async #keepOne({ mediaId, height }: KeptRow): Promise<boolean> {
     const stop = new AbortController()
-    this.#current = { media: mediaId, stop }
+    this.#current = { media: mediaId, height, stop }
     try {
       const { record, card, made } = await this.#ports.read(mediaId)
       if (!card) throw new AppError('card/tampered', 'its card does not open')
       const estimate =
         choicesOf(card, made).find((choice) => choice.height === height)?.estimatedBytes ?? card.sizeBytes
-      const known =
-        (await readKept(mediaId))?.objects.reduce((sum, { sealedBytes }) => sum + (sealedBytes ?? 0), 0) ?? 0
+      const known = await bytesHere(mediaId)
       if (!(await hasRoomFor(estimate - known))) throw new AppError('offline/no-room', 'not enough room')
       const contentKey = await contentKeyOf(record)
       await keepItem(
@@ -191,7 +195,9 @@ export class Keeper {
             const mostBytes = estimate - known
             if (mostBytes < BACKGROUND_MIN_BYTES) return
             const progress = (bytes: number) => this.#setProgress(mediaId, Math.min(1, bytes / mostBytes))
-            await fetchInBackground(mediaId, parts, { mostBytes: mostBytes * 2, signal: stop.signal, progress })
+            const wanted = { mediaId, height, parts, mostBytes: mostBytes * 2 }
+            const isCancelled = await fetchInBackground(wanted, { signal: stop.signal, progress })
+            if (isCancelled) await this.pause(mediaId)
           },
         },
       )
@@ -199,8 +205,7 @@ export class Keeper {
       return true
     } catch (error) {
       if (stop.signal.aborted) return true
-      if (!isAppError(error)) throw error
-      return await this.#failed(mediaId, error)
+      return await this.#failed(mediaId, faultOf(error))
     } finally {
       this.#current = undefined
       this.#setProgress(mediaId, null)
@@ -223,9 +228,23 @@ export class Keeper {
     return true
   }
 
-  #stop(media: MediaId): void {
-    if (this.#current?.media === media) this.#current.stop.abort()
-    void stopFetching(media).catch(() => undefined)
+  async #takeOff(media: MediaId): Promise<void> {
+    this.#stop(media)
+    await removeKept(media)
+  }
+
+  /** @param but what is on its way at this height goes on. */
+  #stop(media: MediaId, but?: number | null): void {
+    const current = this.#current
+    if (current?.media === media && current.height !== but) current.stop.abort()
+    void stopFetching(media, but).catch(() => undefined)
+  }
+
+  /** Another tab may have paused, changed or taken off what this one fetches. */
+  #heed(): void {
+    const current = this.#current
+    const row = current && this.rows.value.get(current.media)
+    if (row?.state !== 'waiting' || row.height !== current?.height) current?.stop.abort()
   }
 
   #setProgress(media: MediaId, part: number | null): void {
@@ -243,4 +262,12 @@ export class Keeper {
   async #look(): Promise<void> {
     this.rows.value = new Map((await listKept()).map((row) => [row.mediaId, row]))
   }
+}
+
+/** What a browser's storage throws is not in its specification: an item that meets it must not hold up the others. */
+function faultOf(error: unknown): AppError {
+  if (isAppError(error)) return error
+  if (!(error instanceof DOMException)) reportError(error)
+  const isFull = error instanceof DOMException && error.name === 'QuotaExceededError'
+  return new AppError(isFull ? 'offline/no-room' : 'offline/storage', 'the browser refused to store', { cause: error })
 }

@@ -1,15 +1,17 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
+import type { KeptRow } from '../../shared/device/db.ts'
 import { keptSize } from '../../shared/device/kept.ts'
 import { contentKeyOf } from '../../shared/device/media-store.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
-import { MEDIA_PREFIX } from '../../shared/wire/page-sw.ts'
+import { MEDIA_PREFIX, mediaUrl } from '../../shared/wire/page-sw.ts'
 
-/** Which parts of an item are on this device. */
-export type KeptParts = { isHere(url: string): Promise<boolean> }
+/** Which parts of an item are on this device; `master`: URL of the playlist that it was kept with, maybe not the newest. */
+export type KeptParts = { readonly master: string | null; isHere(url: string): Promise<boolean> }
 
-/** @param record of an item that is kept, or being kept. */
-export function keptParts(record: MediaRecord): KeptParts {
+/** @param record of an item that is kept, or being kept: `row`. */
+export function keptParts(record: MediaRecord, row: KeptRow): KeptParts {
   return {
+    master: row.master === undefined ? null : mediaUrl(record.mediaId, row.master),
     async isHere(url) {
       const path = decodeURIComponent(new URL(url, location.origin).pathname)
       const name = path.slice(MEDIA_PREFIX.length + record.mediaId.length + 1)

@@ -1,34 +1,62 @@
 import type { KeptRow } from '../../shared/device/db.ts'
 import { readMediaRecord } from '../../shared/device/media-store.ts'
+import type { GroupId } from '../../shared/format/ids.ts'
+import { passAppError } from '../app/passing.ts'
 import type { Services } from '../app/services.ts'
 import { Keeper } from './keeper.ts'
 
+type Needed = Pick<Services, 'items' | 'session' | 'events'>
+
 const keepers = new WeakMap<object, Keeper>()
 
-/** What this device keeps; one for the page, made and started by the first screen that asks. */
-export function keeperOf(services: Pick<Services, 'items' | 'session'>): Keeper {
+/** What this device keeps; one for the page, made and started once somebody is in. */
+export function keeperOf(services: Needed): Keeper {
   const known = keepers.get(services.session)
   if (known) return known
-  const { items, session } = services
+  const { items, session, events } = services
   const keeper = new Keeper({
     read: async (media) => (await items.read(media)).item,
     list: (group) => items.kept(group),
   })
   keepers.set(session, keeper)
   void keeper.start()
-  // Whoever was removed from a group, or from whom an item was taken, keeps nothing of it.
-  const sweep = () => {
-    const state = session.state.value
-    if (state.kind === 'unlocked') void keeper.sweep((row) => mayKeep(services, row))
+
+  const sweep = () => keeper.sweep((row) => mayKeep(services, row))
+  const sync = async (group: GroupId): Promise<void> => {
+    await items
+      .sync(group)
+      .then(() => keeper.follow(group))
+      .catch(passAppError)
   }
-  session.requireUnlocked().groups.all.watch(sweep)
-  sweep()
+  const catchUp = async (): Promise<void> => {
+    for (const group of await keeper.groups()) await sync(group)
+    await sweep()
+  }
+  const hear = async (group: GroupId): Promise<void> => {
+    if (!(await keeper.groups()).has(group)) return
+    await sync(group)
+    await sweep()
+  }
+  const { groups } = session.requireUnlocked()
+  let open = groups.all.value
+  groups.all.watch((all) => {
+    const isClosed = [...open.keys()].some((group) => !all.has(group))
+    open = all
+    if (isClosed) void sweep()
+  })
+  session.caughtUpAt.watch(() => void catchUp())
+  events.on('media', ({ groupId }) => void hear(groupId))
+  // How far a job is, is told again and again: only of what is kept it may be news.
+  events.on('job', ({ groupId, mediaId }) => keeper.rows.value.has(mediaId) && void hear(groupId))
+  void (session.caughtUpAt.value === null ? sweep() : catchUp())
   return keeper
 }
 
-async function mayKeep({ session }: Pick<Services, 'session'>, row: KeptRow): Promise<{ revision: number } | null> {
+/** Of what was deleted, and of a group that somebody left or was removed from, there is no record any more. */
+async function mayKeep({ session }: Needed, row: KeptRow): Promise<{ revision: number } | null> {
   const record = await readMediaRecord(row.mediaId)
   if (!record || record.state === 'deleted') return null
-  if (!session.requireUnlocked().groups.all.value.has(record.groupId)) return null
+  // Forgotten from another device: the vault tells.
+  if (!session.requireUnlocked().groups.isKnown(record.groupId)) return null
   return { revision: record.workerDocument?.revision ?? 0 }
 }

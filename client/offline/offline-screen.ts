@@ -13,14 +13,20 @@ import { sizeLabel } from '../library/days.ts'
 import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { keeperOf } from './my-keeper.ts'
-import { keptBytes, type Room, readRoom, toMakeRoom } from './room.ts'
+import { type Room, readRoom, readTaken, type Taken, toMakeRoom } from './room.ts'
+import { readWatched } from './watched.ts'
 
 const NEWEST = [0, 10, 25, 50, 100] as const
 const MAKE_ROOM_BYTES = 500 * 2 ** 20
 
 /** What this device keeps, what it takes, and how to make room. */
 export class OfflineScreen extends KithElement {
-  static override properties = { room: { state: true }, items: { state: true }, newest: { state: true } }
+  static override properties = {
+    room: { state: true },
+    taken: { state: true },
+    items: { state: true },
+    newest: { state: true },
+  }
   static override styles = [
     controls,
     css`
@@ -49,6 +55,7 @@ export class OfflineScreen extends KithElement {
     `,
   ]
   declare room: Room | null
+  declare taken: Taken
   declare items: ReadonlyMap<MediaId, Item>
   declare newest: number
   #end: (() => void) | undefined
@@ -56,6 +63,7 @@ export class OfflineScreen extends KithElement {
   constructor() {
     super()
     this.room = null
+    this.taken = new Map()
     this.items = new Map()
     this.newest = 0
   }
@@ -76,6 +84,7 @@ export class OfflineScreen extends KithElement {
   async #load(): Promise<void> {
     const { items, session } = this.services
     this.room = await readRoom()
+    this.taken = await readTaken([...keeperOf(this.services).rows.value.values()])
     const group = currentGroup(session.requireUnlocked().groups.all.value)
     this.newest = (group && (await readKeepRules()).get(group.groupId)?.newest) ?? 0
     const known = new Map<MediaId, Item>()
@@ -86,7 +95,7 @@ export class OfflineScreen extends KithElement {
 
   override render() {
     const rows = [...keeperOf(this.services).rows.value.values()].sort((a, b) => b.createdAt - a.createdAt)
-    const takenBytes = rows.reduce((sum, row) => sum + keptBytes(row), 0)
+    const takenBytes = rows.reduce((sum, { mediaId }) => sum + (this.taken.get(mediaId) ?? 0), 0)
     const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     return html`<main class="page">
       <header class="row">
@@ -172,8 +181,9 @@ export class OfflineScreen extends KithElement {
   #stateOf(row: KeptRow, part: number | undefined): string {
     const quality = row.height === null ? '' : ` · ${row.height}p`
     if (row.problem) return sentenceForCode(row.problem)
-    if (row.state === 'kept') return `${sizeLabel(keptBytes(row))}${quality}`
-    if (row.state === 'paused') return `Paused${quality}`
+    const size = sizeLabel(this.taken.get(row.mediaId) ?? 0)
+    if (row.state === 'kept') return `${size}${quality}`
+    if (row.state === 'paused') return `Paused at ${size}${quality}`
     return part === undefined ? `Waits for its turn${quality}` : `${Math.round(part * 100)} %${quality}`
   }
 
@@ -188,7 +198,8 @@ export class OfflineScreen extends KithElement {
     const keeper = keeperOf(this.services)
     void this.attempt(async () => {
       const rows = [...keeper.rows.value.values()]
-      for (const { mediaId } of toMakeRoom(rows, MAKE_ROOM_BYTES, keeper.watching)) await keeper.remove(mediaId)
+      const chosen = toMakeRoom(rows, await readTaken(rows), MAKE_ROOM_BYTES, await readWatched())
+      for (const { mediaId } of chosen) await keeper.remove(mediaId)
       this.room = await readRoom()
     })
   }

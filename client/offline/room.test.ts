@@ -1,8 +1,10 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { newMediaId, randomBytes } from '../../shared/crypto/random.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
-import { idFromBytes, type ObjectId } from '../../shared/format/ids.ts'
-import { keptBytes, toMakeRoom } from './room.ts'
+import { Pieces } from '../../shared/device/kept-pieces.ts'
+import { idFromBytes, type MediaId, type ObjectId } from '../../shared/format/ids.ts'
+import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
+import { keptBytes, readTaken, toMakeRoom } from './room.ts'
 
 function row(watchedAt: number, bytes: number): KeptRow {
   const objectId = idFromBytes(randomBytes(16)) as ObjectId
@@ -27,13 +29,33 @@ const newer = row(3, 100)
 const middle = row(2, 100)
 const empty = row(0, 0)
 
+const taken = new Map([old, newer, middle, empty].map((each) => [each.mediaId, keptBytes(each)]))
+const nobody: ReadonlySet<MediaId> = new Set()
+
 it('counts what is here', () => expect(keptBytes(old)).toBe(100))
 
+it('counts also the pieces of what is not whole yet', async () => {
+  vi.stubGlobal('caches', new MemoryCaches())
+  const paused: KeptRow = { ...empty, state: 'paused' }
+  const pieces = await Pieces.open(paused.mediaId)
+  const object = paused.objects[0]?.objectId as ObjectId
+  await pieces.write(object, 0, randomBytes(500), 1000)
+  await pieces.write(object, 1, randomBytes(300), 1000)
+  expect(await readTaken([old, paused])).toEqual(
+    new Map([
+      [old.mediaId, 100],
+      [paused.mediaId, 800],
+    ]),
+  )
+  const here = await readTaken([old, paused])
+  expect(toMakeRoom([old, paused], here, 700, nobody)).toEqual([paused])
+})
+
 it('makes room by what was watched longest ago, and by no more than it takes', () => {
-  expect(toMakeRoom([newer, old, middle, empty], 150, null)).toEqual([old, middle])
-  expect(toMakeRoom([newer, old, middle], 0, null)).toEqual([])
+  expect(toMakeRoom([newer, old, middle, empty], taken, 150, nobody)).toEqual([old, middle])
+  expect(toMakeRoom([newer, old, middle], taken, 0, nobody)).toEqual([])
 })
 
 it('never takes what is being watched', () => {
-  expect(toMakeRoom([newer, old, middle], 300, old.mediaId)).toEqual([middle, newer])
+  expect(toMakeRoom([newer, old, middle], taken, 300, new Set([old.mediaId]))).toEqual([middle, newer])
 })

@@ -166,8 +166,9 @@ export class VideoPlayer extends KithElement {
     const { kept } = this
     const isAlone = kept !== null && !(await isServerThere())
     if (this.#playing !== master) return
+    const playlist = isAlone ? (kept.master ?? master) : master
     // Of a video whose original alone was kept, the original plays.
-    if (isAlone && !(await kept.isHere(master))) {
+    if (isAlone && !(await kept.isHere(playlist))) {
       this.#playOriginal({ seconds, isPlaying })
       return
     }
@@ -188,8 +189,8 @@ export class VideoPlayer extends KithElement {
         this.video.pause()
       },
     })
-    if (!(await this.#playback.start(master, seconds, isAlone ? (url) => kept.isHere(url) : undefined))) {
-      this.video.src = master
+    if (!(await this.#playback.start(playlist, seconds, isAlone ? (url) => kept.isHere(url) : undefined))) {
+      this.video.src = playlist
       this.video.currentTime = seconds
     }
     if (isPlaying) await this.video.play().catch(() => undefined)

@@ -13,6 +13,7 @@ import { durationLabel, sizeLabel } from '../library/days.ts'
 import { type Item, isMedia } from '../media/items.ts'
 import { keptParts } from '../offline/kept-parts.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
+import { watch } from '../offline/watched.ts'
 import { controls } from '../styles/controls.ts'
 import { isTaken } from './keyboard.ts'
 import { type Neighbours, neighboursOf } from './neighbours.ts'
@@ -114,6 +115,7 @@ export class ViewerScreen extends KithElement {
   declare sharing: boolean
   #touchedAt: { x: number; y: number } | null = null
   readonly #ends: (() => void)[] = []
+  #endWatching: (() => void) | undefined
 
   constructor() {
     super()
@@ -167,7 +169,7 @@ export class ViewerScreen extends KithElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    keeperOf(this.services).watching = null
+    this.#endWatching?.()
     for (const end of this.#ends.splice(0)) end()
   }
 
@@ -180,9 +182,9 @@ export class ViewerScreen extends KithElement {
       this.group = group
       this.item = item
       this.failure = null
-      const keeper = keeperOf(this.services)
-      keeper.watching = mediaId
-      void keeper.watched(mediaId)
+      this.#endWatching?.()
+      this.#endWatching = watch(mediaId)
+      void keeperOf(this.services).watched(mediaId)
       const neighbours = neighboursOf(await items.kept(group.groupId), mediaId)
       if (mediaId === this.mediaId) this.neighbours = neighbours
     } catch (error) {
@@ -255,13 +257,14 @@ export class ViewerScreen extends KithElement {
     if (isVideo) {
       const master = made?.master ? mediaUrl(record.mediaId, made.master) : null
       const poster = made?.poster ?? (card?.hasThumb ? THUMB : null)
+      const row = keeperOf(this.services).rows.value.get(record.mediaId)
       return html`<video-player
         .master=${master}
         .original=${url}
         .originalType=${card?.type ?? ''}
         .poster=${poster ? mediaUrl(record.mediaId, poster) : null}
         .name=${card?.title ?? 'Video'}
-        .kept=${keeperOf(this.services).rows.value.has(record.mediaId) ? keptParts(record) : null}
+        .kept=${row ? keptParts(record, row) : null}
       ></video-player>`
     }
     if (card?.type.startsWith('image/')) {

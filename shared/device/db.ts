@@ -92,7 +92,9 @@ export type KeptRow = {
   readonly height: number | null
   /** Revision of the worker's document that the objects were taken from. */
   readonly revision: number
-  /** Everything that playing it asks for. `sealedBytes`: all of it is here, and it opened. */
+  /** Name of the playlist that it plays by here, whatever the worker has made since; missing: by none, or not noted. */
+  readonly master?: string
+  /** Everything that playing it asks for; while it is fetched anew also what it played by before. `sealedBytes`: all of it is here, and it opened. */
   readonly objects: readonly { readonly objectId: ObjectId; readonly sealedBytes: number | null }[]
   readonly problem: ErrorCode | null
   readonly createdAt: number

@@ -7,14 +7,17 @@ import type { MediaId, ObjectId } from '../format/ids.ts'
  * piece is an answer of its own, and a seek reads a slice of one or two.
  */
 export const PIECE_BYTES = 4 * 2 ** 20
-/** Name of a Background Fetch of an item. */
+/** Name of a Background Fetch: this, the item, and the height that it brings, empty for the original. */
 export const FETCH_PREFIX = 'keep/'
 /** Between pages and Service Worker: what is kept has changed; `{ fetched }`: a Background Fetch is written down. */
 export const KEPT_CHANNEL = 'kith/kept'
 const PREFIX = 'kith/kept/'
 const TOTAL = 'x-total-bytes'
 
-/** Pieces of one item's objects. One cache for an item: taking it off the device is a single step. */
+/**
+ * Takes pieces of one item's objects. One cache for an item: taking it off the device is a single step, and what is
+ * written after it goes with it.
+ */
 export class Pieces {
   readonly #cache: Cache
   private constructor(cache: Cache) {
@@ -41,37 +44,57 @@ export class Pieces {
       throw cause
     }
   }
+}
 
-  /** Bytes `[from, to)` of a piece, and the size of its object; `null`: not here, or cut short. */
-  async read(
-    object: ObjectId,
-    index: number,
-    from = 0,
-    to = PIECE_BYTES,
-  ): Promise<{ bytes: Bytes; totalBytes: number } | null> {
-    const answer = await this.#cache.match(urlOf(object, index))
-    const totalBytes = Number(answer?.headers.get(TOTAL))
-    if (!answer || !Number.isSafeInteger(totalBytes)) return null
-    const blob = await answer.blob()
-    if (blob.size !== pieceBytes(totalBytes, index)) return null
-    return { bytes: new Uint8Array(await blob.slice(from, to).arrayBuffer()), totalBytes }
+/** Objects of an item that nothing asks for any more, by `isWanted`. Not in the class: the Service Worker has no use for it. */
+export async function removeObjects(media: MediaId, isWanted: (object: ObjectId) => boolean): Promise<void> {
+  const cache = await caches.open(PREFIX + media)
+  for (const { url } of await cache.keys()) {
+    const object = new URL(url).pathname.split('/')[2] as ObjectId
+    if (!isWanted(object)) await cache.delete(url)
   }
+}
 
-  async remove(object: ObjectId, pieces: number): Promise<void> {
-    for (let index = 0; index < pieces; index++) await this.#cache.delete(urlOf(object, index))
-  }
+/** Bytes of a piece, and the size of its object. */
+type Part = { readonly bytes: Bytes; readonly totalBytes: number }
 
-  async removeAllBut(objects: ReadonlySet<ObjectId>): Promise<void> {
-    for (const { url } of await this.#cache.keys()) {
-      const object = new URL(url).pathname.split('/')[2] as ObjectId
-      if (!objects.has(object)) await this.#cache.delete(url)
-    }
+/**
+ * Bytes `[from, to)` of a piece; `null`: not here, or cut short. By one question: to open a cache first takes another, and
+ * makes one where there was none. Where the browser has no Cache Storage, as in some private windows, nothing is here.
+ */
+export async function readPiece(
+  media: MediaId,
+  object: ObjectId,
+  index: number,
+  from = 0,
+  to = PIECE_BYTES,
+): Promise<Part | null> {
+  const answer = await globalThis.caches
+    ?.match(urlOf(object, index), { cacheName: PREFIX + media })
+    .catch(() => undefined)
+  const totalBytes = Number(answer?.headers.get(TOTAL))
+  if (!answer || !Number.isSafeInteger(totalBytes)) return null
+  const length = pieceBytes(totalBytes, index)
+  // All of it comes straight from the disk; a Blob goes through another process first.
+  if (from === 0 && to >= length) {
+    const bytes = new Uint8Array(await answer.arrayBuffer())
+    return bytes.length === length ? { bytes, totalBytes } : null
   }
+  const blob = await answer.blob()
+  if (blob.size !== length) return null
+  return { bytes: new Uint8Array(await blob.slice(from, to).arrayBuffer()), totalBytes }
 }
 
 /** How many bytes piece `index` of an object has. */
 export function pieceBytes(totalBytes: number, index: number): number {
   return Math.max(0, Math.min(PIECE_BYTES, totalBytes - index * PIECE_BYTES))
+}
+
+/** Bytes that lie here of an item, also of what is not whole yet. */
+export async function bytesHere(media: MediaId): Promise<number> {
+  if (!(await globalThis.caches?.has(PREFIX + media))) return 0
+  const answers = await (await caches.open(PREFIX + media)).matchAll()
+  return answers.reduce((sum, { headers }) => sum + Number(headers.get('content-length')), 0)
 }
 
 export async function removePieces(media: MediaId): Promise<void> {

@@ -2,7 +2,7 @@ import { AppError } from '../errors.ts'
 import type { Bytes } from '../format/bytes.ts'
 import type { GroupId, MediaId, ObjectId } from '../format/ids.ts'
 import { type KeepRule, type KeptRow, openDevice } from './db.ts'
-import { PIECE_BYTES, Pieces, removePieces } from './kept-pieces.ts'
+import { PIECE_BYTES, readPiece, removePieces } from './kept-pieces.ts'
 
 export async function readKept(media: MediaId): Promise<KeptRow | null> {
   return (await (await openDevice()).get('kept', media)) ?? null
@@ -53,12 +53,11 @@ export async function keptSize(media: MediaId, object: ObjectId): Promise<number
  * @throws {AppError} `object/not-found` when the browser has thrown something of it away.
  */
 export async function readKeptRange(media: MediaId, object: ObjectId, from: number, to: number): Promise<Bytes> {
-  const pieces = await Pieces.open(media)
   const out = new Uint8Array(to - from)
   for (let at = from; at < to; ) {
     const index = Math.floor(at / PIECE_BYTES)
     const start = index * PIECE_BYTES
-    const part = await pieces.read(object, index, at - start, Math.min(PIECE_BYTES, to - start))
+    const part = await readPiece(media, object, index, at - start, Math.min(PIECE_BYTES, to - start))
     if (!part || part.bytes.length === 0) throw new AppError('object/not-found', 'a kept piece is gone')
     out.set(part.bytes, at - from)
     at += part.bytes.length

@@ -23,9 +23,16 @@ export class MemoryCaches {
         const found = entries.get(keyOf(url))
         return found && new Response(found.body.slice(0), { headers: found.headers })
       },
+      matchAll: async () => [...entries.values()].map(({ headers }) => new Response(null, { headers })),
       delete: async (url: string) => entries.delete(keyOf(url)),
       keys: async () => [...entries.keys()].map((url) => ({ url })),
     }
+  }
+  async match(url: string, { cacheName }: { cacheName: string }) {
+    return (await this.has(cacheName)) ? (await this.open(cacheName)).match(url) : undefined
+  }
+  async has(name: string): Promise<boolean> {
+    return this.#caches.has(name)
   }
   async keys(): Promise<string[]> {
     return [...this.#caches.keys()]

@@ -1,0 +1,313 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { objectId } from '../../shared/crypto/object-key.ts'
+import { newGroupId, newKey, newMediaId, newUserId, randomBytes } from '../../shared/crypto/random.ts'
+import { sealObject } from '../../shared/crypto/seal-object.ts'
+import { wrapContentKey } from '../../shared/crypto/wraps.ts'
+import { eraseDevice } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { writeGroupKeys } from '../../shared/device/group-keys.ts'
+import { readKept, readKeptRange } from '../../shared/device/kept.ts'
+import { itemsWithPieces, Pieces } from '../../shared/device/kept-pieces.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { Bytes } from '../../shared/format/bytes.ts'
+import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
+import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
+import type { Item } from '../media/items.ts'
+import { Keeper } from './keeper.ts'
+import { watch } from './watched.ts'
+
+const group = newGroupId()
+const keys = { media: newKey(), meta: newKey() }
+const SIZE = 3000
+
+let items: Item[]
+let store: Map<string, Bytes>
+let memory: MemoryCaches
+/** What is done before the n-th answer, from 1 on. */
+let before: (asked: number, path: string) => Promise<void> | void
+let asked: number
+let quota: number
+const channels: BroadcastChannel[] = []
+
+beforeEach(async () => {
+  await eraseDevice()
+  await createKey('device')
+  await writeGroupKeys(group, new Map([[1, keys]]))
+  store = new Map()
+  items = []
+  memory = new MemoryCaches()
+  before = () => undefined
+  asked = 0
+  quota = 2 ** 40
+  vi.stubGlobal('caches', memory)
+  vi.stubGlobal('addEventListener', () => undefined)
+  vi.stubGlobal(
+    'BroadcastChannel',
+    class extends BroadcastChannel {
+      constructor(name: string) {
+        super(name)
+        channels.push(this)
+      }
+    },
+  )
+  vi.stubGlobal('navigator', {
+    locks: navigator.locks,
+    storage: { estimate: async () => ({ quota, usage: memory.usedBytes }) },
+  })
+  vi.stubGlobal('fetch', async (url: string, { signal }: RequestInit) => {
+    await Promise.race([before(++asked, url), new Promise((_, reject) => signal?.addEventListener('abort', reject))])
+    signal?.throwIfAborted()
+    const sealed = store.get(url.split('/').at(-1) ?? '')
+    if (!sealed) return new Response(null, { status: 404 })
+    const range = `bytes 0-${sealed.length - 1}/${sealed.length}`
+    return new Response(sealed, {
+      status: 206,
+      headers: { 'content-range': range, 'content-length': String(sealed.length) },
+    })
+  })
+})
+afterEach(() => {
+  for (const channel of channels.splice(0)) channel.close()
+  vi.unstubAllGlobals()
+})
+
+/** A tab. */
+function tab(): Keeper {
+  return new Keeper({
+    async read(media) {
+      const found = items.find(({ record }) => record.mediaId === media)
+      if (!found) throw new AppError('media/not-found')
+      return found
+    },
+    list: async () => items.toReversed(),
+  })
+}
+
+async function share(): Promise<Item> {
+  const mediaId = newMediaId()
+  const contentKey = newKey()
+  const object = { contentKey, mediaId, name: 'original' }
+  store.set(await objectId(contentKey, 'original'), await sealObject(object, randomBytes(SIZE), randomBytes(16)))
+  const item: Item = {
+    record: {
+      mediaId,
+      groupId: group,
+      epoch: 1,
+      wrappedContent: await wrapContentKey(keys.media, { groupId: group, mediaId, epoch: 1 }, contentKey),
+      wrappedCard: randomBytes(60),
+      card: { revision: 1, sealed: randomBytes(64) },
+      authorId: newUserId(),
+      state: 'ready',
+      workerDocument: null,
+      job: null,
+      createdAt: items.length,
+      changeSeq: 1,
+    },
+    card: { title: 't', fileName: 'f', type: 'application/x', sizeBytes: SIZE, hasThumb: false },
+    made: null,
+    fault: null,
+  }
+  items.push(item)
+  return item
+}
+
+const idOf = ({ record }: Item): MediaId => record.mediaId
+/** Resolves when the keeper shows it so. */
+const shows = (keeper: Keeper, item: Item, state: string | undefined) =>
+  keeper.rows.until((rows) => rows.get(idOf(item))?.state === state)
+const isHere = async (item: Item) => {
+  const object = (await readKept(idOf(item)))?.objects[0]
+  return (await readKeptRange(idOf(item), object?.objectId as ObjectId, 0, object?.sealedBytes ?? 0)).length > SIZE
+}
+/** Holds the n-th request until `go`. */
+function holdAt(number: number) {
+  const reached = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  before = (now) => {
+    if (now !== number) return undefined
+    reached.resolve()
+    return go.promise
+  }
+  return { reached: reached.promise, go: () => go.resolve() }
+}
+
+it('keeps one after the other', async () => {
+  const [one, two] = [await share(), await share()]
+  const keeper = tab()
+  const held = holdAt(1)
+  await keeper.keep([one, two])
+  await held.reached
+  expect(asked).toBe(1)
+  held.go()
+  await shows(keeper, two, 'kept')
+  expect([await isHere(one), await isHere(two)]).toEqual([true, true])
+})
+
+it('pauses in the middle, starts nothing by itself, and goes on when told', async () => {
+  const item = await share()
+  const keeper = tab()
+  const held = holdAt(1)
+  await keeper.keep([item])
+  await held.reached
+  await keeper.pause(idOf(item))
+  held.go()
+  const other = await share()
+  await keeper.keep([other])
+  await shows(keeper, other, 'kept')
+  expect((await readKept(idOf(item)))?.state).toBe('paused')
+  await keeper.resume(idOf(item))
+  await shows(keeper, item, 'kept')
+})
+
+it('cancelled in the middle, leaves nothing behind', async () => {
+  const item = await share()
+  const keeper = tab()
+  const held = holdAt(1)
+  await keeper.keep([item])
+  await held.reached
+  await keeper.remove(idOf(item))
+  held.go()
+  const other = await share()
+  await keeper.keep([other])
+  await shows(keeper, other, 'kept')
+  expect(await readKept(idOf(item))).toBeNull()
+  expect(await itemsWithPieces()).toEqual([idOf(other)])
+})
+
+it('leaves what is kept, or paused, as it is when it is chosen once more among others', async () => {
+  const [kept, paused, fresh] = [await share(), await share(), await share()]
+  const keeper = tab()
+  await keeper.keep([kept], null)
+  await shows(keeper, kept, 'kept')
+  const held = holdAt(2)
+  await keeper.keep([paused], null)
+  await held.reached
+  await keeper.pause(idOf(paused))
+  held.go()
+  const was = await readKept(idOf(kept))
+  await keeper.keep([kept, paused, fresh])
+  await shows(keeper, fresh, 'kept')
+  expect(await readKept(idOf(kept))).toEqual(was)
+  expect((await readKept(idOf(paused)))?.state).toBe('paused')
+})
+
+it('an item that the storage fails on says so, and does not hold up the next', async () => {
+  const [bad, good] = [await share(), await share()]
+  const open = memory.open.bind(memory)
+  vi.spyOn(memory, 'open').mockImplementation(async (name) => {
+    const cache = await open(name)
+    const put = () => Promise.reject(new DOMException('disk', 'UnknownError'))
+    return name.endsWith(idOf(bad)) ? { ...cache, put } : cache
+  })
+  const keeper = tab()
+  await keeper.keep([bad, good])
+  await shows(keeper, good, 'kept')
+  await shows(keeper, bad, 'failed')
+  expect((await readKept(idOf(bad)))?.problem).toBe('offline/storage')
+})
+
+describe('where there is no room', () => {
+  it('nothing half stays, and it goes on by itself once something was taken off', async () => {
+    const [old, large] = [await share(), await share()]
+    const keeper = tab()
+    await keeper.keep([old])
+    await shows(keeper, old, 'kept')
+    memory.roomBytes = memory.usedBytes + 100
+    await keeper.keep([large])
+    await shows(keeper, large, 'no-room')
+    expect(await itemsWithPieces()).toEqual([idOf(old)])
+    await keeper.remove(idOf(old))
+    await shows(keeper, large, 'kept')
+  })
+
+  it('what lies here already is not asked for a second time', async () => {
+    const item = await share()
+    const sealed = store.get([...store.keys()][0] ?? '') as Bytes
+    await (await Pieces.open(idOf(item))).write([...store.keys()][0] as ObjectId, 0, sealed, sealed.length)
+    quota = memory.usedBytes + 50 * 2 ** 20
+    const keeper = tab()
+    await keeper.keep([item])
+    await shows(keeper, item, 'kept')
+    expect(asked).toBe(0)
+  })
+})
+
+describe('the newest of a group', () => {
+  it('come, and leave when newer ones do; never what is watched in any tab, or was chosen by hand', async () => {
+    const [one, two, three] = [await share(), await share(), await share()]
+    const keeper = tab()
+    await keeper.keep([one])
+    await shows(keeper, one, 'kept')
+    await keeper.keepNewest(group, 2)
+    await shows(keeper, three, 'kept')
+    expect([...keeper.rows.value.keys()].sort()).toEqual([one, two, three].map(idOf).sort())
+    const end = watch(idOf(two))
+    const [four, five] = [await share(), await share()]
+    await keeper.follow(group)
+    await shows(keeper, five, 'kept')
+    expect([...keeper.rows.value.keys()].sort()).toEqual([one, two, four, five].map(idOf).sort())
+    end()
+    await vi.waitUntil(async () => (await navigator.locks.query()).held?.length === 0)
+    await keeper.follow(group)
+    expect(await readKept(idOf(two))).toBeNull()
+    await keeper.keepNewest(group, 0)
+    expect([...keeper.rows.value.keys()]).toEqual([idOf(one)])
+  })
+})
+
+describe('after the device caught up', () => {
+  it('what may no longer be seen goes, also in the middle, and so does what no row names', async () => {
+    const [gone, stays] = [await share(), await share()]
+    const keeper = tab()
+    await keeper.keep([stays])
+    await shows(keeper, stays, 'kept')
+    const held = holdAt(2)
+    await keeper.keep([gone])
+    await held.reached
+    const left = newMediaId()
+    await Pieces.open(left)
+    await keeper.sweep(async ({ mediaId }) => (mediaId === idOf(gone) ? null : { revision: 0 }))
+    held.go()
+    expect([...keeper.rows.value.keys()]).toEqual([idOf(stays)])
+    expect(await itemsWithPieces()).toEqual([idOf(stays)])
+  })
+
+  it('what the server does not show any more goes when it is its turn', async () => {
+    const item = await share()
+    items = []
+    const keeper = tab()
+    await keeper.keep([item])
+    await shows(keeper, item, undefined)
+    expect(await itemsWithPieces()).toEqual([])
+  })
+})
+
+describe('two tabs', () => {
+  it('fetch one after the other, and the second goes on when the first is done', async () => {
+    const [first, second] = [tab(), tab()]
+    const [one, two] = [await share(), await share()]
+    const held = holdAt(1)
+    await first.keep([one])
+    await held.reached
+    await second.keep([two])
+    expect(asked).toBe(1)
+    held.go()
+    await shows(second, two, 'kept')
+    await shows(second, one, 'kept')
+  })
+
+  it('obey each other: what one pauses the other does not go on with', async () => {
+    const [first, second] = [tab(), tab()]
+    const [one, two] = [await share(), await share()]
+    const held = holdAt(1)
+    await first.keep([one])
+    await held.reached
+    await second.pause(idOf(one))
+    await shows(first, one, 'paused')
+    // Without an answer to the first request.
+    await first.keep([two])
+    await shows(second, two, 'kept')
+    expect((await readKept(idOf(one)))?.state).toBe('paused')
+  })
+})
