@@ -205,6 +205,14 @@ test('a device that was signed out from another one forgets everything, and read
   await phone.go('Chats')
   await say(ada, 'Noch für beide Geräte')
   await expect(phone.page.getByText('Noch für beide Geräte')).toBeVisible()
+  // Ciphertext beside the database: what was kept, and what an upload has left.
+  await phone.page.evaluate(async () => {
+    await caches
+      .open('kith/kept/AAAAAAAAAAAAAAAAAAAAAA')
+      .then((cache) => cache.put('/kept/x/0', new Response('sealed')))
+    const spool = await (await navigator.storage.getDirectory()).getDirectoryHandle('spool', { create: true })
+    await spool.getDirectoryHandle('AAAAAAAAAAAAAAAAAAAAAA', { create: true })
+  })
 
   await ben.go('Settings')
   await ben.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
@@ -228,6 +236,13 @@ test('a device that was signed out from another one forgets everything, and read
     return (await Promise.all(counts)).filter(([, count]) => count > 0)
   })
   expect(kept).toEqual([])
+  const beside = async () => {
+    const root = await navigator.storage.getDirectory()
+    const names = await caches.keys()
+    for await (const name of root.keys()) names.push(name)
+    return names.filter((name) => name.startsWith('kith/kept/') || name === 'spool')
+  }
+  await expect.poll(() => phone.page.evaluate(beside)).toEqual([])
   await phone.context.close()
 
   // The keys change before the next message, and both go on.

@@ -9,11 +9,21 @@ async function keep(person: Person, title: string, quality?: string): Promise<vo
   const { page } = person
   await person.open(title)
   await page.getByRole('button', { name: 'Keep offline' }).click()
+  await page.evaluate(() => {
+    navigator.storage.persist = async () => {
+      document.documentElement.dataset.asked = 'once'
+      return true
+    }
+  })
   if (quality) await page.getByRole('radio', { name: new RegExp(`^${quality}`) }).check()
   await page.locator('kith-dialog').getByRole('button', { name: 'Keep offline' }).click()
   await expect(page.getByText('It plays without network.')).toBeVisible({ timeout: 60_000 })
+  expect(await page.evaluate(() => document.documentElement.dataset.asked)).toBe('once')
   await page.getByRole('button', { name: 'Close' }).click()
 }
+
+const keptCaches = ({ page }: Person) =>
+  page.evaluate(() => caches.keys().then((names) => names.filter((name) => name.startsWith('kith/kept'))))
 
 test('what is kept plays and seeks in flight mode, from a cold start, with the server gone', async ({
   world,
@@ -104,41 +114,80 @@ test('keeping goes on after the app was closed in the middle, can be paused, and
   world.relay.gate = undefined
   world.relay.cut()
 
+  const heldAgain = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method !== 'GET' || !/\/objects\//.test(path)) return
+    heldAgain.resolve()
+    await new Promise(() => undefined)
+  }
   const page = await ada.newPage()
   await page.goto(`${world.origin}/offline`)
   const row = page.getByRole('listitem').filter({ hasText: 'large' })
+  await heldAgain.promise
+  await row.getByRole('button', { name: 'Pause' }).click()
+  await expect(row).toHaveAttribute('data-state', 'paused')
+  // What came before counts, although not one object of it is whole.
+  await expect(row.getByText(/Paused at [\d.]+ MB/)).toBeVisible()
+  world.relay.gate = undefined
+  world.relay.cut()
+  await row.getByRole('button', { name: 'Go on' }).click()
   await expect(row).toHaveAttribute('data-state', 'kept', { timeout: 60_000 })
   await expect(page.getByText(/One item takes [\d.]+ MB/)).toBeVisible()
 
-  await row.getByRole('button', { name: /off this device/ }).click()
+  await page.getByRole('button', { name: 'Make room' }).click()
   await expect(page.getByText('Nothing is kept here yet.')).toBeVisible()
-  expect(
-    await page.evaluate(() => caches.keys().then((names) => names.filter((name) => name.startsWith('kith/kept')))),
-  ).toEqual([])
+  expect(await keptCaches(ada)).toEqual([])
 })
 
-test('what was deleted elsewhere leaves the device when it is online again', async ({ world, arrive }) => {
+test('what happened elsewhere takes effect without a reload: what was deleted goes, and all of it with the circle', async ({
+  world,
+  arrive,
+}) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   const link = await ada.invite()
-  const photo = join(world.folder, 'sea.mp4')
-  await makeVideo(photo, { seconds: 3 })
-  await ada.upload(photo)
+  const files = [join(world.folder, 'sea.mp4'), join(world.folder, 'hill.mp4'), join(world.folder, 'lake.mp4')]
+  for (const file of files) await makeVideo(file, { seconds: 2, width: 320, height: 240 })
+  await ada.upload(...files)
   const ben = await arrive('ben')
   await ben.joinBy(link)
-  await keep(ben, 'sea')
+  for (const title of ['sea', 'hill', 'lake'])
+    await expect(ben.page.getByRole('link', { name: new RegExp(`^${title}`) })).toBeVisible()
+  await ben.page.getByRole('button', { name: 'Select' }).click()
+  for (const title of ['sea', 'hill', 'lake']) await ben.page.getByRole('button', { name: `Choose ${title}` }).click()
+  await ben.page.getByRole('button', { name: 'Keep offline' }).click()
+  await ben.page.getByRole('button', { name: 'Show' }).click()
+  await expect(ben.page.locator('[data-state=kept]')).toHaveCount(3, { timeout: 60_000 })
+  const source = await ben.page.getByRole('link', { name: 'lake' }).getAttribute('href')
+  const media = `/media/${source?.split('/').at(-1)}/original`
+  expect(await ben.page.evaluate((url) => fetch(url).then(({ status }) => status), media)).toBe(200)
+
+  // A page that has never shown the library hears of it, too.
+  await ben.page.goto(`${world.origin}/chats`)
+  const remove = async (title: string) => {
+    await ada.open(title)
+    await ada.page.getByRole('button', { name: 'Delete' }).click()
+    await expect(ada.page.getByText('Deleted')).toBeVisible()
+  }
+  await expect(ben.page.getByRole('heading', { name: 'Chats' })).toBeVisible()
+  await remove('sea')
+  await expect.poll(() => keptCaches(ben)).toHaveLength(2)
   await ben.context.setOffline(true)
-  await ada.open('sea')
-  await ada.page.getByRole('button', { name: 'Delete' }).click()
-  await expect(ada.page.getByText('Deleted')).toBeVisible()
+  await remove('hill')
   await ben.context.setOffline(false)
-  await ben.page.goto(`${world.origin}/`)
-  await expect(ben.page.getByRole('link', { name: /^sea/ })).toHaveCount(0)
-  await expect
-    .poll(() =>
-      ben.page.evaluate(() => caches.keys().then((names) => names.filter((name) => name.startsWith('kith/kept')))),
-    )
-    .toEqual([])
+  await expect.poll(() => keptCaches(ben)).toHaveLength(1)
+
+  await ben.context.setOffline(true)
+  await ada.go('Circle')
+  await ada.page.getByRole('button', { name: 'Remove ben' }).click()
+  await ada.page.getByRole('button', { name: 'Remove ben' }).last().click()
+  await expect(ada.page.getByText('ben', { exact: true })).toHaveCount(0)
+  expect(await keptCaches(ben)).toHaveLength(1)
+  await ben.context.setOffline(false)
+  await expect.poll(() => keptCaches(ben)).toEqual([])
+  expect(await ben.page.evaluate((url) => fetch(url).then(({ ok }) => ok), media)).toBe(false)
+  await ben.go('Circle')
+  await expect(ben.page.locator('[data-code="group/not-member"]')).toBeVisible()
 })
 
 test('what is being fetched comes also while no page of Kith is open, and is there without network', async ({
@@ -267,12 +316,10 @@ test('a device that fills up in the middle keeps nothing half, says so, and goes
   await expect(dialog.locator('[data-code="offline/no-room"]')).toBeVisible()
   await expect(dialog.getByRole('link', { name: 'Make room' })).toBeVisible()
   expect(asked).toBeGreaterThanOrEqual(3)
-  const keptCaches = () =>
-    page.evaluate(() => caches.keys().then((names) => names.filter((name) => name.startsWith('kith/kept'))))
-  expect(await keptCaches()).toEqual([])
+  expect(await keptCaches(ada)).toEqual([])
 
   await devtools.send('Storage.overrideQuotaForOrigin', { origin })
   await dialog.getByRole('button', { name: 'Try again' }).click()
   await expect(page.getByText('It plays without network.')).toBeVisible({ timeout: 60_000 })
-  expect(await keptCaches()).toHaveLength(1)
+  expect(await keptCaches(ada)).toHaveLength(1)
 })

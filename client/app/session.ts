@@ -1,13 +1,15 @@
 import { newDeviceId } from '../../shared/crypto/random.ts'
-import { type DeviceAccount, eraseDevice } from '../../shared/device/db.ts'
+import type { DeviceAccount } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
 import { readSession, signOut } from '../../shared/wire/accounts.ts'
 import { keepUploadsKey } from '../upload/record.ts'
+import { eraseSpool } from '../upload/spool-folder.ts'
 import type { Opened, SignInDevice } from '../vault/account.ts'
 import {
   destroyDevice,
+  eraseAll,
   forgetAccountKey,
   keepAccountKey,
   keepsSomething,
@@ -84,6 +86,8 @@ export class Session {
   async start(): Promise<void> {
     const account = await readDeviceAccount()
     if (!account) {
+      // Where the Service Worker heard that this device was signed out, with no page open.
+      void eraseSpool()
       this.state.value = { kind: 'signed-out' }
       return
     }
@@ -283,7 +287,7 @@ export class Session {
       if (!isAppError(error)) throw error
     })
     await forgetAccountKey()
-    await eraseDevice()
+    await eraseAll()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
     await clearAnnounced()
@@ -305,7 +309,7 @@ export class Session {
     if (this.#isLeaving) return
     this.#isLeaving = true
     await forgetAccountKey()
-    await eraseDevice()
+    await eraseAll()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
     await clearAnnounced()
@@ -388,7 +392,7 @@ export class Session {
   ): Promise<void> {
     const { userId, username, deviceId } = opened.session
     const known = await readDeviceAccount()
-    if (known && known.userId !== userId) await eraseDevice()
+    if (known && known.userId !== userId) await eraseAll()
     const vaultVersion = known?.userId === userId ? known.vaultVersion : 0
     const { serverKey, identity } = opened
     const account: DeviceAccount = { userId, username, deviceId, serverKey, vaultVersion, identity }

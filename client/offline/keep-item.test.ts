@@ -267,6 +267,20 @@ describe('what the browser fetched in the background', () => {
     expect(requests).toHaveLength(2)
   })
 
+  it.each([1, 2, 3, 4])('killed at step %i of writing it down, the page goes on from what is there', async (at) => {
+    await want(null)
+    fetchAhead = async (parts) => {
+      steps = 0
+      dieAt = at
+      await bring((sealed) => sealed)(parts).catch(() => undefined)
+      dieAt = 0
+    }
+    await keep(null)
+    expect(await isWhole(['thumb', 'original'])).toBe(true)
+    // Each piece takes a step before it is written, and one after.
+    expect(requests).toHaveLength(4 - Math.floor(at / 2))
+  })
+
   it('is paused where the person cancelled it, and what came stays', async () => {
     await want(null)
     fetchAhead = async (parts) => {

@@ -6,6 +6,7 @@ import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
 import { idBytes, type UserId } from '../../shared/format/ids.ts'
+import { eraseSpool } from '../upload/spool-folder.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { dropStalePasskey } from './passkey.ts'
 
@@ -64,10 +65,16 @@ async function writeUnlock(lock: CryptoKey, salt: Bytes, inner: Bytes): Promise<
  */
 export async function destroyDevice(account: DeviceAccount): Promise<void> {
   await forgetAccountKey()
-  await eraseDevice()
+  await eraseAll()
   await writeDeviceAccount(account)
   // A new key: what the old one had sealed never opens again.
   await writeUnlock(await createKey('lock'), randomBytes(SALT_BYTES), randomBytes(INNER_BYTES))
+}
+
+/** Forgets everything on this device, with what uploads have left beside the database. */
+export async function eraseAll(): Promise<void> {
+  await eraseDevice()
+  await eraseSpool()
 }
 
 /** Whether there is anything here that another device could want gone: not so after `destroyDevice`. */

@@ -1,7 +1,6 @@
 import { parseMediaId } from '../../../shared/format/ids.ts'
+import { SPOOL_FOLDER } from '../spool-folder.ts'
 import type { Spool } from './spool.ts'
-
-const FOLDER = 'spool'
 
 /**
  * Spool in the origin's private file system: one folder for each upload, one file for each piece. Needs a Web
@@ -13,7 +12,7 @@ export async function openOpfsSpool(): Promise<Spool | null> {
   }
   let root: FileSystemDirectoryHandle
   try {
-    root = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER, { create: true })
+    root = await (await navigator.storage.getDirectory()).getDirectoryHandle(SPOOL_FOLDER, { create: true })
   } catch {
     return null // private windows of some engines refuse it
   }
