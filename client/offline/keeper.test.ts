@@ -10,9 +10,10 @@ import { writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { readKept, readKeptRange } from '../../shared/device/kept.ts'
 import { itemsWithPieces, Pieces } from '../../shared/device/kept-pieces.ts'
 import { AppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
+import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
 import type { Item } from '../media/items.ts'
 import { Keeper } from './keeper.ts'
 import { watch } from './watched.ts'
@@ -84,11 +85,23 @@ function tab(): Keeper {
   })
 }
 
-async function share(): Promise<Item> {
+const SET = 'r/AAAAAAAAAAAAAAAAAAAAAA'
+/** A video with one quality, which the worker announces twice. */
+const FILM = new Map<string, Bytes>([
+  [`${SET}/master-1.m3u8`, utf8('#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p/index.m3u8\n')],
+  [`${SET}/master-2.m3u8`, utf8('#EXTM3U\n#EXT-X-STREAM-INF:RESOLUTION=640x360\n360p/index.m3u8\n')],
+  [`${SET}/360p/index.m3u8`, utf8('#EXTM3U\n#EXT-X-MAP:URI="init.mp4"\n00001.m4s\n')],
+  [`${SET}/360p/init.mp4`, randomBytes(300)],
+  [`${SET}/360p/00001.m4s`, randomBytes(SIZE)],
+])
+
+async function share(files = new Map([['original', randomBytes(SIZE)]])): Promise<Item> {
   const mediaId = newMediaId()
   const contentKey = newKey()
-  const object = { contentKey, mediaId, name: 'original' }
-  store.set(await objectId(contentKey, 'original'), await sealObject(object, randomBytes(SIZE), randomBytes(16)))
+  for (const [name, bytes] of files) {
+    const sealed = await sealObject({ contentKey, mediaId, name }, bytes, randomBytes(16))
+    store.set(await objectId(contentKey, name), sealed)
+  }
   const item: Item = {
     record: {
       mediaId,
@@ -117,8 +130,10 @@ const idOf = ({ record }: Item): MediaId => record.mediaId
 const shows = (keeper: Keeper, item: Item, state: string | undefined) =>
   keeper.rows.until((rows) => rows.get(idOf(item))?.state === state)
 const isHere = async (item: Item) => {
-  const object = (await readKept(idOf(item)))?.objects[0]
-  return (await readKeptRange(idOf(item), object?.objectId as ObjectId, 0, object?.sealedBytes ?? 0)).length > SIZE
+  const { objects = [] } = (await readKept(idOf(item))) ?? {}
+  for (const { objectId: id, sealedBytes } of objects)
+    if (!equalBytes(await readKeptRange(idOf(item), id, 0, sealedBytes ?? 0), store.get(id) as Bytes)) return false
+  return objects.length > 0
 }
 /** Holds the n-th request until `go`. */
 function holdAt(number: number) {
@@ -231,6 +246,29 @@ describe('where there is no room', () => {
     await shows(keeper, item, 'kept')
     expect(asked).toBe(0)
   })
+})
+
+it('what the worker makes later finds no room: the film plays on as it was kept', async () => {
+  const rendition = { name: '360p', width: 640, height: 360, bandwidth: 1000, codecs: 'avc1' }
+  const master = `${SET}/master-1.m3u8`
+  const made: WorkerDocument = { v: 1, status: 'partial', kind: 'video', master, renditions: [rendition] }
+  const film = { ...(await share(FILM)), made }
+  const written = { revision: 1, sealed: randomBytes(64), workerId: newUserId() }
+  items = [{ ...film, record: { ...film.record, workerDocument: written } }]
+  const keeper = tab()
+  await keeper.keep(items)
+  await shows(keeper, film, 'kept')
+  const was = await readKept(idOf(film))
+  expect(was).toMatchObject({ revision: 1, master })
+  const record = { ...film.record, workerDocument: { ...written, revision: 2 } }
+  items = [{ ...film, record, made: { ...made, status: 'ready', master: `${SET}/master-2.m3u8` } }]
+  memory.roomBytes = memory.usedBytes
+  const isTried = shows(keeper, film, 'waiting')
+  await keeper.sweep(async () => ({ revision: 2 }))
+  await isTried
+  await shows(keeper, film, 'kept')
+  expect(await readKept(idOf(film))).toEqual(was)
+  expect(await isHere(film)).toBe(true)
 })
 
 describe('the newest of a group', () => {

@@ -66,7 +66,8 @@ export class Keeper {
       await changeKept(mediaId, (row) => {
         // What somebody chose by hand stays, also when it is no longer among the newest.
         const chosen = row && { ...row, byRule: byRule && row.byRule }
-        if (chosen && (height === undefined || (chosen.state === 'kept' && chosen.height === height))) return chosen
+        const isSame = height === undefined || (row?.state === 'kept' && row.height === height)
+        if (chosen && isSame) return chosen.byRule === row.byRule ? null : chosen
         const at = { createdAt: Date.now(), watchedAt: Date.now(), objects: [], mediaId, groupId, byRule }
         return { ...(chosen ?? at), state: 'waiting', height: wanted, revision: 0, problem: null }
       })
@@ -219,13 +220,22 @@ export class Keeper {
       return false
     }
     if (error.code === 'media/not-found') await removeKept(media)
-    else if (error.code === 'offline/no-room') {
-      // Nothing half kept: what was fetched gives its room back.
-      await removePieces(media)
-      await changeKept(media, (row) => row && { ...row, state: 'no-room', objects: [], problem: error.code })
-    } else await changeKept(media, (row) => row && { ...row, state: 'failed', problem: error.code })
+    else if (error.code === 'offline/no-room') await this.#noRoom(media)
+    else await changeKept(media, (row) => row && { ...row, state: 'failed', problem: error.code })
     await this.#changed()
     return true
+  }
+
+  async #noRoom(media: MediaId): Promise<void> {
+    const after = await changeKept(media, (row) => {
+      if (!row) return null
+      const whole = row.objects.filter(({ sealedBytes }) => sealedBytes !== null)
+      // Only the newest of what the worker made did not fit: it plays on as it was kept.
+      if (row.revision > 0) return { ...row, state: 'kept', objects: whole }
+      return { ...row, state: 'no-room', objects: [], problem: 'offline/no-room' }
+    })
+    // Nothing half kept: what was fetched gives its room back.
+    if (after?.state === 'no-room') await removePieces(media)
   }
 
   async #takeOff(media: MediaId): Promise<void> {
