@@ -369,5 +369,5 @@ it('a disk that lies is repaired from the server', async () => {
 
 it('a full disk in mid-download is told by its name', async () => {
   memory.roomBytes = 100_000
-  expect(await codeOf(() => keep())).toBe('offline/no-room')
+  await expect(keep()).rejects.toThrow(expect.objectContaining({ name: 'QuotaExceededError' }))
 })

@@ -155,6 +155,7 @@ it('keeps one after the other', async () => {
   await held.reached
   expect(asked).toBe(1)
   held.go()
+  await shows(keeper, one, 'kept')
   await shows(keeper, two, 'kept')
   expect([await isHere(one), await isHere(two)]).toEqual([true, true])
 })

@@ -33,16 +33,10 @@ export class Pieces {
     }
   }
 
-  /** @throws {AppError} `offline/no-room` */
+  /** @throws what the storage says, `QuotaExceededError` for one. */
   async write(object: ObjectId, index: number, bytes: Bytes, totalBytes: number): Promise<void> {
     const headers = { 'content-length': String(bytes.length), [TOTAL]: String(totalBytes) }
-    try {
-      await this.#cache.put(urlOf(object, index), new Response(bytes, { headers }))
-    } catch (cause) {
-      if (cause instanceof DOMException && cause.name === 'QuotaExceededError')
-        throw new AppError('offline/no-room', 'the browser gives no more room', { cause })
-      throw cause
-    }
+    await this.#cache.put(urlOf(object, index), new Response(bytes, { headers }))
   }
 }
 
