@@ -1,4 +1,5 @@
 import './app/kith-app.ts'
+import { Busy } from './app/busy.ts'
 import { MediaWorker } from './app/service-worker.ts'
 import { createServices } from './app/services.ts'
 import { applyTheme } from './app/theme.ts'
@@ -8,12 +9,13 @@ installTrustedTypes()
 applyTheme()
 const app = document.querySelector('kith-app')
 if (isSecureContext) {
+  const busy = new Busy()
   const mediaWorker = import.meta.env.DEV
-    ? new MediaWorker('/dev-sw.js?dev-sw', 'module')
-    : new MediaWorker('/sw.js', 'classic')
-  const services = createServices(mediaWorker)
+    ? new MediaWorker('/dev-sw.js?dev-sw', 'module', busy)
+    : new MediaWorker('/sw.js', 'classic', busy)
+  const services = createServices(mediaWorker, busy)
   if (app) app.services = services
-  void mediaWorker.start(services)
+  void mediaWorker.start(services.session)
 } else if (app) {
   // To a page that others could have changed on its way browsers give neither cryptography nor a Service Worker.
   app.broken =

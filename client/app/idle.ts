@@ -17,7 +17,7 @@ export function writeIdleMinutes(minutes: number): void {
 }
 
 /**
- * Locks when nobody has touched Kith for a while; not while it plays or uploads. Sleep of the machine counts.
+ * Locks when nobody has touched Kith for a while; not while something is sent, fetched, recorded or plays. Sleep of the machine counts.
  * Locking one tab locks all. So each tells the others when it is used, and asks them before it locks: a tab in the
  * background may have slept through what it was told.
  */
@@ -31,7 +31,7 @@ export function startIdleLock({ session, busy }: Pick<Services, 'session' | 'bus
     tabs.postMessage(touchedAt)
   }
   const isIdle = () => {
-    if (busy.isBusy) touchedAt = Date.now()
+    if (busy.isAtWork) touchedAt = Date.now()
     return Date.now() - touchedAt > readIdleMinutes() * 60_000
   }
   const touch = () => {
@@ -48,7 +48,7 @@ export function startIdleLock({ session, busy }: Pick<Services, 'session' | 'bus
       await new Promise((resolve) => setTimeout(resolve, ANSWER_MS))
       isAsking = false
       if (isIdle() && session.state.value.kind === 'unlocked') await session.lock()
-    } else if (busy.isBusy) tell()
+    } else if (busy.isAtWork) tell()
   }
   tabs.onmessage = ({ data }: MessageEvent<number | 'idle?'>) => {
     if (data !== 'idle?') touchedAt = Math.max(touchedAt, data)

@@ -5,7 +5,8 @@ import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { readDeviceAccount } from '../vault/device.ts'
 import { startIdleLock } from './idle.ts'
-import { sentenceFor, sentenceForCode } from './messages.ts'
+import { partCame, reloadForPart } from './lost-part.ts'
+import { OUTDATED, sentenceFor, sentenceForCode } from './messages.ts'
 import { passAppError } from './passing.ts'
 import { type Services, servicesContext } from './services.ts'
 import { Watch } from './signal.ts'
@@ -297,6 +298,7 @@ export class KithApp extends LitElement {
       router.path,
       mediaWorker.updateWaits,
       mediaWorker.needsReload,
+      services.isOutdated,
       busy.reasons,
       services.talk,
     )
@@ -354,6 +356,7 @@ export class KithApp extends LitElement {
     const isIn = session.state.value.kind === 'unlocked'
     Promise.all([isIn ? openLibrary() : undefined, screen.load()]).then(
       () => {
+        partCame()
         if (this.#wanted !== screen) return
         const isFirst = this.ready === undefined
         this.ready = screen
@@ -366,7 +369,12 @@ export class KithApp extends LitElement {
         if (!isFirst && screen.nav) void this.updateComplete.then(this.#skip)
       },
       () => {
-        this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
+        const { busy, toasts } = this.services as Services
+        if (!reloadForPart(busy)) {
+          this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
+        } else if (busy.isBusy) {
+          toasts.show('This part of Kith has a newer version. It loads when what goes on here is done.')
+        }
       },
     )
   }
@@ -412,7 +420,7 @@ export class KithApp extends LitElement {
   }
 
   #banners() {
-    const { session, mediaWorker, busy } = this.services as Services
+    const { session, mediaWorker, busy, isOutdated } = this.services as Services
     const state = session.state.value
     const fault = session.fault.value
     return html`
@@ -429,12 +437,13 @@ export class KithApp extends LitElement {
           : nothing
       }
       ${this.renewing ? html`<renew-dialog @close=${() => (this.renewing = false)}></renew-dialog>` : nothing}
+      ${isOutdated.value ? html`<p class="banner bad" role="alert">${OUTDATED}<button @click=${() => location.reload()}>Reload</button></p>` : nothing}
       ${
         mediaWorker.needsReload.value && state.kind === 'unlocked'
           ? html`<p class="banner" role="status">To play videos this page has to be loaded again.<button @click=${() => location.reload()}>Reload</button></p>`
           : nothing
       }
-      ${mediaWorker.updateWaits.value && !busy.isBusy ? html`<update-banner></update-banner>` : nothing}
+      ${mediaWorker.updateWaits.value && !busy.isBusy && !isOutdated.value ? html`<update-banner></update-banner>` : nothing}
     `
   }
 

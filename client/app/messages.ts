@@ -1,4 +1,5 @@
 import { type ErrorCode, isAppError } from '../../shared/errors.ts'
+import { isOutdated } from './outdated.ts'
 
 /** For each code: what happened, and what one can do next. A code without a sentence does not compile. */
 const SENTENCES: Readonly<Record<ErrorCode, string>> = {
@@ -121,8 +122,12 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'offline/storage': 'The browser could not write this down. Try again; if it stays so, restart the browser.',
 }
 
+export const OUTDATED =
+  'A newer version of Kith runs in another tab, and this one can do nothing more. Reload it; uploads go on then.'
+
 /** The sentence for any failure. */
 export function sentenceFor(error: unknown): string {
+  if (isOutdated(error)) return OUTDATED
   return SENTENCES[isAppError(error) ? error.code : 'internal']
 }
 

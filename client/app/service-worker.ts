@@ -10,13 +10,12 @@ const RELOADED = 'kith/reloaded-for-controller'
 const CLAIM_MS = 3000
 const LOOK_AFTER_MS = 3_600_000
 
-/** What a reload would interrupt. */
-type Work = { readonly busy: Busy; readonly session: Pick<Session, 'state'> }
-
 /** The Service Worker as the page sees it. */
 export class MediaWorker {
-  /** A new version waits; call `update` when nothing would be interrupted. */
+  /** A new version waits until the person agrees. */
   readonly updateWaits = new Signal(false)
+  /** They have; it waits for what goes on in other tabs. */
+  readonly updateComes = new Signal(false)
   /** Whether `/media/…` is answered on this page. */
   readonly controls = new Signal(Boolean(navigator.serviceWorker?.controller))
   /** Nothing plays here before the page is loaded again, and that was left to the person. */
@@ -24,10 +23,12 @@ export class MediaWorker {
   /** A notification was tapped. */
   onOpen: (path: string) => void = (path) => location.assign(path)
   readonly #workbox: Workbox
+  readonly #busy: Busy
   readonly #listeners = new Set<(message: MediaFault) => void>()
 
-  constructor(url: string, type: 'classic' | 'module') {
+  constructor(url: string, type: 'classic' | 'module', busy: Busy) {
     this.#workbox = new Workbox(url, { type })
+    this.#busy = busy
     this.#workbox.addEventListener('waiting', () => {
       // What it shows is loaded when it is needed.
       void import('./update-banner.ts')
@@ -41,13 +42,14 @@ export class MediaWorker {
     })
   }
 
-  async start({ busy, session }: Work): Promise<void> {
+  async start(session: Pick<Session, 'state'>): Promise<void> {
     if (!('serviceWorker' in navigator)) return
     navigator.serviceWorker.addEventListener('controllerchange', () => {
+      const isNewer = this.controls.value
       this.controls.value = true
       this.needsReload.value = false
-      // Another tab may have agreed to the update while this one uploads or plays.
-      if (this.updateWaits.value) void busy.reasons.until(({ size }) => size === 0).then(() => location.reload())
+      // This tab was idle when it was asked, and may have begun something in the moment since.
+      if (isNewer) void this.#reloadWhenIdle()
     })
     const registration = await this.#workbox.register()
     await navigator.serviceWorker.ready
@@ -61,7 +63,7 @@ export class MediaWorker {
     await Promise.race([this.controls.until(Boolean), new Promise((resolve) => setTimeout(resolve, CLAIM_MS))])
     if (this.controls.value) return
     // Nobody loses what they are typing or sending, and no page reloads for ever.
-    if (session.state.value.kind !== 'unlocked' || busy.isBusy || sessionStorage.getItem(RELOADED)) {
+    if (session.state.value.kind !== 'unlocked' || this.#busy.isBusy || sessionStorage.getItem(RELOADED)) {
       this.needsReload.value = true
       return
     }
@@ -84,7 +86,24 @@ export class MediaWorker {
     return () => this.#listeners.delete(listener)
   }
 
-  update(): void {
+  /** Takes the version that waits, in all tabs, once nothing goes on in any of them. */
+  async update(): Promise<void> {
+    this.updateComes.value = true
+    await this.#busy.untilAllIdle()
     this.#workbox.messageSkipWaiting()
+  }
+
+  /** Another tab is of a newer version already: this one follows by itself. */
+  async follow(): Promise<void> {
+    await navigator.serviceWorker?.ready
+    // A server that cannot be reached now is asked again by the next page that is shown.
+    void this.#workbox.update().catch(() => undefined)
+    await this.updateWaits.until(Boolean)
+    await this.update()
+  }
+
+  async #reloadWhenIdle(): Promise<void> {
+    await this.#busy.reasons.until(({ size }) => size === 0)
+    location.reload()
   }
 }

@@ -8,9 +8,10 @@ import type { Items } from '../media/items.ts'
 import type { Uploads } from '../upload/uploads.ts'
 import { type Crypto, startCrypto } from '../workers/crypto.ts'
 import { Api } from './api.ts'
-import { Busy } from './busy.ts'
+import type { Busy } from './busy.ts'
 import { Events } from './events.ts'
 import { Install } from './install.ts'
+import { untilOutdated } from './outdated.ts'
 import { Router } from './router.ts'
 import type { MediaWorker } from './service-worker.ts'
 import { Session } from './session.ts'
@@ -32,6 +33,8 @@ export type Services = {
   readonly items: Items
   readonly uploads: Uploads
   readonly install: Install
+  /** Another tab runs a newer version, which took the device's database along. */
+  readonly isOutdated: Signal<boolean>
   /** Friends and chats, once `openTalk` has resolved. */
   readonly talk: Signal<Talk | null>
   /** Opens them after unlocking; nobody waits for it to see the library. */
@@ -51,15 +54,22 @@ export type Talk = {
 
 export const servicesContext = createContext<Services>(Symbol('kith services'))
 
-export function createServices(mediaWorker: MediaWorker): Services {
+export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
   const api = new Api()
   const crypto = startCrypto()
   const session = new Session(api, crypto)
   const router = new Router()
   mediaWorker.onOpen = (path) => router.go(path)
   const install = new Install((path) => router.go(path))
-  const busy = new Busy()
   keepAwake(busy)
+  const isOutdated = new Signal(false)
+  void untilOutdated().then(
+    () => {
+      isOutdated.value = true
+      void mediaWorker.follow()
+    },
+    () => undefined, // without a database, whoever needs it says so
+  )
   let library: { items: Items; uploads: Uploads } | undefined
   let opening: Promise<void> | undefined
   const opened = () => {
@@ -85,6 +95,7 @@ export function createServices(mediaWorker: MediaWorker): Services {
     toasts: new Toasts(),
     busy,
     install,
+    isOutdated,
     router,
     mediaWorker,
     get items() {

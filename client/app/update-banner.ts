@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit'
 import { controls } from '../styles/controls.ts'
 import { KithElement } from './element.ts'
+import { Watch } from './signal.ts'
 import { readWhatsNew, type WhatsNew } from './whats-new.ts'
 
 /** A new version waits: what is new in it, and the button that takes it. */
@@ -49,6 +50,7 @@ export class UpdateBanner extends KithElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
+    new Watch(this, this.services.mediaWorker.updateComes)
     void readWhatsNew().then((news) => {
       this.news = news
     })
@@ -56,9 +58,14 @@ export class UpdateBanner extends KithElement {
 
   override render() {
     const { news } = this
+    const { mediaWorker } = this.services
     return html`<div class="banner" role="status">
-      <span>A new version is ready.</span>
-      <button class="primary" @click=${() => this.services.mediaWorker.update()}>Update</button>
+      ${
+        mediaWorker.updateComes.value
+          ? html`<span>The new version comes as soon as nothing is sent, played or written in your other tabs.</span>`
+          : html`<span>A new version is ready.</span>
+              <button class="primary" @click=${() => void mediaWorker.update()}>Update</button>`
+      }
       ${
         news && news.lines.length > 0
           ? html`<details>

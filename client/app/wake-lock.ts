@@ -3,11 +3,11 @@ import { passAppError } from './passing.ts'
 
 type Screen = { readonly wakeLock?: { request(type: 'screen'): Promise<{ release(): Promise<void> }> } }
 
-/** The screen stays on while something is uploaded or plays: a phone that sleeps stops both. */
-export function keepAwake(busy: Pick<Busy, 'reasons'>, device: Screen = navigator, page: Document = document): void {
+/** The screen stays on while something is sent, fetched, recorded or plays: a phone that sleeps stops it. */
+export function keepAwake(busy: Pick<Busy, 'reasons' | 'isAtWork'>, device: Screen = navigator, page: Document = document): void {
   let held: Promise<{ release(): Promise<void> } | null> | null = null
   const look = () => {
-    const isWanted = busy.reasons.value.size > 0 && page.visibilityState === 'visible'
+    const isWanted = busy.isAtWork && page.visibilityState === 'visible'
     if (isWanted === (held !== null) || !device.wakeLock) return
     if (isWanted) {
       // Refused where the battery is low: then it sleeps.

@@ -94,6 +94,10 @@ export class ChatComposer extends KithElement {
   declare recorder: VoiceRecorder | null
   declare elapsedMs: number
   #saving: ReturnType<typeof setTimeout> | undefined
+  /** The person is in the field. */
+  #isHere = false
+  #setWriting: (isOn: boolean) => void = () => undefined
+  #setRecording: (isOn: boolean) => void = () => undefined
   #clock: ReturnType<typeof setInterval> | undefined
 
   constructor() {
@@ -105,11 +109,19 @@ export class ChatComposer extends KithElement {
     this.elapsedMs = 0
   }
 
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#setWriting = this.services.busy.switch('writing')
+    this.#setRecording = this.services.busy.switch('recording')
+  }
+
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    this.#flushDraft()
+    void this.#flushDraft()
     clearInterval(this.#clock)
     void this.recorder?.cancel()
+    this.#setWriting(false)
+    this.#setRecording(false)
   }
 
   protected override firstUpdated(): void {
@@ -121,6 +133,9 @@ export class ChatComposer extends KithElement {
     if (changed.has('editing') && (content?.type === 'text' || content?.type === 'media'))
       this.#setText(content.text ?? '')
     if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.#field?.focus()
+    // What was left is kept as a draft; an edit is not.
+    this.#setWriting(this.editing !== null || (this.#isHere && !this.isEmpty))
+    this.#setRecording(this.recorder !== null || this.working)
   }
 
   get #field(): HTMLTextAreaElement | null {
@@ -155,6 +170,8 @@ export class ChatComposer extends KithElement {
         placeholder="Message"
         enterkeyhint="send"
         @input=${this.#typed}
+        @focus=${this.#came}
+        @blur=${this.#left}
         @keydown=${this.#key}
       ></textarea>
       ${
@@ -195,12 +212,22 @@ export class ChatComposer extends KithElement {
     if (this.editing) return
     if (!this.isEmpty) this.thread.typing()
     clearTimeout(this.#saving)
-    this.#saving = setTimeout(() => this.#flushDraft(), SAVE_AFTER_MS)
+    this.#saving = setTimeout(() => void this.#flushDraft(), SAVE_AFTER_MS)
   }
 
-  #flushDraft(): void {
+  async #flushDraft(): Promise<void> {
     clearTimeout(this.#saving)
-    if (!this.editing) void this.thread.saveDraft(this.#field?.value ?? '')
+    if (!this.editing) await this.thread.saveDraft(this.#field?.value ?? '')
+  }
+
+  #came = (): void => {
+    this.#isHere = true
+    this.requestUpdate()
+  }
+
+  #left = (): void => {
+    this.#isHere = false
+    void this.#flushDraft().finally(() => this.requestUpdate())
   }
 
   /** Enter sends where there is a keyboard; on a touch screen it begins a new line. */

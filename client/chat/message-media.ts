@@ -81,6 +81,7 @@ export class MessageMedia extends KithElement {
       }
     `,
   ]
+  #setBusy: (isOn: boolean) => void = () => undefined
   declare media: MediaReference
   /** 0 to 1 while one's own is on its way. */
   declare progress: number | null
@@ -90,6 +91,16 @@ export class MessageMedia extends KithElement {
     super()
     this.progress = null
     this.isLarge = false
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#setBusy = this.services.busy.switch('playback')
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#setBusy(false)
   }
 
   override render() {
@@ -116,7 +127,7 @@ export class MessageMedia extends KithElement {
       case 'voice':
       case 'audio':
         return html`${waveform ? wave(waveform) : html`<span class="file">${icon('play')} ${name}</span>`}
-          ${isOnItsWay ? nothing : html`<audio controls preload="none" src=${original} aria-label=${kind === 'voice' ? 'Voice note' : name}></audio>`}`
+          ${isOnItsWay ? nothing : html`<audio controls preload="none" src=${original} @playing=${this.#plays} @pause=${this.#rests} aria-label=${kind === 'voice' ? 'Voice note' : name}></audio>`}`
       default:
         return html`<a class="file" href="${original}?download" aria-label="Download ${name}">
           ${icon('file')}<span>${name}<br /><span class="soft small">${sizeLabel(sizeBytes)}</span></span>
@@ -127,10 +138,20 @@ export class MessageMedia extends KithElement {
   #large() {
     const { mediaId, kind, name } = this.media
     const original = mediaUrl(mediaId, ORIGINAL)
-    return html`<dialog aria-label=${name} @close=${() => (this.isLarge = false)}>
+    return html`<dialog aria-label=${name} @close=${this.#hide}>
       <button class="icon close" aria-label="Close" @click=${() => this.renderRoot.querySelector('dialog')?.close()}>${icon('close')}</button>
-      ${kind === 'video' ? html`<video controls autoplay playsinline src=${original}></video>` : html`<img src=${original} alt=${name} />`}
+      ${kind === 'video' ? html`<video controls autoplay playsinline src=${original} @playing=${this.#plays} @pause=${this.#rests}></video>` : html`<img src=${original} alt=${name} />`}
     </dialog>`
+  }
+
+  /** Also said at the end of it. */
+  #rests = (): void => this.#setBusy(false)
+
+  #plays = (): void => this.#setBusy(true)
+
+  #hide = (): void => {
+    this.isLarge = false
+    this.#rests()
   }
 
   #show = (): void => {

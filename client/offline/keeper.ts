@@ -25,6 +25,8 @@ export type KeeperPorts = {
   read(media: MediaId): Promise<Item>
   /** Newest first. */
   list(group: GroupId): Promise<readonly Item[]>
+  /** Told while something is fetched: it is not to be interrupted. */
+  setBusy(isOn: boolean): void
 }
 
 /**
@@ -178,6 +180,7 @@ export class Keeper {
   async #keepOne({ mediaId, height }: KeptRow): Promise<boolean> {
     const stop = new AbortController()
     this.#current = { media: mediaId, height, stop }
+    this.#ports.setBusy(true)
     try {
       const { record, card, made } = await this.#ports.read(mediaId)
       if (!card) throw new AppError('card/tampered', 'its card does not open')
@@ -209,6 +212,7 @@ export class Keeper {
       return await this.#failed(mediaId, faultOf(error))
     } finally {
       this.#current = undefined
+      this.#ports.setBusy(false)
       this.#setProgress(mediaId, null)
     }
   }

@@ -5,7 +5,7 @@ import { passAppError } from '../app/passing.ts'
 import type { Services } from '../app/services.ts'
 import { Keeper } from './keeper.ts'
 
-type Needed = Pick<Services, 'items' | 'session' | 'events'>
+type Needed = Pick<Services, 'items' | 'session' | 'events' | 'busy'>
 
 const keepers = new WeakMap<object, Keeper>()
 
@@ -17,6 +17,7 @@ export function keeperOf(services: Needed): Keeper {
   const keeper = new Keeper({
     read: async (media) => (await items.read(media)).item,
     list: (group) => items.kept(group),
+    setBusy: services.busy.switch('keeping'),
   })
   keepers.set(session, keeper)
   void keeper.start()

@@ -34,14 +34,13 @@ export class Uploads {
   /** Called with each item that is complete. */
   onDone: (media: MediaId, group: GroupId) => void = () => undefined
   readonly #session: Session
-  readonly #busy: Busy
+  readonly #setBusy: (isOn: boolean) => void
   readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
   #worker: Worker | undefined
-  #endBusy: (() => void) | undefined
 
   constructor(session: Session, busy: Busy) {
     this.#session = session
-    this.#busy = busy
+    this.#setBusy = busy.switch('upload')
     this.#channel.onmessage = ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data)
     session.state.watch(({ kind }) => {
       if (kind === 'unlocked') void this.#restore()
@@ -231,14 +230,9 @@ export class Uploads {
     const all = new Map(this.all.value)
     view ? all.set(mediaId, view) : all.delete(mediaId)
     this.all.value = all
-    const isActive = [...all.values()].some(
-      ({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending',
+    this.#setBusy(
+      [...all.values()].some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'),
     )
-    if (isActive) this.#endBusy ??= this.#busy.start('upload')
-    else {
-      this.#endBusy?.()
-      this.#endBusy = undefined
-    }
   }
 
   #command(command: UploadCommand): void {

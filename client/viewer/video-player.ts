@@ -90,7 +90,7 @@ export class VideoPlayer extends KithElement {
   #path = ''
   /** Stopped for want of an answer: goes on by itself when the server is back. */
   #waitsFor: Place | null = null
-  #endBusy: (() => void) | undefined
+  #setBusy: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
 
   constructor() {
@@ -111,6 +111,7 @@ export class VideoPlayer extends KithElement {
     super.connectedCallback()
     this.#path = location.pathname
     this.#place = recallPlace()
+    this.#setBusy = this.services.busy.switch('playback')
     window.addEventListener('keydown', this.#keyDown)
     window.addEventListener('pagehide', this.#remember)
     window.addEventListener('online', this.#goOn)
@@ -127,7 +128,7 @@ export class VideoPlayer extends KithElement {
     if (location.pathname === this.#path) this.#remember()
     for (const end of this.#ends.splice(0)) end()
     this.#playback?.stop()
-    this.#endBusy?.()
+    this.#setBusy(false)
   }
 
   get video(): HTMLVideoElement {
@@ -286,12 +287,11 @@ export class VideoPlayer extends KithElement {
   }
 
   #started = (): void => {
-    this.#endBusy ??= this.services.busy.start('playback')
+    this.#setBusy(true)
   }
 
   #stopped = (): void => {
-    this.#endBusy?.()
-    this.#endBusy = undefined
+    this.#setBusy(false)
   }
 
   #ended = (): void => {

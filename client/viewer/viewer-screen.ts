@@ -114,6 +114,7 @@ export class ViewerScreen extends KithElement {
   declare editing: boolean
   declare sharing: boolean
   #touchedAt: { x: number; y: number } | null = null
+  #setPlaying: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
   #endWatching: (() => void) | undefined
 
@@ -140,8 +141,12 @@ export class ViewerScreen extends KithElement {
         if (mediaId === this.mediaId) this.#refused(objectName, code)
       }),
     )
+    this.#setPlaying = this.services.busy.switch('playback')
     window.addEventListener('keydown', this.#keyDown)
-    this.#ends.push(() => window.removeEventListener('keydown', this.#keyDown))
+    this.#ends.push(
+      () => window.removeEventListener('keydown', this.#keyDown),
+      () => this.#setPlaying(false),
+    )
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
@@ -151,6 +156,7 @@ export class ViewerScreen extends KithElement {
     this.broken = null
     this.pictureFailed = false
     this.editing = false
+    this.#setPlaying(false)
     void this.#load()
   }
 
@@ -277,7 +283,7 @@ export class ViewerScreen extends KithElement {
         ${this.#download(item, html`${icon('download', 20)} Download the original`, 'primary')}
       </div>`
     }
-    if (card?.type.startsWith('audio/')) return html`<audio controls src=${url} aria-label=${card.title}></audio>`
+    if (card?.type.startsWith('audio/')) return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} aria-label=${card.title}></audio>`
     return html`<div class="file">
       ${icon('file', 44)}
       <p>${card?.fileName}<br />${card ? sizeLabel(card.sizeBytes) : ''}</p>

@@ -95,7 +95,8 @@ export class Engine {
     } catch (error) {
       if (abort.signal.aborted || isAppError(error, 'job/cancelled')) return
       const code = isAppError(error) ? error.code : 'internal'
-      await changeUpload(mediaId, { problem: code })
+      // Where a newer version has taken the database, nothing can be noted: the row stays as it was, and goes on after a reload.
+      await changeUpload(mediaId, { problem: code }).catch(() => undefined)
       this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
       if (code === 'upload/source-changed') this.#files.delete(mediaId)
       if (PASSING.includes(code)) setTimeout(() => void this.work(), RETRY_MS)

@@ -1,0 +1,24 @@
+import 'fake-indexeddb/auto'
+import { deleteDB, openDB } from 'idb'
+import { expect, it } from 'vitest'
+import { openDevice } from '../../shared/device/db.ts'
+import { sentenceFor } from './messages.ts'
+import { isOutdated, untilOutdated } from './outdated.ts'
+
+it('a database that was deleted begins anew; one that a newer version took is told in words', async () => {
+  let wasTold = false
+  const outdated = untilOutdated().then(() => {
+    wasTold = true
+  })
+  await openDevice()
+  await deleteDB('kith')
+  await (await openDevice()).count('keys')
+  expect(wasTold).toBe(false)
+
+  const newer = await openDB('kith', 1000)
+  await outdated
+  const refusal = await openDevice().catch((error: unknown) => error)
+  expect(isOutdated(refusal)).toBe(true)
+  expect(sentenceFor(refusal)).toContain('newer version')
+  newer.close()
+})
