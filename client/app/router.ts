@@ -1,40 +1,57 @@
 import { MEDIA_PREFIX } from '../../shared/wire/page-sw.ts'
+import { Overlays } from './overlays.ts'
 import { Signal } from './signal.ts'
+
+/** How many screens of this page lie below the one that shows. */
+const depth = () => (history.state as { depth?: number } | null)?.depth ?? 0
 
 /** Where the person is: the path alone. Links inside the page change it without a load. */
 export class Router {
   readonly path = new Signal(location.pathname)
   /** What an invite link, resp. a personal link, carries, without `#`, until it is used; in memory alone. */
   readonly secret = new Signal('')
+  readonly #overlays = new Overlays()
 
   constructor() {
     this.#takeSecret()
     // Also fires when a link with another fragment is opened in this tab.
     window.addEventListener('popstate', () => {
       this.#takeSecret()
+      this.#overlays.moved(this.path.value !== location.pathname)
       this.path.value = location.pathname
     })
     document.addEventListener('click', (event) => this.#follow(event))
   }
 
   go(path: string, options: { replace?: boolean } = {}): void {
-    if (options.replace) history.replaceState(null, '', path)
-    else history.pushState(null, '', path)
-    this.path.value = new URL(path, location.origin).pathname
-    window.scrollTo(0, 0)
+    this.#overlays.leave(options.replace === true, (replaces) => {
+      const state = { depth: options.replace ? depth() : depth() + 1 }
+      if (replaces) history.replaceState(state, '', path)
+      else history.pushState(state, '', path)
+      this.path.value = new URL(path, location.origin).pathname
+      window.scrollTo(0, 0)
+    })
   }
 
   /** Back to where one came from, or to `fallback` when the page was opened here. */
   back(fallback: string): void {
-    if (history.length > 1 && document.referrer === '' && window.navigation?.canGoBack !== false) history.back()
+    if (depth() > 0) history.back()
     else this.go(fallback, { replace: true })
+  }
+
+  /**
+   * Something lies over the screen: the phone's back button or gesture closes it before it leaves the screen.
+   * @param close called where it did. @returns what to call when it closed otherwise.
+   */
+  cover(close: () => void): () => void {
+    return this.#overlays.open(close)
   }
 
   /** It leaves the address bar, and with it history and shared screens, before anything else. */
   #takeSecret(): void {
     if (location.hash === '') return
     const secret = location.hash.slice(1)
-    history.replaceState(null, '', location.pathname)
+    history.replaceState(history.state, '', location.pathname)
     if (location.pathname === '/join' || location.pathname === '/add') this.secret.value = secret
   }
 

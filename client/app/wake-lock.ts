@@ -4,7 +4,11 @@ import { passAppError } from './passing.ts'
 type Screen = { readonly wakeLock?: { request(type: 'screen'): Promise<{ release(): Promise<void> }> } }
 
 /** The screen stays on while something is sent, fetched, recorded or plays: a phone that sleeps stops it. */
-export function keepAwake(busy: Pick<Busy, 'reasons' | 'isAtWork'>, device: Screen = navigator, page: Document = document): void {
+export function keepAwake(
+  busy: Pick<Busy, 'reasons' | 'isAtWork'>,
+  device: Screen = navigator,
+  page: Document = document,
+): void {
   let held: Promise<{ release(): Promise<void> } | null> | null = null
   const look = () => {
     const isWanted = busy.isAtWork && page.visibilityState === 'visible'

@@ -82,6 +82,7 @@ export class MessageMedia extends KithElement {
     `,
   ]
   #setBusy: (isOn: boolean) => void = () => undefined
+  #uncover: () => void = () => undefined
   declare media: MediaReference
   /** 0 to 1 while one's own is on its way. */
   declare progress: number | null
@@ -100,6 +101,7 @@ export class MessageMedia extends KithElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
+    this.#uncover()
     this.#setBusy(false)
   }
 
@@ -150,12 +152,14 @@ export class MessageMedia extends KithElement {
   #plays = (): void => this.#setBusy(true)
 
   #hide = (): void => {
+    this.#uncover()
     this.isLarge = false
     this.#rests()
   }
 
   #show = (): void => {
     this.isLarge = true
+    this.#uncover = this.services.router.cover(() => this.#hide())
     void this.updateComplete.then(() => this.renderRoot.querySelector('dialog')?.showModal())
   }
 }

@@ -1,13 +1,15 @@
-import { css, html, LitElement } from 'lit'
+import { css, html } from 'lit'
+import { KithElement } from '../app/element.ts'
 import { controls } from '../styles/controls.ts'
 import { icon } from './icon.ts'
 
 /**
- * A modal sheet: at the foot on a phone, in the middle elsewhere. In the page it is open.
+ * A modal sheet: at the foot on a phone, in the middle elsewhere. In the page it is open; going back closes it, and
+ * what is typed in it counts as being written until then.
  * @fires close when the person dismissed it
  * @slot the content
  */
-export class KithDialog extends LitElement {
+export class KithDialog extends KithElement {
   static override properties = { heading: {} }
   static override styles = [
     controls,
@@ -49,6 +51,22 @@ export class KithDialog extends LitElement {
     `,
   ]
   declare heading: string
+  #uncover: () => void = () => undefined
+  #setWriting: (isOn: boolean) => void = () => undefined
+
+  override connectedCallback(): void {
+    super.connectedCallback()
+    this.#uncover = this.services.router.cover(this.close)
+    this.#setWriting = this.services.busy.switch('writing')
+    this.addEventListener('input', this.#typed)
+  }
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback()
+    this.#uncover()
+    this.#setWriting(false)
+    this.removeEventListener('input', this.#typed)
+  }
 
   override render() {
     return html`<dialog aria-labelledby="heading" @cancel=${this.#cancel} @click=${this.#outside}>
@@ -64,7 +82,10 @@ export class KithDialog extends LitElement {
     this.renderRoot.querySelector('dialog')?.showModal()
   }
 
+  #typed = (): void => this.#setWriting(true)
+
   close = (): void => {
+    this.#uncover()
     this.renderRoot.querySelector('dialog')?.close()
     this.dispatchEvent(new CustomEvent('close'))
   }

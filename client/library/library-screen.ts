@@ -139,6 +139,7 @@ export class LibraryScreen extends KithElement {
   /** What is chosen to be taken along; `null`: nobody chooses. */
   declare chosen: ReadonlyMap<MediaId, Item> | null
   #group: Group | null = null
+  #uncover: () => void = () => undefined
   readonly #ends: (() => void)[] = []
 
   constructor() {
@@ -175,6 +176,18 @@ export class LibraryScreen extends KithElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     for (const end of this.#ends.splice(0)) end()
+    this.#uncover()
+  }
+
+  /** Going back ends the choosing, not the library. */
+  override updated(changed: Map<PropertyKey, unknown>): void {
+    if (!changed.has('chosen') || (this.chosen === null) === ((changed.get('chosen') ?? null) === null)) return
+    this.#uncover()
+    if (this.chosen) {
+      this.#uncover = this.services.router.cover(() => {
+        this.chosen = null
+      })
+    }
   }
 
   /** What is kept at once, then what the server has. */

@@ -283,7 +283,8 @@ export class ViewerScreen extends KithElement {
         ${this.#download(item, html`${icon('download', 20)} Download the original`, 'primary')}
       </div>`
     }
-    if (card?.type.startsWith('audio/')) return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} aria-label=${card.title}></audio>`
+    if (card?.type.startsWith('audio/'))
+      return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} aria-label=${card.title}></audio>`
     return html`<div class="file">
       ${icon('file', 44)}
       <p>${card?.fileName}<br />${card ? sizeLabel(card.sizeBytes) : ''}</p>
