@@ -1,7 +1,7 @@
 import { fillLibrary } from './support/library.ts'
 import { expect, test } from './support/test.ts'
 
-test('hundreds of photos: only what is near is in the page; one comes back to where one was', async ({
+test('hundreds of photos: only what is near is in the page; one comes back to where one was, and stays there when the phone is turned', async ({
   world,
   arrive,
 }) => {
@@ -30,11 +30,34 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
   const title = await middle
     .getAttribute('aria-label')
     .then((label) => label ?? middle.locator('img').getAttribute('alt'))
+  const same = page.getByRole('link', { name: title ?? '', exact: true })
   await middle.click()
   await expect(page.getByRole('heading', { name: title ?? '' })).toBeVisible()
   await page.getByRole('button', { name: 'Back' }).click()
-  await expect(page.getByRole('link', { name: title ?? '', exact: true })).toBeInViewport()
+  await expect(same).toBeInViewport()
   expect(Math.abs((await page.evaluate(() => scrollY)) - there)).toBeLessThan(200)
+
+  // Just below the bar, where one looks.
+  await same.evaluate((link) => scrollBy(0, link.getBoundingClientRect().top - 90))
+  await expect.poll(() => same.evaluate((link) => Math.round(link.getBoundingClientRect().top))).toBe(90)
+  for (const size of [
+    { width: 844, height: 390 },
+    { width: 390, height: 844 },
+  ]) {
+    await page.setViewportSize(size)
+    await expect(same).toBeInViewport()
+  }
+  // From an item that was turned as well; and by the phone's own back, then forward.
+  await same.click()
+  await expect(page.getByRole('heading', { name: title ?? '' })).toBeVisible()
+  await page.setViewportSize({ width: 844, height: 390 })
+  await page.goBack()
+  await expect(same).toBeInViewport()
+  await page.goForward()
+  await expect(page.getByRole('heading', { name: title ?? '' })).toBeVisible()
+  await page.goBack()
+  await page.setViewportSize({ width: 390, height: 844 })
+  await expect(same).toBeInViewport()
 
   // Another start shows what was opened before, with nobody there to ask.
   await world.server.stop('SIGKILL')
@@ -50,6 +73,9 @@ test('several are chosen in the library and kept together', async ({ world, arri
   await ada.makeCircle('Gartenfreunde')
   await fillLibrary(world, ada, 5)
   await page.reload()
+  await page.getByRole('button', { name: 'Select' }).click()
+  await page.goBack()
+  await expect(page.getByRole('button', { name: 'Cancel' })).toHaveCount(0)
   await page.getByRole('button', { name: 'Select' }).click()
   await expect(page.getByText('Tap what you want to take along')).toBeVisible()
   for (const number of [2, 4]) await page.getByRole('button', { name: `Choose Photo ${number}` }).click()

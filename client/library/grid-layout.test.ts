@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { layOut, type Row, rowsWithin } from './grid-layout.ts'
+import { anchorAt, layOut, type Row, rowsWithin, topFor } from './grid-layout.ts'
 
 const DAY_MS = 86_400_000
 const NOON = new Date(2026, 5, 15, 12).getTime()
@@ -44,6 +44,25 @@ it('finds just the rows that touch what is seen', () => {
       const { first, end } = rowsWithin(layout, from, from + seen)
       const touching = layout.rows.filter((row) => row.top + row.height > from && row.top < from + seen)
       expect(layout.rows.slice(first, end)).toEqual(touching)
+    }),
+  )
+})
+
+it('an item that somebody looks at stands at the same height when the width changes', () => {
+  fc.assert(
+    fc.property(times, width, width, fc.nat(20_000), (takenAt, before, after, top) => {
+      const [narrow, wide] = [layOut(takenAt, before, 3), layOut(takenAt, after, 6)]
+      const anchor = anchorAt(narrow, top, 80)
+      // Nothing lies below the line.
+      if (!anchor) {
+        expect(narrow.heightPx).toBeLessThanOrEqual(top + 80)
+        return
+      }
+      expect(topFor(narrow, anchor)).toBeCloseTo(top, 6)
+      const begins = topFor(wide, anchor) as number
+      const row = wide.rows.find((one) => one.kind === 'tiles' && one.from <= anchor.index && anchor.index < one.to)
+      expect((row?.top ?? 0) - begins).toBeCloseTo(anchor.offsetPx, 6)
+      expect(topFor(wide, { ...anchor, index: takenAt.length })).toBe(null)
     }),
   )
 })

@@ -53,6 +53,23 @@ export function rowsWithin({ rows }: Layout, fromPx: number, toPx: number): { fi
   }
 }
 
+/** An item, and where its row begins, in px below the top of what is seen. */
+export type Anchor = { readonly index: number; readonly offsetPx: number }
+
+/** What somebody looks at: the first item that reaches below a line. @param topPx where what is seen begins, @param linePx below that. */
+export function anchorAt({ rows }: Layout, topPx: number, linePx: number): Anchor | null {
+  const at = firstAt(rows, (row) => row.top + row.height > topPx + linePx)
+  // Under each heading lie tiles.
+  const row = rows[at]?.kind === 'day' ? rows[at + 1] : rows[at]
+  return row?.kind === 'tiles' ? { index: row.from, offsetPx: row.top - topPx } : null
+}
+
+/** Where what is seen has to begin so that the item stands there again; `null`: it is not here. */
+export function topFor({ rows }: Layout, { index, offsetPx }: Anchor): number | null {
+  const row = rows.find((one) => one.kind === 'tiles' && one.to > index)
+  return row ? row.top - offsetPx : null
+}
+
 /** By halves: `is` is false up to some row and true from there on. */
 function firstAt(rows: readonly Row[], is: (row: Row) => boolean): number {
   let low = 0

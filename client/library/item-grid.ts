@@ -5,14 +5,16 @@ import { KithElement } from '../app/element.ts'
 import { type Item, takenAtOf } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { dayLabel } from './days.ts'
-import { HEAD_PX, type Layout, layOut, type Row, rowsWithin } from './grid-layout.ts'
+import { type Anchor, anchorAt, HEAD_PX, type Layout, layOut, type Row, rowsWithin, topFor } from './grid-layout.ts'
 import './item-tile.ts'
 
 const GAP_PX = 3
 const WIDE_GAP_PX = 6
 const WIDE_PX = 700
-/** Where the person was, by library: they come back from an item to where they left. */
-const places = new Map<string, number>()
+/** Below the bar that stays on top: whoever looks at items looks below it. */
+const LOOK_PX = 80
+/** What the person looked at, by library: they come back from an item, and turn the phone, to where they were. */
+const places = new Map<string, Anchor>()
 
 /** Items by days, newest first; only what is near the screen is in the page, of however many there are. */
 export class ItemGrid extends KithElement {
@@ -145,13 +147,14 @@ export class ItemGrid extends KithElement {
     this.#goBack(layout)
   }
 
-  /** Once, when enough is there to stand on. */
-  #goBack({ heightPx }: Layout): void {
-    if (this.#isBack || heightPx === 0) return
-    const y = places.get(this.place) ?? 0
-    if (y > 0 && heightPx < y) return
+  /** Once for each width, when enough is there to stand on. */
+  #goBack(layout: Layout): void {
+    if (this.#isBack || layout.heightPx === 0) return
+    const place = places.get(this.place)
+    const top = place ? topFor(layout, place) : this.#top
+    if (top === null) return
     this.#isBack = true
-    if (y > 0) window.scrollTo(0, y)
+    if (place) window.scrollBy(0, top - this.#top)
   }
 
   #days(): [number, Row[]][] {
@@ -196,6 +199,7 @@ export class ItemGrid extends KithElement {
     const widthPx = this.renderRoot.querySelector('.whole')?.clientWidth ?? 0
     if (widthPx === 0 || widthPx === this.#widthPx) return
     this.#widthPx = widthPx
+    this.#isBack = false
     this.requestUpdate('items', null)
   }
 
@@ -203,14 +207,20 @@ export class ItemGrid extends KithElement {
     const { layout } = this
     if (!layout) return
     // On the way to another screen the page goes to its top before this one is gone.
-    if (this.#isBack && location.pathname === this.#path) places.set(this.place, window.scrollY)
+    const place = this.#isBack && location.pathname === this.#path && anchorAt(layout, this.#top, LOOK_PX)
+    if (place) places.set(this.place, place)
     const rows = this.#near(layout)
     if (rows[0] !== this.rows[0] || rows.at(-1) !== this.rows.at(-1)) this.rows = rows
   }
 
+  /** Where what is seen begins, in px of the layout. */
+  get #top(): number {
+    return -(this.renderRoot.querySelector('.whole')?.getBoundingClientRect().top ?? 0)
+  }
+
   /** What is seen, and half a screen around it. */
   #near(layout: Layout): readonly Row[] {
-    const top = -(this.renderRoot.querySelector('.whole')?.getBoundingClientRect().top ?? 0)
+    const top = this.#top
     const { first, end } = rowsWithin(layout, top - innerHeight / 2, top + innerHeight * 1.5)
     return layout.rows.slice(first, end)
   }
