@@ -11,7 +11,7 @@ test('somebody comes in by eight words, sees what is shared, and is removed', as
   const words = await ada.inviteByWords('member')
   const ben = await arrive('ben')
   await ben.page.goto(`${world.origin}/join`)
-  await ben.page.getByLabel('Invite, eight words').fill(words)
+  await ben.page.getByLabel('Invite: the link or eight words').fill(words)
   await ben.page.getByRole('button', { name: 'Open the invite' }).click()
   await expect(ben.page.getByRole('heading', { name: 'Join Gartenfreunde' })).toBeVisible({ timeout: 30_000 })
   await ben.page.getByLabel('Your name').fill('ben')

@@ -32,6 +32,7 @@ export class JoinScreen extends KithElement {
     const read = (fragment: string) => fragment !== '' && void this.#read(async () => parseInviteFragment(fragment))
     read(secret.value)
     this.#stop = secret.watch(read)
+    if (this.#isEarly) void import('../settings/install-card.ts')
   }
 
   override disconnectedCallback(): void {
@@ -55,20 +56,23 @@ export class JoinScreen extends KithElement {
   }
 
   override render() {
+    const { secret } = this.services.router
+    const link = secret.value === '' ? null : `${location.origin}/join#${secret.value}`
     return html`<main>
       <img src="/icon.svg" alt="" width="72" height="72" />
+      ${this.#isEarly ? html`<install-card early .invite=${link}></install-card>` : nothing}
       ${this.invite ? this.#open(this.invite) : this.reading ? html`<p role="status">Opening the invite…</p><div class="skeleton tall"></div>` : this.#ask()}
     </main>`
   }
 
   #ask() {
     return html`<h1>Join a circle</h1>
-      <form @submit=${this.#submitWords}>
-        <p class="soft">Open the link that you were sent, or type the eight words of your invite.</p>
+      <form @submit=${this.#submitInvite}>
+        <p class="soft">Paste the link that you were sent, or type the eight words of your invite.</p>
         ${this.refused ? html`<p class="error" role="alert">${this.refused}</p>` : nothing}
         <div>
-          <label for="passphrase">Invite, eight words</label>
-          <input id="passphrase" name="passphrase" autocomplete="off" autocapitalize="none" spellcheck="false" required />
+          <label for="invite">Invite: the link or eight words</label>
+          <input id="invite" name="invite" autocomplete="off" autocapitalize="none" spellcheck="false" required />
         </div>
         <button class="primary wide">Open the invite</button>
       </form>
@@ -81,6 +85,11 @@ export class JoinScreen extends KithElement {
       <p class="soft">With ${new Intl.ListFormat('en').format(people)}. What is shared here is sealed on your device; the server never sees it.</p>
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       ${this.#isIn ? this.#asMyself() : this.#newAccount()}`
+  }
+
+  /** No keys here yet, and the person would have to put the app on the home screen by hand. */
+  get #isEarly(): boolean {
+    return !this.#isIn && this.services.install.state.value === 'by-hand'
   }
 
   get #isIn(): boolean {
@@ -107,10 +116,20 @@ export class JoinScreen extends KithElement {
       <p class="others"><a href="/">I have an account</a></p>`
   }
 
-  #submitWords = (event: SubmitEvent): void => {
+  #submitInvite = (event: SubmitEvent): void => {
     event.preventDefault()
-    const words = String(new FormData(event.target as HTMLFormElement).get('passphrase'))
-    void this.#read(() => ticketFromPassphrase(this.services.api, this.services.crypto, words))
+    const text = String(new FormData(event.target as HTMLFormElement).get('invite')).trim()
+    const link = URL.canParse(text) ? new URL(text) : null
+    const { api, crypto, router } = this.services
+    if (!link?.host) void this.#read(() => ticketFromPassphrase(api, crypto, text))
+    else if (link.origin !== location.origin)
+      this.refused = `This invite leads to another Kith. Open it at ${link.host}.`
+    else if (link.hash === '') this.refused = 'This link is not whole. Copy all of it, and paste it again.'
+    // As if the link had been opened here: whoever signs in first goes on with it.
+    else {
+      router.secret.value = ''
+      router.secret.value = link.hash.slice(1)
+    }
   }
 
   #submitAccount = (event: SubmitEvent): void => {

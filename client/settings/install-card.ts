@@ -6,10 +6,11 @@ import { controls } from '../styles/controls.ts'
 
 /**
  * Kith as an app of its own: by a button where the browser has one, by a guide in pictures where the person does it.
- * With `early`, before anything is made here: an app added later begins with an empty storage there.
+ * With `early`, before anything is made here: an app added later begins with an empty storage there, and with no
+ * invite either: an app on the home screen is not opened by a link.
  */
 export class InstallCard extends KithElement {
-  static override properties = { early: { type: Boolean } }
+  static override properties = { early: { type: Boolean }, invite: {} }
   static override styles = [
     controls,
     css`
@@ -37,10 +38,13 @@ export class InstallCard extends KithElement {
     `,
   ]
   declare early: boolean
+  /** The link of the invite that the person came by, to be taken along. */
+  declare invite: string | null
 
   constructor() {
     super()
     this.early = false
+    this.invite = null
   }
 
   override connectedCallback(): void {
@@ -50,10 +54,11 @@ export class InstallCard extends KithElement {
 
   override render() {
     const state = this.services.install.state.value
-    if (state === 'installed' || state === 'no') return nothing
+    if (state === 'installed') return nothing
     return html`<section class="card stack" aria-labelledby="app">
       <h2 id="app">${this.early ? 'Put Kith on your home screen first' : 'Kith as an app'}</h2>
-      ${state === 'can' ? this.#button() : this.#guide()}
+      ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
+      ${state === 'can' ? this.#button() : state === 'by-hand' ? this.#guide() : this.#none()}
     </section>`
   }
 
@@ -62,17 +67,33 @@ export class InstallCard extends KithElement {
       <button ?disabled=${this.working} @click=${this.#ask}>${icon('download', 20)} Install Kith</button>`
   }
 
+  #none() {
+    return html`<p class="soft">This browser does not offer to install Kith now; in a tab it does the same. Chrome, Edge, and Safari on iPhone and iPad can put it among your apps.</p>`
+  }
+
   #guide() {
     const why = this.early
       ? 'On an iPhone or iPad the app on the home screen keeps its things apart from Safari. Add it before you make your account or sign in, and you do it only once.'
       : 'On the home screen it can notify you and keeps its storage. The app begins empty: sign in there once more.'
     return html`<p class="soft">${why}</p>
+      ${
+        this.invite
+          ? html`<p class="soft">Take your invite along: copy it here, and in the app tap <b>I have an invite</b> and paste it.</p>
+              <button ?disabled=${this.working} @click=${this.#copy}>${icon('copy', 20)} Copy the invite</button>`
+          : nothing
+      }
       <ol>
         <li>${picture(SHARE)}<span>Tap <b>Share</b> in Safari’s bar.</span></li>
         <li>${picture(ADD)}<span>Choose <b>Add to Home Screen</b>.</span></li>
         <li>${picture(APP)}<span>Open <b>Kith</b> from there.</span></li>
       </ol>`
   }
+
+  #copy = (): void =>
+    void this.attempt(async () => {
+      await navigator.clipboard.writeText(this.invite ?? '')
+      this.services.toasts.show('Copied.')
+    })
 
   #ask = (): void => void this.attempt(() => this.services.install.ask())
 }

@@ -125,6 +125,9 @@ export class WelcomeScreen extends KithElement {
 
   #others(isFirst: boolean) {
     if (isFirst) return nothing
+    // An installed app has no address bar, and opens no link: there it is the way in for whoever was invited.
+    const isApp = this.services.install.state.value === 'installed'
+    const invite = html`<a class=${isApp ? 'button wide' : 'small'} href="/join">I have an invite</a>`
     const go = (mode: Mode) => () => {
       this.mode = mode
       this.failure = null
@@ -132,8 +135,9 @@ export class WelcomeScreen extends KithElement {
     return html`<p class="others">
       ${this.mode === 'sign-in' ? html`<button class="quiet" @click=${go('recover')}>I forgot my password</button>` : html`<button class="quiet" @click=${go('sign-in')}>Sign in instead</button>`}
       ${this.mode !== 'create' && this.instance?.signup === 'open' ? html`<button class="quiet" @click=${go('create')}>Make an account</button>` : nothing}
-      ${this.mode !== 'create' && this.instance?.signup === 'invite' ? html`<a class="small" href="/join">I have an invite</a>` : nothing}
-    </p>`
+      ${this.mode !== 'create' && !isApp ? invite : nothing}
+    </p>
+    ${this.mode !== 'create' && isApp ? invite : nothing}`
   }
 
   #submit = (event: SubmitEvent): void => {
@@ -142,7 +146,7 @@ export class WelcomeScreen extends KithElement {
     const field = this.renderRoot.querySelector('password-field') as PasswordField
     const username = String(data.get('username') ?? '')
     void this.attempt(async () => {
-      const { session, router } = this.services
+      const { session, router, install } = this.services
       if (this.mode === 'sign-in') await session.signIn(username, field.value)
       else if (!(await checkNewPassword(this, field))) return
       else if (this.mode === 'recover') await session.recover(username, String(data.get('words') ?? ''), field.value)
@@ -151,8 +155,9 @@ export class WelcomeScreen extends KithElement {
         const circleName = this.instance?.needsOwner ? String(data.get('circle') ?? '').trim() : null
         await session.signUp({ username, password: field.value, circleName, invite: null })
       }
-      // Whoever came by an invite and signed in first goes on with it.
-      router.go(router.secret.value === '' ? '/' : '/join', { replace: true })
+      // Whoever came by an invite, or opened a file with Kith, and signed in first goes on with it.
+      const first = install.opened.value.length > 0 ? '/share' : '/'
+      router.go(router.secret.value === '' ? first : '/join', { replace: true })
     })
   }
 }
