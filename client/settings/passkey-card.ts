@@ -9,15 +9,17 @@ import { hasPasskey, isPasskeyPossible, removePasskey } from '../vault/passkey.t
 
 /** A passkey of this device as a second way to unlock. */
 export class PasskeyCard extends KithElement {
-  static override properties = { isThere: { state: true }, isAsking: { state: true } }
+  static override properties = { isThere: { state: true }, isPossible: { state: true }, isAsking: { state: true } }
   static override styles = [controls]
   /** `null`: not known yet. */
   declare isThere: boolean | null
+  declare isPossible: boolean
   declare isAsking: boolean
 
   constructor() {
     super()
     this.isThere = null
+    this.isPossible = false
     this.isAsking = false
   }
 
@@ -27,21 +29,25 @@ export class PasskeyCard extends KithElement {
   }
 
   override render() {
-    if (!isPasskeyPossible() || this.isThere === null) return nothing
+    if (this.isThere === null) return nothing
     return html`<section class="card stack" aria-labelledby="passkey">
       <h2 id="passkey">Passkey</h2>
       <p class="soft">
         ${
-          this.isThere
-            ? 'Your face, finger or device code unlocks Kith here. Your password still does, too.'
-            : 'Unlock Kith on this device by face, finger or device code. The password stays: the passkey is a second way, never the only one.'
+          !this.isPossible
+            ? 'This browser cannot unlock Kith with a passkey: it gives no secret to open with. Your password works as before.'
+            : this.isThere
+              ? 'Your face, finger or device code unlocks Kith here. Your password still does, too.'
+              : 'Unlock Kith on this device by face, finger or device code. The password stays: the passkey is a second way, never the only one.'
         }
       </p>
       ${this.failure && !this.isAsking ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       ${
         this.isThere
           ? html`<button ?disabled=${this.working} @click=${this.#remove}>Remove the passkey</button>`
-          : html`<button @click=${() => (this.isAsking = true)}>${icon('shield', 20)} Unlock with a passkey</button>`
+          : this.isPossible
+            ? html`<button @click=${() => (this.isAsking = true)}>${icon('shield', 20)} Unlock with a passkey</button>`
+            : nothing
       }
       ${this.isAsking ? this.#dialog() : nothing}
     </section>`
@@ -64,6 +70,7 @@ export class PasskeyCard extends KithElement {
   }
 
   async #look(): Promise<void> {
+    this.isPossible = await isPasskeyPossible()
     this.isThere = await hasPasskey()
   }
 

@@ -29,8 +29,8 @@ export class LockedScreen extends KithElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    void hasPasskey().then((isThere) => {
-      this.passkey = isThere && isPasskeyPossible()
+    void Promise.all([hasPasskey(), isPasskeyPossible()]).then(([isThere, isPossible]) => {
+      this.passkey = isThere && isPossible
     }, passAppError)
   }
 

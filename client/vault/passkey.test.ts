@@ -7,7 +7,14 @@ import { openDevice } from '../../shared/device/db.ts'
 import { isAppError } from '../../shared/errors.ts'
 import { type Bytes, concat } from '../../shared/format/bytes.ts'
 import type { Crypto } from '../workers/crypto.ts'
-import { dropStalePasskey, hasPasskey, makePasskey, openByPasskey, removePasskey } from './passkey.ts'
+import {
+  dropStalePasskey,
+  hasPasskey,
+  isPasskeyPossible,
+  makePasskey,
+  openByPasskey,
+  removePasskey,
+} from './passkey.ts'
 
 const crypto = { unlockKeys, sealAccountKey, openAccountKey } as unknown as Crypto
 const user = { userId: newUserId(), identityKey: newKey() }
@@ -93,4 +100,18 @@ test('it goes when the account gets another key, and stays when it does not', as
   await dropStalePasskey(newKey())
   expect(await hasPasskey()).toBe(false)
   expect(await codeOf(openByPasskey(crypto, user, authenticator()))).toBe('key/unavailable')
+})
+
+test.each([
+  ['that says so', { 'extension:prf': true }, true],
+  ['without the secret that opens', { 'extension:prf': false }, false],
+  ['that does not know this one', { conditionalGet: true }, true],
+])('offered by a browser %s: %o', async (_what, capabilities, isPossible) => {
+  vi.stubGlobal('isSecureContext', true)
+  vi.stubGlobal('PublicKeyCredential', class {})
+  expect(await isPasskeyPossible()).toBe(true)
+  vi.stubGlobal('PublicKeyCredential', Object.assign(class {}, { getClientCapabilities: async () => capabilities }))
+  expect(await isPasskeyPossible()).toBe(isPossible)
+  vi.stubGlobal('PublicKeyCredential', undefined)
+  expect(await isPasskeyPossible()).toBe(false)
 })

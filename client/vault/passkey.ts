@@ -19,8 +19,11 @@ type Owner = Omit<UnlockPlace, 'method'>
 /** What of the browser is used; in tests another. */
 type Credentials = Pick<CredentialsContainer, 'create' | 'get'>
 
-export function isPasskeyPossible(): boolean {
-  return isSecureContext && typeof PublicKeyCredential === 'function'
+/** Whether this browser knows passkeys that give a secret. One that does not tell is asked when a passkey is made. */
+export async function isPasskeyPossible(): Promise<boolean> {
+  if (!isSecureContext || typeof PublicKeyCredential !== 'function') return false
+  const capabilities = await PublicKeyCredential.getClientCapabilities?.().catch(() => undefined)
+  return capabilities?.['extension:prf'] !== false
 }
 
 export async function hasPasskey(): Promise<boolean> {
