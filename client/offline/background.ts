@@ -77,6 +77,15 @@ export async function stopFetching(media: MediaId, but?: number | null): Promise
 
 const idOf = (media: MediaId, height: number | null): string => `${FETCH_PREFIX}${media}/${height ?? ''}`
 
+/** Said where it does not. */
+export const LEAVE_OPEN =
+  'Leave Kith open meanwhile: this browser stops when it is closed, and goes on when you open it again.'
+
+/** Whether what is being kept goes on while Kith is closed. */
+export async function goesOnWhenClosed(): Promise<boolean> {
+  return (await managerHere()) !== undefined
+}
+
 async function managerHere(): Promise<FetchManager | undefined> {
   const registration = await navigator.serviceWorker?.getRegistration()
   return (registration as { backgroundFetch?: FetchManager } | undefined)?.backgroundFetch

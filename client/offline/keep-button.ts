@@ -8,13 +8,19 @@ import { icon } from '../elements/icon.ts'
 import { sizeLabel } from '../library/days.ts'
 import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
 import { choicesOf, usualHeight } from './plan.ts'
 import { keptBytes, readRoom } from './room.ts'
 
 /** Takes one item along: asks for the quality, shows how far it has come, and takes it off again. */
 export class KeepButton extends KithElement {
-  static override properties = { item: { attribute: false }, open: { state: true }, freeBytes: { state: true } }
+  static override properties = {
+    item: { attribute: false },
+    open: { state: true },
+    freeBytes: { state: true },
+    isTied: { state: true },
+  }
   static override styles = [
     controls,
     css`
@@ -54,11 +60,14 @@ export class KeepButton extends KithElement {
   declare item: Item
   declare open: boolean
   declare freeBytes: number | null
+  /** Keeping stops when Kith is closed. */
+  declare isTied: boolean
 
   constructor() {
     super()
     this.open = false
     this.freeBytes = null
+    this.isTied = false
   }
 
   override connectedCallback(): void {
@@ -120,7 +129,8 @@ export class KeepButton extends KithElement {
       ${
         row.state === 'waiting'
           ? html`<p role="status">${part === undefined ? 'It waits for its turn, or for the network.' : `${percent} % is here.`}</p>
-              <progress max="100" value=${percent} aria-label="Kept so far"></progress>`
+              <progress max="100" value=${percent} aria-label="Kept so far"></progress>
+              ${this.isTied ? html`<p class="soft small">${LEAVE_OPEN}</p>` : nothing}`
           : nothing
       }
       ${row.state === 'paused' ? html`<p>Paused.</p>` : nothing}
@@ -142,6 +152,9 @@ export class KeepButton extends KithElement {
 
   #show = (): void => {
     this.open = true
+    void goesOnWhenClosed().then((goesOn) => {
+      this.isTied = !goesOn
+    })
     void readRoom().then((room) => {
       this.freeBytes = room?.freeBytes ?? null
     })

@@ -12,6 +12,7 @@ import { currentGroup, groupLabel } from '../library/current-group.ts'
 import { sizeLabel } from '../library/days.ts'
 import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
 import { type Room, readRoom, readTaken, type Taken, toMakeRoom } from './room.ts'
 import { readWatched } from './watched.ts'
@@ -26,6 +27,7 @@ export class OfflineScreen extends KithElement {
     taken: { state: true },
     items: { state: true },
     newest: { state: true },
+    isTied: { state: true },
   }
   static override styles = [
     controls,
@@ -58,6 +60,8 @@ export class OfflineScreen extends KithElement {
   declare taken: Taken
   declare items: ReadonlyMap<MediaId, Item>
   declare newest: number
+  /** Keeping stops when Kith is closed. */
+  declare isTied: boolean
   #end: (() => void) | undefined
 
   constructor() {
@@ -66,6 +70,7 @@ export class OfflineScreen extends KithElement {
     this.taken = new Map()
     this.items = new Map()
     this.newest = 0
+    this.isTied = false
   }
 
   override connectedCallback(): void {
@@ -85,6 +90,7 @@ export class OfflineScreen extends KithElement {
     const { items, session } = this.services
     this.room = await readRoom()
     this.taken = await readTaken([...keeperOf(this.services).rows.value.values()])
+    this.isTied = !(await goesOnWhenClosed())
     const group = currentGroup(session.requireUnlocked().groups.all.value)
     this.newest = (group && (await readKeepRules()).get(group.groupId)?.newest) ?? 0
     const known = new Map<MediaId, Item>()
@@ -141,6 +147,7 @@ export class OfflineScreen extends KithElement {
         rows.length > 0
           ? html`<section class="card" aria-labelledby="kept">
               <h2 id="kept">Kept</h2>
+              ${this.isTied && rows.some(({ state }) => state === 'waiting') ? html`<p class="soft small">${LEAVE_OPEN}</p>` : nothing}
               <ul class="list">
                 ${repeat(
                   rows,
