@@ -65,7 +65,31 @@ test('shared from another app: waits sealed while Kith is locked, then goes into
   await expect(ada.page.getByText('https://example.org/nur-ein-link')).toBeVisible()
   await ada.page.getByRole('button', { name: 'Throw it away' }).click()
   await expect(ada.page.getByText('Nothing waits here.')).toBeVisible()
-  for (const canary of ['Kernbeisser', 'Stieglitz', 'Girlitz', 'Schau mal', 'nur-ein-link'])
+
+  // Text alone can be copied, or kept as a file.
+  await ada.context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await share(ada.page, [], 'Zaunkönig im Efeu')
+  await ada.page.getByRole('button', { name: 'Copy the text' }).click()
+  await expect(ada.page.getByText('Copied.')).toBeVisible()
+  expect(await ada.page.evaluate(() => navigator.clipboard.readText())).toBe('Zaunkönig im Efeu')
+  await ada.page.getByRole('button', { name: 'Add to Gartenfreunde as a file' }).click()
+  await expect(ada.page.getByRole('link', { name: /^Note / })).toBeVisible()
+
+  // A form on another site is none of ours.
+  const foreign = await ada.newPage()
+  world.relay.instead.set('/foreign.html', {
+    type: 'text/html',
+    body: `<form method="post" action="${world.origin}/share" enctype="multipart/form-data"><input name="text" value="Kuckucksei"><button>Send</button></form>`,
+  })
+  await foreign.goto(`http://127.0.0.1:${world.relay.port}/foreign.html`)
+  const [posted] = await Promise.all([
+    foreign.waitForResponse((response) => response.request().method() === 'POST'),
+    foreign.getByRole('button', { name: 'Send' }).click(),
+  ])
+  expect(posted.fromServiceWorker()).toBe(false)
+  await foreign.goto(`${world.origin}/share`)
+  await expect(foreign.getByText('Nothing waits here.')).toBeVisible()
+  for (const canary of ['Kernbeisser', 'Stieglitz', 'Girlitz', 'Schau mal', 'nur-ein-link', 'Zaunkönig'])
     expect(world.relay.recorded.includes(canary)).toBe(false)
 })
 

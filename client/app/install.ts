@@ -15,11 +15,13 @@ export type InstallState = 'installed' | 'can' | 'by-hand' | 'no'
 /** Kith as an installed app: whether it is one, how it becomes one, and what it is opened with. */
 export class Install {
   readonly state: Signal<InstallState>
-  /** Files that the system opened Kith with; whoever takes them empties it. */
+  /** Files that the system opened Kith with, until the person has said what becomes of them. */
   readonly opened = new Signal<readonly File[]>([])
+  readonly #go: (path: string) => void
   #event: InstallEvent | undefined
 
   constructor(go: (path: string) => void) {
+    this.#go = go
     const isApp = matchMedia('(display-mode: standalone)').matches || isStandalone(navigator)
     this.state = new Signal(installStateOf(isApp, navigator))
     addEventListener('beforeinstallprompt', (event) => {
@@ -33,7 +35,7 @@ export class Install {
       this.state.value = 'installed'
     })
     window.launchQueue?.setConsumer((params) => {
-      void this.#open(params).catch(() => undefined)
+      if (params.files.length > 0) return void this.#open(params).catch(() => undefined)
       const path = params.targetURL && new URL(params.targetURL).pathname
       // Where a launch has loaded the page there, its address may say more.
       if (path && path !== location.pathname) go(path)
@@ -51,9 +53,10 @@ export class Install {
   }
 
   async #open({ files }: LaunchParams): Promise<void> {
-    if (files.length === 0) return
     const read = await Promise.all(files.map((file) => file.getFile()))
     this.opened.value = [...this.opened.value, ...read]
+    // It asks where they go; while Kith is locked, once it is not.
+    if (location.pathname !== '/share') this.#go('/share')
   }
 }
 

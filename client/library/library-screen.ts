@@ -165,7 +165,6 @@ export class LibraryScreen extends KithElement {
       events.connected.watch((isConnected) => isConnected && void this.#sync()),
     )
     uploads.onDone = () => void this.#sync()
-    this.#ends.push(this.services.install.opened.watch(() => this.#takeOpened()))
     const drag = (isOver: boolean) => {
       this.dragging = isOver
     }
@@ -194,7 +193,6 @@ export class LibraryScreen extends KithElement {
   async #load(): Promise<void> {
     this.#group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     if (!this.#group) return
-    this.#takeOpened()
     const group = this.#group
     this.#show(group, await this.services.items.kept(group.groupId, this.#partOf(group)))
     await this.#sync()
@@ -310,15 +308,6 @@ export class LibraryScreen extends KithElement {
       const what = items.length === 1 ? '1 item' : `${items.length} items`
       toasts.show(`Keeping ${what} on this device`, { action: { label: 'Show', run: () => router.go('/offline') } })
     })
-  }
-
-  /** Files that the system opened Kith with. */
-  #takeOpened(): void {
-    const { opened } = this.services.install
-    if (!this.#group || opened.value.length === 0) return
-    const files = opened.value
-    opened.value = []
-    void this.#upload(files)
   }
 
   #pick = (): void => this.renderRoot.querySelector<HTMLInputElement>('input[multiple]')?.click()

@@ -1,12 +1,10 @@
 import { css, html, nothing } from 'lit'
-import type { ShareRow } from '../../shared/device/db.ts'
 import {
   listShares,
   openSharedFile,
   openShareHeader,
   removeShare,
   removeStrayPieces,
-  type ShareHeader,
 } from '../../shared/device/shares.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
@@ -18,9 +16,18 @@ import { sizeLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
 import { openingShareKey } from './share-key.ts'
 
-type Waiting = { readonly row: ShareRow; readonly key: CryptoKey; readonly header: ShareHeader }
+/** Something that waits for the person to say where it goes. */
+type Waiting = {
+  readonly text: string
+  readonly files: readonly { readonly name: string; readonly size: number }[]
+  /** When it was shared; `null`: it was opened with Kith, and is not kept here. */
+  readonly sharedAt: number | null
+  read(): Promise<readonly File[]>
+  /** It is where it belongs, or not wanted. */
+  remove(): Promise<void>
+}
 
-/** What the system's share sheet handed to Kith: into the library, to a friend, or away. */
+/** What the system's share sheet handed to Kith, and files that were opened with it: into the library, to a friend, or away. */
 export class ShareScreen extends KithElement {
   static override properties = { waiting: { state: true }, broken: { state: true } }
   static override styles = [
@@ -48,7 +55,7 @@ export class ShareScreen extends KithElement {
   /** `null`: being opened. */
   declare waiting: readonly Waiting[] | null
   /** Of which only this can be said. */
-  declare broken: readonly { readonly row: ShareRow; readonly sentence: string }[]
+  declare broken: readonly { readonly id: string; readonly sentence: string }[]
 
   constructor() {
     super()
@@ -58,7 +65,8 @@ export class ShareScreen extends KithElement {
 
   override connectedCallback(): void {
     super.connectedCallback()
-    new Watch(this, this.services.session.requireUnlocked().groups.all, this.services.talk)
+    const { install, session, talk } = this.services
+    new Watch(this, session.requireUnlocked().groups.all, talk, install.opened)
     void this.attempt(() => this.#load())
     void this.services.openTalk().catch(() => undefined) // without network there are no friends to send to
   }
@@ -67,28 +75,50 @@ export class ShareScreen extends KithElement {
     const { accountKey } = this.services.session.requireUnlocked().groups.context.secrets
     await removeStrayPieces()
     const waiting: Waiting[] = []
-    const broken: { row: ShareRow; sentence: string }[] = []
+    const broken: { id: string; sentence: string }[] = []
     for (const row of await listShares()) {
       try {
         const key = await openingShareKey(accountKey, row.ephemeral)
-        waiting.push({ row, key, header: await openShareHeader(row, key) })
+        const header = await openShareHeader(row, key)
+        waiting.push({
+          ...header,
+          sharedAt: row.createdAt,
+          read: async () => {
+            const files: File[] = []
+            for (const index of header.files.keys()) files.push(await openSharedFile(row.id, key, header, index))
+            return files
+          },
+          remove: () => removeShare(row.id),
+        })
       } catch (error) {
-        broken.push({ row, sentence: sentenceFor(error) })
+        broken.push({ id: row.id, sentence: sentenceFor(error) })
       }
     }
     this.waiting = waiting
     this.broken = broken
   }
 
+  /** In this page alone, until the person has said what becomes of them. */
+  get #opened(): readonly Waiting[] {
+    const { opened } = this.services.install
+    const files = opened.value
+    if (files.length === 0) return []
+    const remove = async () => {
+      opened.value = opened.value.filter((file) => !files.includes(file))
+    }
+    return [{ text: '', files, sharedAt: null, read: async () => files, remove }]
+  }
+
   override render() {
-    const { waiting, broken } = this
+    const { broken } = this
+    const waiting = this.waiting && [...this.#opened, ...this.waiting]
     return html`<main class="page">
       <h1>Shared with Kith</h1>
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       ${waiting?.map((one) => this.#share(one)) ?? html`<div class="skeleton tall"></div>`}
       ${broken.map(
-        ({ row, sentence }) =>
-          html`<section class="card stack"><p class="error" role="alert">${sentence}</p><button @click=${() => this.#discard(row.id)}>Throw it away</button></section>`,
+        ({ id, sentence }) =>
+          html`<section class="card stack"><p class="error" role="alert">${sentence}</p><button @click=${() => this.#discard(() => removeShare(id))}>Throw it away</button></section>`,
       )}
       ${
         waiting?.length === 0 && broken.length === 0
@@ -100,10 +130,10 @@ export class ShareScreen extends KithElement {
   }
 
   #share(one: Waiting) {
-    const { files, text } = one.header
+    const { files, text, sharedAt } = one
     const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     const friends = this.services.talk.value?.chat.conversations.value.filter(({ canSend }) => canSend) ?? []
-    return html`<section class="card stack" aria-label="Shared ${new Date(one.row.createdAt).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })}">
+    return html`<section class="card stack" aria-label=${sharedAt === null ? 'Opened with Kith' : `Shared ${new Date(sharedAt).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })}`}>
       ${text ? html`<p class="text">${text}</p>` : nothing}
       ${
         files.length > 0
@@ -112,7 +142,8 @@ export class ShareScreen extends KithElement {
             </ul>`
           : nothing
       }
-      ${files.length > 0 && group ? html`<button class="primary wide" ?disabled=${this.working} @click=${() => this.#add(one)}>${icon('upload', 20)} Add to ${groupLabel(group)}</button>` : nothing}
+      ${group ? html`<button class="primary wide" ?disabled=${this.working} @click=${() => this.#add(one)}>${icon('upload', 20)} Add to ${groupLabel(group)}${files.length === 0 ? ' as a file' : ''}</button>` : nothing}
+      ${text ? html`<button ?disabled=${this.working} @click=${() => this.#copy(text)}>${icon('copy', 20)} Copy the text</button>` : nothing}
       ${
         friends.length > 0
           ? html`<form class="to" @submit=${(event: SubmitEvent) => this.#send(event, one)}>
@@ -123,14 +154,8 @@ export class ShareScreen extends KithElement {
             </form>`
           : nothing
       }
-      <button class="quiet" ?disabled=${this.working} @click=${() => this.#discard(one.row.id)}>Throw it away</button>
+      <button class="quiet" ?disabled=${this.working} @click=${() => this.#discard(one.remove)}>${sharedAt === null ? 'Not now' : 'Throw it away'}</button>
     </section>`
-  }
-
-  async #files({ row, key, header }: Waiting): Promise<File[]> {
-    const files: File[] = []
-    for (const index of header.files.keys()) files.push(await openSharedFile(row.id, key, header, index))
-    return files
   }
 
   #add(one: Waiting): void {
@@ -138,12 +163,13 @@ export class ShareScreen extends KithElement {
       const { session, uploads, router, toasts } = this.services
       const group = currentGroup(session.requireUnlocked().groups.all.value)
       if (!group) return
-      await uploads.add(group.groupId, await this.#files(one))
+      const files = await one.read()
+      await uploads.add(group.groupId, files.length > 0 ? files : [noteOf(one.text)])
       // From here on the upload has it; a tab that dies asks for the file, as with any other.
-      await removeShare(one.row.id)
+      await one.remove()
       await this.#load()
       toasts.show(`Sealing for ${groupLabel(group)}`, { action: { label: 'Show', run: () => router.go('/activity') } })
-      if (this.waiting?.length === 0) router.go('/')
+      if (this.waiting?.length === 0 && this.#opened.length === 0) router.go('/')
     })
   }
 
@@ -154,24 +180,38 @@ export class ShareScreen extends KithElement {
       const { chat } = await this.services.openTalk()
       const thread = await chat.open(friend)
       try {
-        const files = await this.#files(one)
-        const { text } = one.header
+        const files = await one.read()
+        const { text } = one
         if (files.length > 0) await thread.sendFiles(files, text ? { text } : {})
         else await thread.sendText(text)
       } finally {
         thread.close()
       }
-      await removeShare(one.row.id)
+      await one.remove()
       await this.#load()
       this.services.router.go(`/chats/${friend}`)
     })
   }
 
-  #discard(id: string): void {
+  #copy(text: string): void {
     void this.attempt(async () => {
-      await removeShare(id)
+      await navigator.clipboard.writeText(text)
+      this.services.toasts.show('Copied.')
+    })
+  }
+
+  #discard(remove: () => Promise<void>): void {
+    void this.attempt(async () => {
+      await remove()
       await this.#load()
     })
   }
+}
+
+/** Text alone, as a file that the library can keep. */
+function noteOf(text: string): File {
+  return new File([text], `Note ${new Date().toLocaleDateString('en', { dateStyle: 'medium' })}.txt`, {
+    type: 'text/plain',
+  })
 }
 customElements.define('share-screen', ShareScreen)

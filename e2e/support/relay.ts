@@ -24,8 +24,8 @@ export class Relay {
   rewrite: Rewrite | undefined
   /** May keep a request waiting before it is passed on. */
   gate: ((method: string, path: string) => Promise<void>) | undefined
-  /** Another file than the server's, by its path: a newer version of the client, or a broken one. */
-  readonly instead = new Map<string, { readonly type: string; readonly body: string }>()
+  /** Another file than the server's, by its path: a newer version of the client, a broken one, or one that is gone. */
+  readonly instead = new Map<string, { readonly type: string; readonly body: string; readonly status?: number }>()
   recording = true
   /** Called with each exchange after it was answered. */
   onExchange: ((exchange: Exchange) => void) | undefined
@@ -82,7 +82,7 @@ export class Relay {
     await this.gate?.(incoming.method ?? 'GET', path)
     const other = this.instead.get(path)
     if (other) {
-      outgoing.writeHead(200, {
+      outgoing.writeHead(other.status ?? 200, {
         'content-type': other.type,
         'cache-control': 'no-cache',
         'service-worker-allowed': '/',

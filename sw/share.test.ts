@@ -1,0 +1,63 @@
+import 'fake-indexeddb/auto'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { x25519PublicKey } from '../shared/crypto/agreement.ts'
+import { newKey } from '../shared/crypto/random.ts'
+import { eraseDevice, openDevice } from '../shared/device/db.ts'
+import { listShares } from '../shared/device/shares.ts'
+import { takeShare } from './share.ts'
+
+/** What the share sheet posts. @returns where the page is sent. */
+async function share(files: readonly File[], text = ''): Promise<string | null> {
+  const body = new FormData()
+  for (const file of files) body.append('files', file)
+  body.append('text', text)
+  const answer = await takeShare(new Request('https://kith.test/share', { method: 'POST', body }))
+  return answer.headers.get('location')
+}
+const small = (count: number) => Array.from({ length: count }, (_, at) => new File(['a'], `${at}.txt`))
+const waiting = async () => (await listShares()).length
+
+beforeEach(async () => {
+  vi.stubGlobal('caches', { keys: async () => [], delete: async () => true })
+  // A Service Worker knows from which address relative ones count.
+  vi.spyOn(Response, 'redirect').mockImplementation(
+    (url, status) => new Response(null, { status: status ?? 302, headers: { location: String(url) } }),
+  )
+  await eraseDevice()
+  await (await openDevice()).put('shareKey', x25519PublicKey(newKey()), 'current')
+})
+afterEach(() => {
+  vi.restoreAllMocks()
+  vi.unstubAllGlobals()
+})
+
+it('keeps thirty files, and nothing of thirty-one', async () => {
+  expect(await share(small(31))).toBe('/share?problem=share/too-large')
+  expect(await waiting()).toBe(0)
+  expect(await share(small(30))).toBe('/share')
+  expect(await waiting()).toBe(1)
+})
+
+it('keeps nothing that would leave no room for Kith itself', async () => {
+  const storage = { estimate: async () => ({ quota: 64 * 2 ** 20 + 10, usage: 10 }) }
+  vi.stubGlobal('navigator', { locks: navigator.locks, storage })
+  expect(await share([], 'Text needs no room to speak of.')).toBe('/share')
+  expect(await share(small(1))).toBe('/share?problem=share/too-large')
+  expect(await waiting()).toBe(1)
+})
+
+it('ten wait at most', async () => {
+  for (let count = 0; count < 10; count++) expect(await share([], 'one more')).toBe('/share')
+  expect(await share([], 'one too many')).toBe('/share?problem=share/too-large')
+  expect(await waiting()).toBe(10)
+})
+
+it('says so where the browser has no X25519, and keeps nothing', async () => {
+  const { generateKey } = crypto.subtle
+  vi.spyOn(crypto.subtle, 'generateKey').mockImplementation(((algorithm: unknown, ...rest: [boolean, KeyUsage[]]) =>
+    JSON.stringify(algorithm).includes('X25519')
+      ? Promise.reject(new DOMException('unknown', 'NotSupportedError'))
+      : generateKey.call(crypto.subtle, algorithm as AesKeyGenParams, ...rest)) as typeof generateKey)
+  expect(await share(small(1))).toBe('/share?problem=share/unsupported')
+  expect(await waiting()).toBe(0)
+})
