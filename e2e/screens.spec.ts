@@ -13,8 +13,16 @@ const SIZES = [
 /** Where to keep pictures of every screen; nothing is kept without it. */
 const folder = process.env.KITH_SCREENSHOTS
 
-/** axe finds nothing, in both themes and at both sizes; pictures on demand. */
+/** axe finds nothing, in both themes and at both sizes, and nothing that is typed into or chosen from makes a phone zoom; pictures on demand. */
 async function look(page: Page, name: string): Promise<void> {
+  const small = await page
+    .locator('input:visible:not([type=radio], [type=checkbox]), select:visible, textarea:visible')
+    .evaluateAll((fields) =>
+      fields
+        .filter((field) => Number.parseFloat(getComputedStyle(field).fontSize) < 16)
+        .map(({ id, localName }) => `${localName} ${id}`),
+    )
+  expect(small, `${name}, fields below 16 px`).toEqual([])
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     for (const size of SIZES) {

@@ -4,7 +4,7 @@ import type { MediaId, ObjectId } from '../shared/format/ids.ts'
 import { objectPath } from '../shared/wire/media.ts'
 import { readCapped } from '../shared/wire/read-capped.ts'
 
-/** Where ciphertext comes from: the server, later also what was kept on the device. */
+/** Where ciphertext comes from: the server, or what was kept on the device (`kept-source.ts`). */
 export type Source = {
   /** Sealed bytes `[from, to)`, and the size of the whole object; `to` may lie past the end. */
   read(from: number, to: number): Promise<{ bytes: Bytes; totalBytes: number }>
