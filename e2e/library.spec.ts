@@ -59,6 +59,15 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
   await page.setViewportSize({ width: 390, height: 844 })
   await expect(same).toBeInViewport()
 
+  // Choosing ends where one has scrolled to, not where it began.
+  await page.getByRole('button', { name: 'Select' }).click()
+  await page.evaluate(() => scrollBy(0, 3000))
+  const further = await page.evaluate(() => scrollY)
+  await page.getByRole('button', { name: 'Cancel' }).click()
+  await expect(page.getByRole('button', { name: 'Select' })).toBeVisible()
+  await page.waitForFunction(() => history.state?.isOverlay !== true)
+  expect(await page.evaluate(() => scrollY)).toBe(further)
+
   // Another start shows what was opened before, with nobody there to ask.
   await world.server.stop('SIGKILL')
   await page.reload()

@@ -35,6 +35,10 @@ export class Overlays {
     this.#leaving = null
     const wasMarked = this.#isMarked
     this.#isMarked = isMarked()
+    // Only after the browser has looked at it for this move.
+    setTimeout(() => {
+      if (!this.#isMarked) history.scrollRestoration = 'auto'
+    })
     if (waiting) {
       for (const next of waiting) next()
     } else if (isElsewhere) this.#open.length = 0
@@ -50,6 +54,7 @@ export class Overlays {
     else if (replaces) this.#stepOff(() => go(true))
     else {
       this.#isMarked = false
+      history.scrollRestoration = 'auto'
       go(true)
     }
   }
@@ -62,6 +67,8 @@ export class Overlays {
       this.#isSettling = false
       if (this.#leaving || this.#isMarked === this.#open.length > 0) return
       if (this.#isMarked) return this.#stepOff()
+      // Who closes it stays where they have scrolled meanwhile, not where they opened it.
+      history.scrollRestoration = 'manual'
       history.pushState({ ...history.state, isOverlay: true }, '', location.href)
       this.#isMarked = true
     })

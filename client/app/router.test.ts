@@ -70,7 +70,11 @@ beforeEach(async () => {
   router = page()
   router.go('/item/a')
 })
-afterEach(() => vi.unstubAllGlobals())
+afterEach(async () => {
+  // What the page puts off comes before it is gone.
+  await new Promise((resolve) => setTimeout(resolve))
+  vi.unstubAllGlobals()
+})
 
 it('back closes what is open before it leaves the screen, the topmost first', async () => {
   const closed: string[] = []

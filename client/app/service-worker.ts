@@ -45,7 +45,8 @@ export class MediaWorker {
   async start(session: Pick<Session, 'state'>): Promise<void> {
     if (!('serviceWorker' in navigator)) return
     navigator.serviceWorker.addEventListener('controllerchange', () => {
-      const isNewer = this.controls.value
+      // None: somebody has cleared what the browser keeps, and nothing newer came.
+      const isNewer = this.controls.value && navigator.serviceWorker.controller !== null
       this.controls.value = true
       this.needsReload.value = false
       // This tab was idle when it was asked, and may have begun something in the moment since.

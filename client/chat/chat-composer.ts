@@ -135,6 +135,7 @@ export class ChatComposer extends KithElement {
     if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.#field?.focus()
     // What was left is kept as a draft; an edit is not.
     this.#setWriting(this.editing !== null || (this.#isHere && !this.isEmpty))
+    // Until what was spoken is handed over.
     this.#setRecording(this.recorder !== null || this.working)
   }
 

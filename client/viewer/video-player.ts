@@ -128,6 +128,9 @@ export class VideoPlayer extends KithElement {
     if (location.pathname === this.#path) this.#remember()
     for (const end of this.#ends.splice(0)) end()
     this.#playback?.stop()
+    // Else the browser goes on fetching until it clears away, and a new Service Worker waits for that.
+    this.video.removeAttribute('src')
+    this.video.load()
     this.#setBusy(false)
   }
 
