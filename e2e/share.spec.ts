@@ -18,7 +18,8 @@ async function share(page: Page, files: { name: string; type: string; content: s
         input.files = transfer.files
         const field = document.createElement('input')
         Object.assign(field, { name: 'text', value: said })
-        form.append(input, field)
+        // Without files a share sheet posts no field for them.
+        form.append(...(given.length > 0 ? [input, field] : [field]))
         document.body.append(form)
         form.submit()
       },

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { corpusFile, makeVideo } from './support/media.ts'
 import { expect, test } from './support/test.ts'
 
-test('a video goes on where it was after a lock and after the server was away, and keys lead through it', async ({
+test('a video goes on where it was after a lock and after the server was away; keys, back and forward lead through it', async ({
   world,
   arrive,
 }) => {
@@ -22,6 +22,25 @@ test('a video goes on where it was after a lock and after the server was away, a
   const { page } = ada
   const video = page.locator('video')
   const time = () => video.evaluate((element: HTMLVideoElement) => element.currentTime)
+
+  // Turned, it plays on, the same one.
+  await video.evaluate((element) => element.setAttribute('data-test', 'same'))
+  await page.setViewportSize({ width: 844, height: 390 })
+  await ada.plays(await time())
+  await expect(video).toHaveAttribute('data-test', 'same')
+  await page.setViewportSize({ width: 390, height: 844 })
+
+  // The phone's back closes what lies over the video before it leaves it; forward leads to it again.
+  await page.getByRole('button', { name: 'Edit' }).click()
+  await expect(page.getByLabel('Title')).toBeVisible()
+  await page.goBack()
+  await expect(page.getByLabel('Title')).toHaveCount(0)
+  await expect(video).toHaveAttribute('data-test', 'same')
+  await page.goBack()
+  await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible()
+  await page.goForward()
+  await expect(page.getByRole('heading', { name: 'sea' })).toBeVisible()
+  await ada.plays()
 
   await page.getByRole('heading', { name: 'sea' }).click()
   await page.keyboard.press('5')
