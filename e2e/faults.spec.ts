@@ -1,8 +1,9 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, cp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Page } from '@playwright/test'
 import config from '../playwright.config.ts'
 import { type Canary, searchFolder } from './support/canaries.ts'
+import { makePhoto, makeVideo } from './support/media.ts'
 import { PASSWORD, Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
@@ -17,7 +18,10 @@ async function talk(ada: Person, ben: Person): Promise<void> {
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()
 }
 
-test('a copy of the profile of a locked browser holds no plaintext, and opens nothing', async ({ world, arrive }) => {
+test('a copy of the profile of a locked browser holds no plaintext, and opens nothing; nor does one that was signed out from afar', async ({
+  world,
+  arrive,
+}) => {
   const canaries: Canary[] = [
     { what: 'the password', text: 'velvet-Kanarienvogel-quartz-91' },
     { what: 'the circle’s name', text: 'Zeisigfreunde' },
@@ -25,6 +29,8 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
     { what: 'a file’s content', text: 'Kernbeisser steht in dieser Datei' },
     { what: 'a message', text: 'Gimpel sitzt in der Hecke' },
     { what: 'a draft', text: 'Girlitz noch nicht gesagt' },
+    { what: 'a photo that was shown', text: 'Kleiber klettert durch dieses Bild' },
+    { what: 'a video that was played', text: 'Wendehals dreht diesen Film' },
   ]
   const password = canaries[0]?.text ?? ''
   const profile = join(world.folder, 'profile')
@@ -36,6 +42,20 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   const context = await open(profile)
   const ada = await Person.in(context, world, 'ada')
   await ada.makeCircle('Zeisigfreunde', password)
+  // Where Kith keeps things, as early as they come: what is written there in plain has to be found in the end.
+  await ada.page.evaluate(async () => {
+    const said = 'Neuntöter ist die Probe'
+    await (await caches.open('control')).put('/control', new Response(`${said}, im Cache`))
+    await new Promise((resolve) => {
+      const opening = indexedDB.open('control', 1)
+      opening.onupgradeneeded = () => opening.result.createObjectStore('control').put(`${said}, in der Datenbank`, 0)
+      opening.onsuccess = resolve
+    })
+  })
+  const controls: Canary[] = [
+    { what: 'control, cached', text: 'Neuntöter ist die Probe, im Cache' },
+    { what: 'control, in a row', text: 'Neuntöter ist die Probe, in der Datenbank' },
+  ]
   const text = join(world.folder, 'Stieglitz-am-Morgen.txt')
   await writeFile(text, 'Kernbeisser steht in dieser Datei\n'.repeat(200))
   await ada.upload(text)
@@ -46,6 +66,17 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
     ada.page.getByText('It opens without network.').or(ada.page.getByText('It plays without network.')),
   ).toBeVisible()
   await ada.page.getByRole('button', { name: 'Close' }).click()
+  const photo = await makePhoto(join(world.folder, 'Waldlaub.jpg'))
+  // Behind the end of the picture, where no decoder looks.
+  await appendFile(photo, 'Kleiber klettert durch dieses Bild')
+  await ada.upload(photo)
+  await ada.open('Waldlaub')
+  await expect(ada.page.getByRole('button', { name: /^Enlarge/ }).locator('img')).toHaveJSProperty('naturalWidth', 1200)
+  const video = join(world.folder, 'Waldrand.mp4')
+  await makeVideo(video, { seconds: 3, width: 320, height: 180, title: 'Wendehals dreht diesen Film' })
+  await ada.upload(video)
+  await ada.open('Waldrand')
+  await ada.plays(1)
   const ben = await arrive('ben')
   await ben.joinBy(await ada.invite())
   await talk(ada, ben)
@@ -62,6 +93,11 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   const { findings, files } = await searchFolder(profile, canaries)
   expect(files).toBeGreaterThan(20)
   expect(findings).toEqual([])
+  const found = async (wanted: readonly Canary[]) => {
+    const { findings } = await searchFolder(profile, wanted)
+    return wanted.filter(({ what }) => findings.some((finding) => finding.startsWith(what))).map(({ what }) => what)
+  }
+  expect(await found(controls)).toEqual(controls.map(({ what }) => what))
 
   const copy = join(world.folder, 'copy')
   await cp(profile, copy, { recursive: true })
@@ -81,6 +117,36 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   )
   expect(keys).toEqual(['lock'])
   await thief.close()
+
+  const again = await open(profile)
+  const back = await Person.in(again, world, 'ada')
+  await back.page.goto(world.origin)
+  await back.unlock(password)
+  await back.open('Stieglitz-am-Morgen')
+  const elsewhere = await arrive('ada')
+  await elsewhere.signIn(password)
+  await expect(elsewhere.page.getByRole('link', { name: /^Stieglitz/ })).toBeVisible({ timeout: 30_000 })
+  await elsewhere.go('Settings')
+  await elsewhere.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
+  await elsewhere.page.getByLabel('Password', { exact: true }).fill(password)
+  await elsewhere.page.getByRole('button', { name: 'Sign it out' }).click()
+  await expect(back.page.getByText('This device was signed out from another one.')).toBeVisible()
+  const left = await back.page.evaluate(async () => ({
+    rows: await new Promise<number>((resolve) => {
+      const opening = indexedDB.open('kith')
+      opening.onsuccess = () => {
+        const names = [...opening.result.objectStoreNames]
+        const transaction = opening.result.transaction(names)
+        const counts = names.map((name) => transaction.objectStore(name).count())
+        transaction.oncomplete = () => resolve(counts.reduce((sum, { result }) => sum + result, 0))
+      }
+    }),
+    caches: (await caches.keys()).filter((name) => name !== 'control' && !name.startsWith('workbox-precache')),
+  }))
+  expect(left).toEqual({ rows: 0, caches: [] })
+  await again.close()
+  expect((await searchFolder(profile, canaries)).findings).toEqual([])
+  expect(await found(controls)).toEqual(controls.map(({ what }) => what))
 })
 
 test('storage wiped under the app: a new device after the next sign-in, nothing lost and nothing doubled', async ({
@@ -176,14 +242,35 @@ test('two tabs: one of them uploads, one of them sends, and each thing arrives o
 
   const files = ['apples', 'pears'].map((name) => join(world.folder, `${name}.txt`))
   for (const file of files) await writeFile(file, file)
+  // The first thing that is sent stays on its way until the other tab wants to send, too.
+  const sent: string[] = []
+  const held = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    const media = /^\/api\/media\/([\w-]{22})\//.exec(path)?.[1]
+    if (!media || (method !== 'PUT' && method !== 'POST')) return
+    sent.push(media)
+    if (sent.length === 1) await held.promise
+  }
   ada.page = first
   await ada.go('Library')
   ada.page = second
   await ada.go('Library')
   await first.getByLabel('Files to upload').setInputFiles(files[0] ?? '')
+  await expect.poll(() => sent.length).toBe(1)
   await second.getByLabel('Files to upload').setInputFiles(files[1] ?? '')
+  const waits = () =>
+    second.evaluate(async () => {
+      const { pending = [] } = await navigator.locks.query()
+      return pending.some(({ name }) => name === 'kith/uploader')
+    })
+  await expect.poll(waits).toBe(true)
+  expect(new Set(sent).size).toBe(1)
+  held.resolve()
   for (const page of [first, second])
     for (const name of [/^apples/, /^pears/]) await expect(page.getByRole('link', { name })).toHaveCount(1)
+  // All of the one before anything of the other.
+  const [one, other] = [...new Set(sent)]
+  expect(sent.indexOf(other ?? '')).toBeGreaterThan(sent.lastIndexOf(one ?? ''))
   await ben.go('Library')
   for (const name of [/^apples/, /^pears/]) await expect(ben.page.getByRole('link', { name })).toHaveCount(1)
 })
