@@ -98,7 +98,9 @@ for (const end of ['success', 'fail', 'abort'])
     const { registration } = event as ExtendableEvent as ExtendableEvent & { registration: Fetched }
     event.waitUntil(keepFetched(registration, end === 'abort'))
   })
-self.addEventListener('backgroundfetchclick' as 'message', (event) => event.waitUntil(openPage('/offline')))
+self.addEventListener('backgroundfetchclick' as 'message', (event) =>
+  event.waitUntil(openPage(self.clients, '/offline')),
+)
 
 // Without workbox's router: two rules are all that it would hold.
 const shell = new PrecacheController()

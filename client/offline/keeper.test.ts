@@ -82,6 +82,7 @@ function tab(): Keeper {
       return found
     },
     list: async () => items.toReversed(),
+    setBusy: () => undefined,
   })
 }
 
