@@ -155,7 +155,7 @@ it('goes on under the same lease when the server was killed under it, and starte
   } finally {
     await spawned.remove()
   }
-})
+}, 60_000)
 
 /** A port that is free now; the server comes back to it. */
 async function freePort(): Promise<number> {

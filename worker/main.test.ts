@@ -85,7 +85,7 @@ it('on SIGTERM ends what runs, gives its job back as if it had never had it, and
   } finally {
     ffprobe.close()
   }
-})
+}, 60_000)
 
 /** What `node` keeps for itself, and what is no file of a disk. */
 const HARMLESS = /^(\/dev\/|\/proc\/|\/sys\/|pipe:|socket:)/
