@@ -167,7 +167,7 @@ test('what happened elsewhere takes effect without a reload: what was deleted go
   const remove = async (title: string) => {
     await ada.open(title)
     await ada.page.getByRole('button', { name: 'Delete' }).click()
-    await expect(ada.page.getByText('Deleted')).toBeVisible()
+    await expect(ada.page.getByText('Deleted').first()).toBeVisible()
   }
   await expect(ben.page.getByRole('heading', { name: 'Chats' })).toBeVisible()
   await remove('sea')

@@ -21,8 +21,8 @@ export type KeepPorts = {
  * Brings an object onto the device, from where it stopped before, and opens all of it: what does not authenticate would
  * be found out on a plane. The plaintext goes nowhere.
  * @returns its sealed size.
- * @throws {AppError} `object/tampered`, `object/wrong-size`, …, and what `fetchPart` throws; what
- *   came from the server stays where the fault is not its own.
+ * @throws {AppError} `object/tampered`, `object/wrong-size`, …, and what `fetchPart` and the storage throw; what came from
+ *   the server stays where the fault is not its own.
  */
 export async function keepObject(name: ObjectName, id: ObjectId, ports: KeepPorts): Promise<number> {
   const before = await readPiece(name.mediaId, id, 0)
