@@ -1,6 +1,7 @@
 import { css, html, nothing } from 'lit'
 import type { NotifySettings } from '../../shared/device/push-store.ts'
 import { KithElement } from '../app/element.ts'
+import { sentenceFor } from '../app/messages.ts'
 import { Push, type PushState } from '../chat/push.ts'
 import { controls } from '../styles/controls.ts'
 import { encodeItem, settingsItem } from '../vault/items.ts'
@@ -39,6 +40,7 @@ export class NotificationSettings extends KithElement {
   declare state: PushState
   declare settings: NotifySettings
   #push: Push | undefined
+  #saving: Promise<void> = Promise.resolve()
 
   constructor() {
     super()
@@ -138,8 +140,16 @@ export class NotificationSettings extends KithElement {
   }
 
   #save(change: Partial<NotifySettings>): void {
-    this.settings = { ...this.settings, ...change }
-    void this.attempt(async () => this.#push?.saveSettings(this.settings))
+    const settings = { ...this.settings, ...change }
+    this.settings = settings
+    this.failure = null
+    // One after the other, and none is left out: what was set last counts.
+    this.#saving = this.#saving
+      .then(() => this.#push?.saveSettings(settings))
+      .catch((error: unknown) => {
+        this.failure = sentenceFor(error)
+        this.requestUpdate()
+      })
   }
 }
 customElements.define('notification-settings', NotificationSettings)
