@@ -60,6 +60,7 @@ export class ChatEngine implements Chat {
   readonly #announced: Announced
   readonly #context: ChatContext
   readonly #shown = new Map<ConnectionId, Conversation>()
+  #listed: ReadonlyMap<ConnectionId, Connection> = new Map()
   readonly #threads = new Set<OpenThread>()
   readonly #stale = new Map<ConnectionId, Moved>()
   readonly #tabs: BroadcastChannel | undefined
@@ -116,8 +117,8 @@ export class ChatEngine implements Chat {
     }
     chat.inbox.onGap = (id) => chat.#askAgain(id)
     connections.setInbox(chat.inbox)
-    chat.#stops.push(connections.list.watch(() => void chat.#showAll()))
-    await chat.#showAll()
+    chat.#stops.push(connections.list.watch(() => void chat.#showListed()))
+    await chat.#showListed()
     await chat.#sweep.start()
     return chat
   }
@@ -267,10 +268,13 @@ export class ChatEngine implements Chat {
     for (const id of stale.keys()) this.receipts.soon(id)
   }
 
-  async #showAll(): Promise<void> {
-    const ids = this.#context.connections.list.value.map(({ connectionId }) => connectionId)
-    for (const id of this.#shown.keys()) if (!ids.includes(id)) this.#shown.delete(id)
-    await this.#show(ids)
+  /** Whoever has many friends hears of them one by one: only those who changed are looked at. */
+  async #showListed(): Promise<void> {
+    const listed = new Map(this.#context.connections.list.value.map((one) => [one.connectionId, one]))
+    const before = this.#listed
+    this.#listed = listed
+    for (const id of this.#shown.keys()) if (!listed.has(id)) this.#shown.delete(id)
+    await this.#show([...listed.keys()].filter((id) => before.get(id) !== listed.get(id)))
   }
 
   async #show(ids: readonly ConnectionId[]): Promise<void> {

@@ -246,11 +246,13 @@ export class ChatInbox implements Inbox {
       [peer.userId, peer.identityKey],
       [me.userId, me.identityKey],
     ])
+    const secrets = new Map<number | null, Bytes | null>([[null, null]])
     const toOpen = batch.flatMap((stored, index) => {
       const identityKey = keys.get(stored.senderId)
       const epoch = stored.sealed ? messageEpoch(stored.sealed) : null
       if (!stored.sealed || !identityKey) return []
-      const messageSecret = epoch === null ? null : connections.messageSecret(connectionId, epoch)
+      if (epoch !== null && !secrets.has(epoch)) secrets.set(epoch, connections.messageSecret(connectionId, epoch))
+      const messageSecret = secrets.get(epoch) ?? null
       return [{ index, one: { sealed: stored.sealed, connectionId, messageSecret, identityKey } }]
     })
     const opened = await crypto.openChecked(toOpen.map(({ one }) => one))

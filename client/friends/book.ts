@@ -1,6 +1,6 @@
 import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import { type ConnectionState, replayConnection } from '../../shared/logs/connection.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
@@ -174,25 +174,49 @@ export class ConnectionBook {
     await this.kept.write({ view, entries, peer, note, doubt })
   }
 
-  show(): void {
-    this.list.value = [...this.known.values()].map((known): Connection => {
-      const { view, state, note } = known
-      const item = this.item(view.connectionId)
-      const signed = item?.peer ?? known.peer ?? { username: '', identityKey: new Uint8Array(32) }
-      // The server says no more than whether they are gone.
-      const username = view.peer.username && signed.username
-      return {
-        connectionId: view.connectionId,
-        peer: { userId: view.peer.userId, username, identityKey: signed.identityKey },
-        state: view.state,
-        isVerified: item?.isVerified ?? false,
-        note,
-        createdAt: state?.createdAt ?? view.createdAt,
-        expiresAt: state?.expiresAt ?? view.createdAt + REQUEST_TTL_MS,
-        fault: faultOf(known),
-      }
+  /** @param only where something may have changed; without it, everywhere. What did not change stays the same object. */
+  show(only?: ReadonlySet<ConnectionId>): void {
+    const before = new Map(this.list.value.map((one) => [one.connectionId, one]))
+    const list = [...this.known.values()].map((known): Connection => {
+      const shown = before.get(known.view.connectionId)
+      if (shown && only && !only.has(shown.connectionId)) return shown
+      const now = this.#present(known)
+      return shown && isSame(shown, now) ? shown : now
     })
+    const isChanged = list.length !== before.size || list.some((one) => before.get(one.connectionId) !== one)
+    if (isChanged) this.list.value = list
+  }
+
+  #present(known: Known): Connection {
+    const { view, state, note, peer } = known
+    const item = this.item(view.connectionId)
+    const signed = item?.peer ?? peer ?? { username: '', identityKey: NO_KEY }
+    // The server says no more than whether they are gone.
+    const username = view.peer.username && signed.username
+    return {
+      connectionId: view.connectionId,
+      peer: { userId: view.peer.userId, username, identityKey: signed.identityKey },
+      state: view.state,
+      isVerified: item?.isVerified ?? false,
+      note,
+      createdAt: state?.createdAt ?? view.createdAt,
+      expiresAt: state?.expiresAt ?? view.createdAt + REQUEST_TTL_MS,
+      fault: faultOf(known),
+    }
   }
 }
 
 const faultOf = ({ fault, doubt }: Known): AppError | null => fault ?? (doubt ? new AppError(doubt) : null)
+const NO_KEY: Bytes = new Uint8Array(32)
+
+function isSame(
+  { peer: a, fault: before, ...one }: Connection,
+  { peer: b, fault: after, ...two }: Connection,
+): boolean {
+  const isSamePerson = a.userId === b.userId && a.username === b.username && equalBytes(a.identityKey, b.identityKey)
+  return (
+    isSamePerson &&
+    before?.code === after?.code &&
+    Object.entries(one).every(([name, value]) => two[name as keyof typeof two] === value)
+  )
+}

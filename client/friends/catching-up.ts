@@ -92,7 +92,7 @@ export class CatchingUp {
       }
       waiting = [...again, ...rest]
     }
-    this.#book.show()
+    this.#book.show(new Set(views.map(({ connectionId }) => connectionId)))
     return failed
   }
 
@@ -120,7 +120,7 @@ export class CatchingUp {
     this.#book.known.set(connectionId, known)
     // Messages of an epoch are opened by keys that are in the vault by now.
     if (this.inbox && this.#book.item(connectionId)?.schedule) {
-      this.#book.show()
+      this.#book.show(new Set([connectionId]))
       await this.inbox.take(connectionId, served)
     }
     await this.#book.kept.write({ view, entries, peer, note, doubt })
