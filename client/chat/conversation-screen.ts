@@ -19,12 +19,14 @@ import { conversationStyles } from './conversation-styles.ts'
 import { type Line, linesOf, previewOf } from './lines.ts'
 import './message-menu.ts'
 import './message-row.ts'
+import { ReadWindow } from './read-window.ts'
 import type { Message, Thread } from './types.ts'
 import { follow, newer, older, type ViewWindow, windowAround } from './view-window.ts'
 
 /** As near to the foot as counts as being there. */
 const NEAR_PX = 80
-const EDGE_PX = 400
+/** What is further than that comes in time, however fast one scrolls. */
+const EDGE_PX = 1200
 /** One conversation: what was said, and where to answer. */
 export class ConversationScreen extends KithElement {
   static override properties = {
@@ -61,11 +63,13 @@ export class ConversationScreen extends KithElement {
   /** Looks at what was said earlier. */
   declare isAway: boolean
   #view: ViewWindow = { from: 0, to: 0 }
+  #messages: ReadWindow | null = null
+  #isSliding = false
   #total = 0
   #isAtFoot = true
   /** Key of the first message that was unread when the person came. */
   #firstUnread: string | null = null
-  readonly #quotes = new Map<string, Message | null>()
+  readonly #quotes = new Map<string, { readonly message: Message | null; readonly revision: number }>()
   readonly #stops: (() => void)[] = []
   #reading: Promise<void> = Promise.resolve()
 
@@ -99,7 +103,17 @@ export class ConversationScreen extends KithElement {
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
     if (!changed.has('connectionId')) return
     this.#leave()
-    void this.attempt(() => this.#enter())
+    void this.attempt(() => this.#enterWanted())
+  }
+
+  /** Whoever goes on to another one while one opens comes to the last. */
+  async #enterWanted(): Promise<void> {
+    for (let wanted = ''; wanted !== this.connectionId; ) {
+      wanted = this.connectionId
+      await this.#enter(wanted).catch((error: unknown) => {
+        if (wanted === this.connectionId) throw error
+      })
+    }
   }
 
   #leave(): void {
@@ -110,12 +124,14 @@ export class ConversationScreen extends KithElement {
     this.reply = null
     this.editing = null
     this.menuFor = null
+    this.open = null
     this.isSearching = false
+    this.heard = ''
+    this.below = 0
     this.#quotes.clear()
   }
 
-  async #enter(): Promise<void> {
-    const wanted = this.connectionId
+  async #enter(wanted: string): Promise<void> {
     const talk = await this.services.openTalk()
     this.talk = talk
     const id = parseConnectionId(wanted)
@@ -124,9 +140,11 @@ export class ConversationScreen extends KithElement {
     const thread = await talk.chat.open(id)
     if (this.connectionId !== wanted) return thread.close()
     this.thread = thread
+    this.#messages = new ReadWindow(thread)
     this.#total = thread.total.value
     const unread = await thread.firstUnread()
     const found = await this.#takeWanted(talk, thread)
+    if (thread !== this.thread) return
     this.#view = windowAround(this.#total, found ?? unread)
     this.#isAtFoot = unread === null && found === null
     this.#stops.push(
@@ -143,6 +161,7 @@ export class ConversationScreen extends KithElement {
     else this.#toMiddle(this.renderRoot.querySelector('.new'))
     // What fits on the screen is read without scrolling.
     this.#isAtFoot = this.#isFootShown()
+    this.#scrolled()
     this.#look()
     void talk.chat.catchUp().catch(passAppError)
   }
@@ -171,25 +190,33 @@ export class ConversationScreen extends KithElement {
       this.heard = fresh.map(({ message }) => `${username}: ${previewOf(message)}`).join('\n')
   }
 
-  #read(): Promise<void> {
+  /** @param aboutToShow called when all is read, right before the page changes. */
+  #read(aboutToShow?: () => void): Promise<void> {
     // After one that failed, too: the next change may bring what was missing.
     this.#reading = this.#reading.catch(passAppError).then(async () => {
       const { thread } = this
-      if (!thread) return
+      const read = this.#messages
+      if (!thread || !read) return
       const { from, to } = this.#view
-      const messages = await thread.read(Math.max(0, from - 1), to)
+      const messages = await read.read(Math.max(0, from - 1), to)
       const before = from > 0 ? (messages[0] ?? null) : null
       const shown = from > 0 ? messages.slice(1) : messages
       for (const { reply } of shown) if (reply) await this.#quote(thread, reply)
-      if (thread === this.thread) this.lines = linesOf(shown, from, before, Date.now())
+      if (thread !== this.thread) return
+      aboutToShow?.()
+      this.lines = linesOf(shown, from, before, Date.now())
+      await this.updateComplete
     })
     return this.#reading
   }
 
+  /** Looked up once, until something changes. */
   async #quote(thread: Thread, ref: MessageRef): Promise<void> {
+    const revision = thread.revision.value
+    if (this.#quotes.get(keyOf(ref))?.revision === revision) return
     const position = await thread.positionOf(ref)
-    const [message] = position === null ? [] : await thread.read(position, position + 1)
-    this.#quotes.set(keyOf(ref), message ?? null)
+    const [message = null] = position === null ? [] : await thread.read(position, position + 1)
+    this.#quotes.set(keyOf(ref), { message, revision })
   }
 
   /** What stands on the screen was read. */
@@ -241,18 +268,39 @@ export class ConversationScreen extends KithElement {
     else if (left < EDGE_PX && this.#view.to < this.#total) void this.#slide(newer(this.#view, this.#total))
   }
 
-  /** Other messages come into the page; what the person looks at does not move. */
+  /** Other messages come into the page; what the person looks at does not move. One at a time: a fling asks often. */
   async #slide(view: ViewWindow): Promise<void> {
-    const log = this.#log
-    if (!log || (view.from === this.#view.from && view.to === this.#view.to)) return
+    if (this.#isSliding || (view.from === this.#view.from && view.to === this.#view.to)) return
+    this.#isSliding = true
     this.#view = view
-    const rows = () => [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')]
-    const kept = rows().find((row) => row.offsetTop + row.offsetHeight > log.scrollTop)
-    const place = kept && { key: kept.dataset.key, top: kept.offsetTop - log.scrollTop }
-    await this.#read()
-    await this.updateComplete
-    const now = place && rows().find((row) => row.dataset.key === place.key)
-    if (now && place) log.scrollTop = now.offsetTop - place.top
+    try {
+      let place: { key: string | undefined; top: number } | undefined
+      // Where it is then, and not where it was when this began: the person scrolls on.
+      await this.#read(() => {
+        place = this.#place()
+      })
+      const log = this.#log
+      const now = place && this.#rows.find(({ dataset }) => dataset.key === place?.key)
+      if (log && now && place) log.scrollTop = now.offsetTop - place.top
+    } finally {
+      this.#isSliding = false
+    }
+    this.#scrolled()
+  }
+
+  /** The first row in sight, and how far it is from the upper edge. */
+  #place(): { key: string | undefined; top: number } | undefined {
+    const scrollTop = this.#log?.scrollTop ?? 0
+    const row = this.#rows.find((one) => one.offsetTop + one.offsetHeight > scrollTop)
+    return row && { key: row.dataset.key, top: row.offsetTop - scrollTop }
+  }
+
+  get #rows(): HTMLElement[] {
+    return [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')]
+  }
+
+  get #composer(): ChatComposer | null {
+    return this.renderRoot.querySelector('chat-composer')
   }
 
   async #jump(ref: MessageRef): Promise<void> {
@@ -271,10 +319,7 @@ export class ConversationScreen extends KithElement {
   #light(position: number): void {
     const line = this.lines.find((one) => one.position === position)
     this.lit = line?.message.key ?? null
-    const row = [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')].find(
-      ({ dataset }) => dataset.key === this.lit,
-    )
-    this.#toMiddle(row)
+    this.#toMiddle(this.#rows.find(({ dataset }) => dataset.key === this.lit))
   }
 
   /** The log alone moves: `scrollIntoView` would move the page, too. */
@@ -362,7 +407,7 @@ export class ConversationScreen extends KithElement {
       <message-row
         data-key=${message.key}
         .message=${message}
-        .quoted=${message.reply ? (this.#quotes.get(keyOf(message.reply)) ?? null) : null}
+        .quoted=${message.reply ? (this.#quotes.get(keyOf(message.reply))?.message ?? null) : null}
         .friend=${friend}
         ?isContinued=${isContinued}
         ?isLit=${message.key === this.lit}
@@ -405,7 +450,7 @@ export class ConversationScreen extends KithElement {
 
   #drop = (event: DragEvent): void => {
     event.preventDefault()
-    this.renderRoot.querySelector<ChatComposer>('chat-composer')?.sendFiles([...(event.dataTransfer?.files ?? [])])
+    this.#composer?.sendFiles([...(event.dataTransfer?.files ?? [])])
   }
 }
 

@@ -18,8 +18,7 @@ const GROUP_MS = 5 * 60_000
 export function linesOf(messages: readonly Message[], from: number, before: Message | null, now: number): Line[] {
   let last = before
   return messages.map((message, index) => {
-    const day = dayLabel(message.sentAt, now)
-    const isNewDay = last === null || dayLabel(last.sentAt, now) !== day
+    const isNewDay = last === null || dayOf(last) !== dayOf(message)
     const isContinued =
       !isNewDay &&
       last !== null &&
@@ -27,9 +26,12 @@ export function linesOf(messages: readonly Message[], from: number, before: Mess
       last.content.type !== 'settings' &&
       Math.abs(message.sentAt - last.sentAt) < GROUP_MS
     last = message
-    return { message, position: from + index, day: isNewDay ? day : null, isContinued }
+    return { message, position: from + index, day: isNewDay ? dayLabel(message.sentAt, now) : null, isContinued }
   })
 }
+
+/** A label of each would take longer than all the rest. */
+const dayOf = ({ sentAt }: Message): number => new Date(sentAt).setHours(0, 0, 0, 0)
 
 /** What a list or a quote shows of a message. */
 export function previewOf({ content }: Pick<Message, 'content'>): string {
@@ -73,10 +75,12 @@ function ttlSentence(ms: MessageTtl): string {
 
 /** `14:05`; in a list also `Yesterday` or a date. */
 export function timeLabel(timeMs: number): string {
-  return new Date(timeMs).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit' })
+  const time = new Date(timeMs)
+  return `${twoDigits(time.getHours())}:${twoDigits(time.getMinutes())}`
 }
 export function listTimeLabel(timeMs: number, now: number): string {
   const day = dayLabel(timeMs, now)
   if (day === 'Today') return timeLabel(timeMs)
   return day === 'Yesterday' ? day : new Date(timeMs).toLocaleDateString('en', { day: 'numeric', month: 'short' })
 }
+const twoDigits = (count: number) => String(count).padStart(2, '0')
