@@ -233,6 +233,25 @@ describe('two people', () => {
     })
   })
 
+  it('tell of whoever changed, and of nobody else', async () => {
+    const id = await befriend()
+    const cleo = await deviceOf(await newPerson('cleo'))
+    const asked = await ada.friends.request(who(cleo), null)
+    const before = ada.of(id)
+    let told = 0
+    ada.friends.list.watch(() => told++)
+    await ada.friends.catchUp()
+    expect(told).toBe(0)
+    await cleo.friends.catchUp()
+    await cleo.friends.accept(asked)
+    await ada.friends.catchUp()
+    expect(told).toBe(1)
+    expect(ada.of(asked)?.state).toBe('friends')
+    expect(ada.of(id)).toBe(before)
+    await ada.friends.setVerified(id, true)
+    expect(ada.of(id)).toEqual({ ...before, isVerified: true })
+  })
+
   it('keep their friends without network', async () => {
     const id = await befriend()
     const again = await deviceOf(ada.person)
