@@ -132,11 +132,15 @@ export class ChatComposer extends KithElement {
     const content = this.editing?.content
     if (changed.has('editing') && (content?.type === 'text' || content?.type === 'media'))
       this.#setText(content.text ?? '')
-    if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.#field?.focus()
+    if ((changed.has('editing') && this.editing) || (changed.has('reply') && this.reply)) this.focus()
     // What was left is kept as a draft; an edit is not.
     this.#setWriting(this.editing !== null || (this.#isHere && !this.isEmpty))
     // Until what was spoken is handed over.
     this.#setRecording(this.recorder !== null || this.working)
+  }
+
+  override focus(): void {
+    this.#field?.focus({ preventScroll: true })
   }
 
   get #field(): HTMLTextAreaElement | null {
@@ -253,6 +257,8 @@ export class ChatComposer extends KithElement {
     clearTimeout(this.#saving)
     // At once: what is typed while this goes out belongs to the next message.
     this.#setText(editing ? thread.conversation.value.draft : '')
+    // The button that sends goes away with what was written.
+    this.focus()
     if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
     if (!editing) this.dispatchEvent(new CustomEvent('sent'))
     void this.#send(text, editing, reply, thread).catch((error: unknown) => {

@@ -40,6 +40,9 @@ export class ChatList extends KithElement {
       a[aria-current] {
         background: var(--accent-soft);
       }
+      a[aria-current] .avatar {
+        background: var(--raised);
+      }
       a:focus-visible {
         outline-offset: -3px;
       }

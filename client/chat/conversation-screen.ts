@@ -1,4 +1,5 @@
 import { html, nothing } from 'lit'
+import { keyed } from 'lit/directives/keyed.js'
 import { repeat } from 'lit/directives/repeat.js'
 import { parseConnectionId } from '../../shared/format/ids.ts'
 import type { MessageRef } from '../../shared/wire/message-body.ts'
@@ -27,6 +28,8 @@ import { follow, newer, older, type ViewWindow, windowAround } from './view-wind
 const NEAR_PX = 80
 /** What is further than that comes in time, however fast one scrolls. */
 const EDGE_PX = 1200
+/** More at once are counted, not read out. */
+const HEARD_MAX = 3
 /** One conversation: what was said, and where to answer. */
 export class ConversationScreen extends KithElement {
   static override properties = {
@@ -58,7 +61,7 @@ export class ConversationScreen extends KithElement {
   /** How many came in below while the person reads above. */
   declare below: number
   /** What came in while the person looked: for whoever listens instead. */
-  declare heard: string
+  declare heard: { readonly text: string } | null
   declare isSearching: boolean
   /** Looks at what was said earlier. */
   declare isAway: boolean
@@ -84,7 +87,7 @@ export class ConversationScreen extends KithElement {
     this.open = null
     this.lit = null
     this.below = 0
-    this.heard = ''
+    this.heard = null
     this.isSearching = false
     this.isAway = false
   }
@@ -126,7 +129,7 @@ export class ConversationScreen extends KithElement {
     this.menuFor = null
     this.open = null
     this.isSearching = false
-    this.heard = ''
+    this.heard = null
     this.below = 0
     this.#quotes.clear()
   }
@@ -163,6 +166,8 @@ export class ConversationScreen extends KithElement {
     this.#isAtFoot = this.#isFootShown()
     this.#scrolled()
     this.#look()
+    // Where there is a keyboard one writes at once; on a touch screen its keys would hide what was said.
+    if (!matchMedia('(pointer: coarse)').matches) this.#composer?.focus()
     void talk.chat.catchUp().catch(passAppError)
   }
 
@@ -186,8 +191,12 @@ export class ConversationScreen extends KithElement {
   #say(thread: Thread, from: number): void {
     const fresh = this.lines.filter(({ position, message }) => position >= from && !message.isMine)
     const { username } = thread.conversation.value.peer
-    if (document.visibilityState === 'visible' && fresh.length > 0)
-      this.heard = fresh.map(({ message }) => `${username}: ${previewOf(message)}`).join('\n')
+    if (document.visibilityState !== 'visible' || fresh.length === 0) return
+    const text =
+      fresh.length > HEARD_MAX
+        ? `${fresh.length} new messages from ${username}`
+        : fresh.map(({ message }) => `${username}: ${previewOf(message)}`).join('\n')
+    this.heard = { text }
   }
 
   /** @param aboutToShow called when all is read, right before the page changes. */
@@ -204,8 +213,11 @@ export class ConversationScreen extends KithElement {
       for (const { reply } of shown) if (reply) await this.#quote(thread, reply)
       if (thread !== this.thread) return
       aboutToShow?.()
+      const focused = this.#focusedRow
       this.lines = linesOf(shown, from, before, Date.now())
       await this.updateComplete
+      // Whoever goes by keyboard goes on from here when the message that they were at is gone.
+      if (focused && !focused.isConnected) this.#log?.focus({ preventScroll: true })
     })
     return this.#reading
   }
@@ -299,6 +311,10 @@ export class ConversationScreen extends KithElement {
     return [...this.renderRoot.querySelectorAll<HTMLElement>('message-row')]
   }
 
+  get #focusedRow(): Element | null {
+    return this.shadowRoot?.activeElement?.closest('message-row') ?? null
+  }
+
   get #composer(): ChatComposer | null {
     return this.renderRoot.querySelector('chat-composer')
   }
@@ -370,11 +386,11 @@ export class ConversationScreen extends KithElement {
           ${one.isVerified ? html`<span class="mark">${icon('shield', 18)}<span class="visually-hidden">verified</span></span>` : nothing}
           <span class="soft small" aria-live="polite">${one.isTyping ? 'is typing…' : ''}</span>
         </h1>
-        <button class="icon" aria-label="Search in this chat" aria-expanded=${this.isSearching} @click=${() => (this.isSearching = !this.isSearching)}>${icon('search')}</button>
+        <button class="icon search" aria-label="Search in this chat" aria-expanded=${this.isSearching} @click=${() => (this.isSearching = !this.isSearching)}>${icon('search')}</button>
         <button class="icon" aria-label="Disappearing messages" @click=${() => (this.open = 'disappearing')}>${icon('timer')}</button>
         ${friend?.state === 'friends' ? html`<friend-menu .connection=${friend} @verify=${() => (this.open = 'verify')}></friend-menu>` : nothing}
       </header>
-      ${this.isSearching ? html`<conversation-search .thread=${thread} @found=${(event: CustomEvent<number>) => void this.#goTo(event.detail)} @close=${() => (this.isSearching = false)}></conversation-search>` : nothing}
+      ${this.isSearching ? html`<conversation-search .thread=${thread} @found=${(event: CustomEvent<number>) => void this.#goTo(event.detail)} @close=${this.#closeSearch}></conversation-search>` : nothing}
       ${banners(one, this.lines)}
       <div class="log" tabindex="0" role="region" aria-label="Conversation" @scroll=${this.#scrolled}>
         ${this.lines.length === 0 ? html`<p class="empty soft">Say hello to ${username}. Only the two of you can read it.</p>` : nothing}
@@ -384,7 +400,7 @@ export class ConversationScreen extends KithElement {
           (line) => this.#line(line, username),
         )}
       </div>
-      <p class="visually-hidden" role="log" aria-live="polite">${this.heard}</p>
+      <p class="visually-hidden" role="log" aria-live="polite">${this.heard ? keyed(this.heard, html`<span>${this.heard.text}</span>`) : nothing}</p>
       ${this.below > 0 || this.isAway ? html`<button class="to-foot" @click=${this.#jumpToFoot}>${this.below > 0 ? `${this.below} new` : 'To the newest'}</button>` : nothing}
       ${
         one.canSend
@@ -426,7 +442,7 @@ export class ConversationScreen extends KithElement {
           ? html`<message-menu
               .message=${menuFor}
               .thread=${thread}
-              @close=${() => (this.menuFor = null)}
+              @close=${this.#closeMenu}
               @reply=${() => {
                 this.editing = null
                 this.reply = menuFor
@@ -441,6 +457,17 @@ export class ConversationScreen extends KithElement {
       ${this.open === 'verify' ? html`<verify-dialog .connectionId=${thread.conversation.value.connectionId} @close=${() => (this.open = null)}></verify-dialog>` : nothing}
       ${this.open === 'disappearing' ? html`<disappearing-dialog .thread=${thread} @close=${() => (this.open = null)}></disappearing-dialog>` : nothing}
     `
+  }
+
+  #closeSearch = (): void => {
+    this.isSearching = false
+    this.renderRoot.querySelector<HTMLElement>('.search')?.focus()
+  }
+
+  /** Back to the message, by the dialog; where that is gone, to the conversation. */
+  #closeMenu = (): void => {
+    this.menuFor = null
+    void this.updateComplete.then(() => this.shadowRoot?.activeElement ?? this.#log?.focus({ preventScroll: true }))
   }
 
   #done = (): void => {

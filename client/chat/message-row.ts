@@ -149,7 +149,7 @@ export class MessageRow extends KithElement {
       </div>
       ${
         reactions.length > 0
-          ? html`<span class="reactions ${side}" aria-label="Reactions: ${reactions.map(({ emoji }) => emoji).join(' ')}">${reactions.map(({ emoji }) => emoji).join(' ')}</span>`
+          ? html`<span class="reactions ${side}" role="img" aria-label="Reactions: ${reactions.map(({ emoji }) => emoji).join(' ')}">${reactions.map(({ emoji }) => emoji).join(' ')}</span>`
           : nothing
       }
       ${message.state === 'failed' ? this.#failed() : nothing}

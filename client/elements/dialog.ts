@@ -51,6 +51,8 @@ export class KithDialog extends KithElement {
     `,
   ]
   declare heading: string
+  /** Who had the focus before: gets it back, also where the dialog is taken away without having been closed. */
+  #opener: Element | null = null
   #uncover: () => void = () => undefined
   #setWriting: (isOn: boolean) => void = () => undefined
 
@@ -66,6 +68,7 @@ export class KithDialog extends KithElement {
     this.#uncover()
     this.#setWriting(false)
     this.removeEventListener('input', this.#typed)
+    if (focused() === document.body) (this.#opener as HTMLElement | null)?.focus({ preventScroll: true })
   }
 
   override render() {
@@ -79,6 +82,7 @@ export class KithDialog extends KithElement {
   }
 
   protected override firstUpdated(): void {
+    this.#opener = focused()
     this.renderRoot.querySelector('dialog')?.showModal()
   }
 
@@ -98,5 +102,12 @@ export class KithDialog extends KithElement {
   #outside = (event: MouseEvent): void => {
     if (event.target === event.currentTarget) this.close()
   }
+}
+
+/** Through all shadow roots. */
+function focused(): Element | null {
+  let element = document.activeElement
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+  return element
 }
 customElements.define('kith-dialog', KithDialog)
