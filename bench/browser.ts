@@ -10,7 +10,7 @@ import { build } from 'vite'
 
 /** Answers a path; `false` when it is not its own. */
 export type Answer = (request: IncomingMessage, response: ServerResponse, path: string) => boolean | Promise<boolean>
-export type Bundle = 'sw' | 'page' | 'upload' | 'chat'
+export type Bundle = 'sw' | 'page' | 'upload'
 
 /** A page in Debian's Chromium, its Service Worker, and the small server that both peers are measured against. */
 export async function withBrowser<T>(

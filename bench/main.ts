@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<{ bench: Bench }>> = {
   upload: () => import('./figures/upload.ts'),
   message: () => import('./figures/message.ts'),
   chat: () => import('./figures/chat.ts'),
+  'chat-catch-up': () => import('./figures/chat-catch-up.ts'),
   'chat-delivery': () => import('./figures/chat-delivery.ts'),
   start: () => import('./figures/start.ts'),
   lighthouse: () => import('./figures/lighthouse.ts'),

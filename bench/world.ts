@@ -1,6 +1,7 @@
-import { type BrowserContext, chromium, type Page } from '@playwright/test'
+import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test'
 import type { KithApp } from '../client/app/kith-app.ts'
 import type { Services } from '../client/app/services.ts'
+import { befriended } from '../e2e/support/chat.ts'
 import { Person } from '../e2e/support/person.ts'
 import { World } from '../e2e/support/world.ts'
 
@@ -9,17 +10,39 @@ export async function withPerson<T>(
   options: { worker: boolean; args?: readonly string[] },
   run: (ada: Person, world: World) => Promise<T>,
 ): Promise<T> {
-  const world = await World.open({ worker: options.worker, isDirect: true })
-  const browser = await chromium.launch({
-    executablePath: process.env.KITH_CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-background-networking', '--mute-audio', ...(options.args ?? [])],
-  })
-  try {
-    const ada = await Person.arrive(browser, world, 'ada')
+  return withWorld(options, async (arrive, world) => {
+    const ada = await arrive('ada')
     await ada.makeCircle('Gartenfreunde')
-    return await run(ada, world)
+    return run(ada, world)
+  })
+}
+
+/** Two friends, each in a browser of their own. */
+export function withFriends<T>(run: (ada: Person, ben: Person, world: World) => Promise<T>): Promise<T> {
+  return withWorld({ worker: false }, async (arrive, world) => {
+    const { ada, ben } = await befriended(arrive)
+    return run(ada, ben, world)
+  })
+}
+
+async function withWorld<T>(
+  options: { worker: boolean; args?: readonly string[] },
+  run: (arrive: (name: string) => Promise<Person>, world: World) => Promise<T>,
+): Promise<T> {
+  const world = await World.open({ worker: options.worker, isDirect: true })
+  const browsers: Browser[] = []
+  const arrive = async (name: string) => {
+    const browser = await chromium.launch({
+      executablePath: process.env.KITH_CHROMIUM ?? '/usr/bin/chromium',
+      args: ['--no-sandbox', '--disable-background-networking', '--mute-audio', ...(options.args ?? [])],
+    })
+    browsers.push(browser)
+    return Person.arrive(browser, world, name)
+  }
+  try {
+    return await run(arrive, world)
   } finally {
-    await browser.close()
+    await Promise.all(browsers.map((browser) => browser.close()))
     await world.close()
   }
 }
