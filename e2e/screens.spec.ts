@@ -1,9 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
-import type { Page } from '@playwright/test'
+import type { Locator, Page } from '@playwright/test'
 import { corpusFile, makeVideo } from './support/media.ts'
-import { PASSWORD } from './support/person.ts'
+import { PASSWORD, type Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
 const SIZES = [
@@ -13,8 +13,12 @@ const SIZES = [
 /** Where to keep pictures of every screen; nothing is kept without it. */
 const folder = process.env.KITH_SCREENSHOTS
 
-/** axe finds nothing, in both themes and at both sizes, and nothing that is typed into or chosen from makes a phone zoom; pictures on demand. */
-async function look(page: Page, name: string): Promise<void> {
+/**
+ * axe finds nothing in one theme on a phone and in the other on a wide screen; what is typed into makes no
+ * phone zoom; pictures of all four on demand.
+ * @param isOther on a wide screen other things stand beside each other: then axe, too, looks at all four.
+ */
+async function look(page: Page, name: string, isOther = false): Promise<void> {
   const small = await page
     .locator('input:visible:not([type=radio], [type=checkbox]), select:visible, textarea:visible')
     .evaluateAll((fields) =>
@@ -23,24 +27,29 @@ async function look(page: Page, name: string): Promise<void> {
         .map(({ id, localName }) => `${localName} ${id}`),
     )
   expect(small, `${name}, fields below 16 px`).toEqual([])
-  for (const colorScheme of ['light', 'dark'] as const) {
+  for (const [index, colorScheme] of (['light', 'dark'] as const).entries()) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    for (const size of SIZES) {
+    for (const [at, size] of SIZES.entries()) {
+      const isChecked = isOther || at === index
+      if (!isChecked && !folder) continue
       await page.setViewportSize(size)
       if (folder) {
         await mkdir(folder, { recursive: true })
         await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size.width}.png`) })
       }
+      if (!isChecked) continue
+      const { violations } = await new AxeBuilder({ page }).analyze()
+      const found = violations.map(
+        ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
+      )
+      expect(found, `${name}, ${colorScheme}, ${size.width} px`).toEqual([])
     }
-    const { violations } = await new AxeBuilder({ page }).analyze()
-    const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`)
-    expect(found, `${name}, ${colorScheme}`).toEqual([])
   }
   await page.setViewportSize(SIZES[0] as (typeof SIZES)[number])
 }
 
 test('every screen can be used by everybody, in both themes', async ({ world, arrive }) => {
-  test.setTimeout(300_000)
+  test.setTimeout(480_000)
   const ada = await arrive('ada')
   const { page } = ada
   await page.goto(world.origin)
@@ -114,12 +123,206 @@ test('every screen can be used by everybody, in both themes', async ({ world, ar
   await expect(ben.page.getByRole('heading', { name: 'Join The Lindens' })).toBeVisible()
   expect(ben.page.url()).not.toContain('#')
   await look(ben.page, '16-join')
-  await ben.page.goto(`${world.origin}/`)
-  await expect(ben.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
-  await look(ben.page, '17-sign-in')
-  await ben.page.getByRole('button', { name: 'I forgot my password' }).click()
-  await look(ben.page, '18-recover')
+  await ben.joinBy(link.trim())
+  const cleo = await arrive('cleo')
+  await cleo.page.goto(`${world.origin}/`)
+  await expect(cleo.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
+  await look(cleo.page, '17-sign-in')
+  await cleo.page.getByRole('button', { name: 'I forgot my password' }).click()
+  await look(cleo.page, '18-recover')
+
+  await ada.unlock()
+  await becomeFriends(ada, ben)
+  await talk(ada, ben, photos)
+  await talkByKeyboard(ada, ben)
+  await ada.open(title)
+  await page.getByRole('button', { name: 'Send to a friend' }).click()
+  await expect(page.getByRole('button', { name: 'Send to ben' })).toBeEnabled()
+  await look(page, '38-share')
 })
+
+/** Ben looks for ada, and she for him. */
+async function becomeFriends(ada: Person, ben: Person): Promise<void> {
+  const { page } = ben
+  await ben.go('Chats')
+  await expect(page.getByText('Nobody to write to yet')).toBeVisible()
+  await look(page, '19-chats-empty')
+  await ben.go('Friends')
+  await expect(page.getByText('Nobody yet.')).toBeVisible()
+  await look(page, '20-friends-empty')
+  await page.getByRole('button', { name: 'My link' }).click()
+  await expect(page.getByRole('img', { name: 'QR code of your link' })).toBeVisible()
+  await look(page, '21-link')
+  await page.keyboard.press('Escape')
+  await expect(page.getByRole('button', { name: 'My link' })).toBeFocused()
+  await page.getByRole('button', { name: 'Scan code' }).click()
+  await expect(page.getByText('The camera cannot be used.')).toBeVisible()
+  await look(page, '22-scan')
+  await page.keyboard.press('Escape')
+  await page.getByLabel('Name or link').fill('ada')
+  await page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
+  await look(page, '23-ask')
+  await page.getByLabel(/^Note/).fill('We sing in the same choir: alto, second row, the one with the green scarf.')
+  await page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+  await expect(page.getByText('no answer yet')).toBeVisible()
+  await look(page, '24-friends-asked')
+  await ada.go('Friends')
+  await expect(ada.page.getByText('We sing in the same choir')).toBeVisible()
+  await look(ada.page, '25-friends-asks')
+  await ada.page.getByRole('button', { name: 'Accept' }).click()
+  await expect(page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+  await look(page, '26-friends')
+  const menu = page.getByRole('button', { name: 'More about ada' })
+  await menu.click()
+  await look(page, '27-friend-menu')
+  await page.getByRole('button', { name: 'Verify' }).click()
+  await expect(page.getByRole('list', { name: 'Safety number' })).toBeVisible()
+  await look(page, '28-verify')
+  // The menu gave way to it: the focus goes back to where both began.
+  await page.keyboard.press('Escape')
+  await expect(menu).toBeFocused()
+}
+
+/** A conversation with everything that there is in one. */
+async function talk(ada: Person, ben: Person, photos: readonly string[]): Promise<void> {
+  const { page } = ben
+  await page.getByRole('link', { name: 'Write to ada' }).click()
+  await expect(page.getByText('Say hello to ada.')).toBeVisible()
+  await look(page, '29-conversation-empty')
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await say(ada.page, 'Are the tomatoes ripe yet? I would come by on Saturday, with the big pot and the long list.')
+  await expect(row(page, 'tomatoes')).toBeVisible()
+  await say(page, 'Not quite: https://example.org/garden/with/a/rather/long/address/that/has/to/be/broken/somewhere')
+  await say(page, 'This was for somebody else')
+  await say(page, 'Next week')
+  await say(ada.page, '🍅')
+  if (photos[0]) {
+    await ada.page.getByLabel('Files to send').setInputFiles(photos[0])
+    await expect(page.getByRole('img', { name: 'photo-rotated' })).toBeVisible({ timeout: 30_000 })
+    await page.waitForFunction(allPicturesShown)
+  }
+  await expect(row(page, '🍅')).toBeVisible()
+  await menuOf(page, 'somebody else').click()
+  await look(page, '30-message-menu')
+  await page.getByRole('button', { name: 'Delete for both' }).click()
+  await look(page, '31-delete-for-both')
+  await page.locator('message-menu').getByRole('button', { name: 'Delete for both', exact: true }).click()
+  await expect(row(ada.page, 'This message was deleted.')).toBeVisible()
+  await menuOf(page, 'Next week').click()
+  await page.getByRole('button', { name: 'Edit' }).click()
+  await page.getByRole('textbox', { name: 'Message' }).fill('In two weeks')
+  await page.getByRole('button', { name: 'Save' }).click()
+  await expect(row(ada.page, 'In two weeks')).toContainText('edited')
+  await menuOf(ada.page, 'In two weeks').click()
+  await ada.page.getByRole('button', { name: '👍' }).click()
+  await menuOf(ada.page, 'In two weeks').click()
+  await ada.page.getByRole('button', { name: 'Reply' }).click()
+  await look(ada.page, '32-conversation-reply')
+  await say(ada.page, 'Good, I wait')
+  await expect(row(page, 'Good, I wait')).toBeVisible()
+  await look(page, '33-conversation', true)
+  await page.getByRole('button', { name: 'Search in this chat' }).click()
+  await page.getByRole('searchbox', { name: 'Search in this chat' }).fill('tomatoes')
+  await expect(page.getByText('1 of 1')).toBeVisible()
+  await look(page, '34-conversation-search')
+  await page.getByRole('searchbox', { name: 'Search in this chat' }).press('Escape')
+  await expect(page.getByRole('button', { name: 'Search in this chat' })).toBeFocused()
+  await page.getByRole('button', { name: 'Disappearing messages' }).click()
+  await look(page, '35-disappearing')
+  await page.getByLabel('Messages disappear').selectOption({ label: 'After 7 days' })
+  await page.getByRole('button', { name: 'Set for ada and you' }).click()
+  await expect(row(ada.page, 'Messages disappear after 7 days')).toBeVisible()
+  await ben.go('Chats')
+  await say(ada.page, 'See you on Saturday')
+  await expect(page.getByRole('link', { name: /ada.*1 unread/s })).toBeVisible()
+  await look(page, '36-chats')
+}
+
+/** Without a mouse: each step shows where one is, and leads back to where it began. */
+async function talkByKeyboard(ada: Person, ben: Person): Promise<void> {
+  const { page } = ben
+  const { keyboard } = page
+  const message = page.getByRole('textbox', { name: 'Message' })
+  await tabTo(page, page.getByRole('link', { name: /^ada/ }))
+  await keyboard.press('Enter')
+  await expect(message).toBeFocused()
+  await keyboard.type('Written without a mouse')
+  await keyboard.press('Enter')
+  await expect(row(ada.page, 'without a mouse')).toBeVisible()
+  await expect(message).toBeFocused()
+  // What was there is not read out; what comes is, once.
+  const heard = page.getByRole('log')
+  await expect(heard).toHaveText('')
+  await say(ada.page, 'Can you hear me?')
+  await expect(heard).toHaveText('ada: Can you hear me?')
+
+  // The answer will quote it.
+  const asked = menuOf(page, 'Can you hear me?').first()
+  await tabTo(page, asked, 'Shift+Tab')
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByRole('button', { name: 'Reply' }))
+  await look(page, '37-focus')
+  await keyboard.press('Enter')
+  await expect(message).toBeFocused()
+  await keyboard.type('Loud and clear')
+  await tabTo(page, page.getByRole('button', { name: 'Send' }))
+  await keyboard.press('Enter')
+  await expect(row(ada.page, 'Loud and clear').getByRole('button', { name: 'Can you hear me?' })).toBeVisible()
+  // The button that sends is gone with what was written.
+  await expect(message).toBeFocused()
+
+  await tabTo(page, asked, 'Shift+Tab')
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByRole('button', { name: '😂' }))
+  await keyboard.press('Enter')
+  await expect(row(ada.page, 'Can you hear me?').getByLabel('Reactions: 😂')).toBeVisible()
+  await expect(asked).toBeFocused()
+
+  const answer = menuOf(page, 'Loud and clear')
+  await tabTo(page, answer)
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByRole('button', { name: 'Delete for both…' }))
+  await keyboard.press('Enter')
+  await expect(page.getByRole('dialog', { name: 'Delete for both?' })).toBeVisible()
+  await keyboard.press('Escape')
+  await expect(answer).toBeFocused()
+  await keyboard.press('Enter')
+  await tabTo(page, page.getByRole('button', { name: 'Delete on this device' }))
+  await keyboard.press('Enter')
+  await expect(row(page, 'Loud and clear')).toHaveCount(0)
+  await expect(page.getByRole('region', { name: 'Conversation' })).toBeFocused()
+
+  await tabTo(page, page.getByRole('button', { name: 'Back' }), 'Shift+Tab')
+  await keyboard.press('Enter')
+  await expect(page.getByRole('heading', { name: 'Chats' })).toBeVisible()
+}
+
+const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })
+const menuOf = (page: Page, text: string) => row(page, text).getByRole('button', { name: 'More about this message' })
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByRole('textbox', { name: 'Message' }).fill(text)
+  await page.getByRole('button', { name: 'Send' }).click()
+  await expect(row(page, text)).toBeVisible()
+}
+
+/** As far as it takes, and no further than a patient person would go; what has the focus shows it. */
+async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
+  for (let step = 0; step < 30; step++) {
+    await page.keyboard.press(key)
+    expect(await page.evaluate(showsFocus), `step ${step}`).toBe(true)
+    if (await target.evaluate((element) => (element.getRootNode() as ShadowRoot).activeElement === element)) return
+  }
+  throw new Error('the keyboard does not lead there')
+}
+
+/** In the page: whether one sees where the keyboard is. */
+function showsFocus(): boolean {
+  let element = document.activeElement
+  while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement
+  if (!element || element === document.body) return true
+  const { outlineStyle, outlineWidth } = getComputedStyle(element)
+  return outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2
+}
 
 /** In the page: whether the pictures of the grid that are in sight have come. */
 function allPicturesShown(): boolean {
