@@ -1,4 +1,4 @@
-import { appendFile, cp, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, cp, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, type Page } from '@playwright/test'
 import config from '../playwright.config.ts'
@@ -16,6 +16,17 @@ async function talk(ada: Person, ben: Person): Promise<void> {
   await ada.befriend(ben)
   await ada.page.getByRole('link', { name: 'Write to ben' }).click()
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+}
+
+/** Which files below `folder` hold these bytes. */
+async function filesWith(folder: string, needle: Buffer): Promise<string[]> {
+  const found: string[] = []
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name)
+    // A browser that runs takes files away between two looks.
+    if (entry.isFile() && (await readFile(path).catch(() => Buffer.of())).includes(needle)) found.push(path)
+  }
+  return found
 }
 
 test('a copy of the profile of a locked browser holds no plaintext, and opens nothing; nor does one that was signed out from afar', async ({
@@ -85,10 +96,18 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   await ada.page.getByRole('textbox', { name: 'Message' }).fill('Girlitz noch nicht gesagt')
   await ada.go('Chats')
   await expect(ada.page.getByText('Girlitz noch nicht gesagt')).toBeVisible()
+  // Without this half, what the database's log still holds of the other one opens nothing.
+  const half = await ada.page.evaluate(async () => {
+    const found = await caches.match('/device-half', { cacheName: 'kith/device' })
+    return Array.from(new Uint8Array((await found?.arrayBuffer()) ?? new ArrayBuffer(0)))
+  })
+  expect(half.length).toBe(60)
+  await expect.poll(() => filesWith(profile, Buffer.from(half))).not.toEqual([])
   await ada.go('Settings')
   await ada.page.getByRole('button', { name: 'Lock now' }).click()
   await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
   await context.close()
+  expect(await filesWith(profile, Buffer.from(half))).toEqual([])
 
   const { findings, files } = await searchFolder(profile, canaries)
   expect(files).toBeGreaterThan(20)

@@ -1,8 +1,8 @@
 import { openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { randomBytes } from '../../shared/crypto/random.ts'
 import { type DeviceAccount, eraseDevice, openDevice } from '../../shared/device/db.ts'
-import { createKey, ensureKey, readKey, removeKey } from '../../shared/device/device-key.ts'
-import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
+import { createKey, ensureKey, readKey } from '../../shared/device/device-key.ts'
+import { createDeviceKey, readSealed, removeDeviceKey, writeSealed } from '../../shared/device/sealed-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, utf8 } from '../../shared/format/bytes.ts'
 import { idBytes, type UserId } from '../../shared/format/ids.ts'
@@ -31,15 +31,13 @@ export async function readAccountKey(): Promise<Bytes | null> {
 
 /** Unlocks the device: a new device key, and the account key under it. What the old one had sealed is gone. */
 export async function keepAccountKey(accountKey: Bytes): Promise<void> {
-  await createKey('device')
-  await (await openDevice()).clear('sealed')
+  await createDeviceKey()
   await writeSealed(ACCOUNT_KEY, accountKey)
 }
 
 /** Locks the device: nothing that was sealed under the device key opens again. */
 export async function forgetAccountKey(): Promise<void> {
-  await removeKey('device')
-  await (await openDevice()).clear('sealed')
+  await removeDeviceKey()
 }
 
 /**

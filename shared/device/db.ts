@@ -4,6 +4,7 @@ import type { Bytes } from '../format/bytes.ts'
 import type { ConnectionId, DeviceId, GroupId, MediaId, ObjectId, UserId } from '../format/ids.ts'
 import type { IdentityPin } from '../logs/identity.ts'
 import type { MediaRecord } from '../wire/media.ts'
+import { removeHalf } from './device-half.ts'
 import { removeAllPieces } from './kept-pieces.ts'
 
 /** Who uses this device; nothing secret. */
@@ -261,4 +262,5 @@ export async function eraseDevice(): Promise<void> {
   const transaction = db.transaction(stores, 'readwrite')
   await Promise.all([...stores.map((store) => transaction.objectStore(store).clear()), transaction.done])
   await removeAllPieces()
+  await removeHalf()
 }

@@ -4,6 +4,7 @@ import { newGroupId, newKey, newMediaId, newUserId, randomBytes } from '../crypt
 import { wrapCardKey, wrapContentKey } from '../crypto/wraps.ts'
 import { type Bytes, utf8 } from '../format/bytes.ts'
 import type { GroupId, MediaId } from '../format/ids.ts'
+import { MemoryCaches } from '../testing/cache-storage.ts'
 import { codeOf } from '../testing/people.ts'
 import type { MediaRecord } from '../wire/media.ts'
 import { eraseDevice, openDevice } from './db.ts'
@@ -20,7 +21,14 @@ import {
   takeMedia,
   writeCursor,
 } from './media-store.ts'
-import { openOnDevice, readSealed, sealOnDevice, writeSealed } from './sealed-store.ts'
+import {
+  createDeviceKey,
+  openOnDevice,
+  readSealed,
+  removeDeviceKey,
+  sealOnDevice,
+  writeSealed,
+} from './sealed-store.ts'
 
 beforeEach(() => eraseDevice())
 afterEach(() => vi.restoreAllMocks())
@@ -95,6 +103,56 @@ describe('sealed store', () => {
     await createKey('device')
     const sealed = await sealOnDevice('here', utf8('secret'))
     expect(await codeOf(() => openOnDevice('there', sealed))).toBe('vault/locked')
+  })
+})
+
+describe('the second half of the device key', () => {
+  let stored: MemoryCaches
+  const half = async () => (await (await stored.open('kith/device')).match('/device-half'))?.arrayBuffer()
+  beforeEach(() => {
+    stored = new MemoryCaches()
+    vi.stubGlobal('caches', stored)
+  })
+  afterEach(() => vi.unstubAllGlobals())
+
+  it('is needed: the record in the database opens nothing without it', async () => {
+    await createDeviceKey()
+    await writeSealed('a', utf8('secret'))
+    expect(await readSealed('a')).toEqual(utf8('secret'))
+    await (await stored.open('kith/device')).delete('/device-half')
+    expect(await codeOf(() => readSealed('a'))).toBe('vault/locked')
+  })
+
+  it('goes with a lock, and with everything else on the device', async () => {
+    for (const end of [removeDeviceKey, eraseDevice]) {
+      await createDeviceKey()
+      expect((await half())?.byteLength).toBe(12 + 32 + 16)
+      await end()
+      expect(await stored.keys()).toEqual([])
+    }
+  })
+
+  it('of one unlocking says nothing of the one before', async () => {
+    await createDeviceKey()
+    const before = await sealOnDevice('a', utf8('secret'))
+    const old = (await half()) as ArrayBuffer
+    await createDeviceKey()
+    await writeSealed('b', utf8('new'))
+    expect(await codeOf(() => openOnDevice('a', before))).toBe('vault/locked')
+    await (await stored.open('kith/device')).put('/device-half', new Response(old))
+    expect(await codeOf(() => readSealed('b'))).toBe('vault/locked')
+  })
+
+  it.each([
+    ['there is no Cache Storage', () => vi.stubGlobal('caches', undefined)],
+    ['it has no room', () => Object.assign(stored, { roomBytes: 0 })],
+  ])('is done without where %s', async (_, hinder) => {
+    hinder()
+    await createDeviceKey()
+    await writeSealed('a', utf8('secret'))
+    expect(await readSealed('a')).toEqual(utf8('secret'))
+    await removeDeviceKey()
+    expect(await codeOf(() => readSealed('a'))).toBe('vault/locked')
   })
 })
 

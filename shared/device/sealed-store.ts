@@ -2,7 +2,8 @@ import { openAes, sealAes } from '../crypto/aes-gcm.ts'
 import { AppError } from '../errors.ts'
 import { type Bytes, utf8 } from '../format/bytes.ts'
 import { openDevice } from './db.ts'
-import { readKey } from './device-key.ts'
+import { createHalf, openHalf, readSealedHalf, removeHalf } from './device-half.ts'
+import { createKey, readKey, removeKey } from './device-key.ts'
 
 /** Keeps `plain` under `name`, sealed under the device key. @throws {AppError} `vault/locked` */
 export async function writeSealed(name: string, plain: Bytes): Promise<void> {
@@ -35,8 +36,22 @@ export async function openOnDevice(place: string, sealed: Bytes): Promise<Bytes>
   }
 }
 
+/** Unlocks the device: what was sealed under its key before is gone. */
+export async function createDeviceKey(): Promise<void> {
+  const first = await createKey('device')
+  await (await openDevice()).clear('sealed')
+  await createHalf(first)
+}
+
+/** Locks the device: nothing that was sealed under its key opens again, whatever the browser's files still hold of it. */
+export async function removeDeviceKey(): Promise<void> {
+  await removeHalf()
+  await removeKey('device')
+  await (await openDevice()).clear('sealed')
+}
+
 async function deviceKey(): Promise<CryptoKey> {
-  const key = await readKey('device')
-  if (!key) throw new AppError('vault/locked', 'this device is locked')
-  return key
+  const [first, half] = await Promise.all([readKey('device'), readSealedHalf()])
+  if (!first) throw new AppError('vault/locked', 'this device is locked')
+  return (half && (await openHalf(first, half))) ?? first
 }
