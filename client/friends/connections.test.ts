@@ -915,12 +915,26 @@ describe('a malicious server', () => {
     expect(ben.of(other)).toMatchObject({ state: 'asked', fault: null })
   })
 
-  it('adds a rotation by a ghost', async () => {
+  it.each([
+    ['adds a rotation by a ghost, who signs as themselves', false, 'connection/forbidden'],
+    ['adds a rotation by a ghost, who signs as the friend', true, 'log/bad-signature'],
+  ] as const)('%s: keys stay, and nothing is sent', async (_, asFriend, code) => {
     const id = await befriend()
-    const other = await ada.friends.request(who(await deviceOf(await newPerson('cleo'))), null)
-    stored(id).entries.push(stored(other).entries[0] as never)
+    const before = await ben.sending(id)
+    const { epoch, head, receiver } = replayConnection(id, stored(id).entries)
+    const ghost = await newPerson('ghost')
+    const author = { userId: asFriend ? ada.person.userId : ghost.userId, identitySeed: ghost.seed }
+    const body = { epoch: epoch + 1, prev: head, reason: 'scheduled' as const, closes: [], createdAt: ben.now }
+    // Everything about it is as it should be, but for who made it.
+    const { entry } = await keys.makeRotate(author, receiver.keys as PublicKeys, body)
+    stored(id).entries.push(entry)
     await ben.restart()
-    expect(ben.of(id)?.fault?.code).toBe('log/bad-entry')
+    expect(ben.of(id)?.fault?.code).toBe(code)
+    expect(await codeOf(() => ben.sending(id))).toBe(code)
+    expect(ben.friends.newestEpoch(id)).toBe(before.epoch)
+    stored(id).entries.pop()
+    await ben.friends.catchUp()
+    expect(await ben.sending(id)).toEqual(before)
   })
 
   it('exchanges the note', async () => {
