@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Unmasked } from './frames.ts'
 
 /** A request as the relay saw it, with its whole answer. */
 export type Exchange = {
@@ -13,8 +14,8 @@ export type Exchange = {
 export type Rewrite = (exchange: Exchange) => Promise<Buffer | undefined> | Buffer | undefined
 
 /**
- * Stands between the browser and the server: keeps every byte that passes for the blindness check, and, given a
- * rewrite, plays the malicious server. Browsers are sent to its origin, so that nothing goes around it.
+ * Stands between the server and whoever talks to it, browsers and worker: keeps every byte that passes for the blindness
+ * check, and, given a rewrite, plays the malicious server. All are sent to its address, so that nothing goes around it.
  */
 export class Relay {
   readonly #server = createServer((incoming, outgoing) => void this.#pass(incoming, outgoing))
@@ -101,10 +102,9 @@ export class Relay {
     })
     upstream.on('error', () => outgoing.destroy())
     outgoing.on('close', () => upstream.destroy())
-    incoming.on('data', (part: Buffer) => {
-      sent.push(part)
-      this.#keep(part)
-    })
+    incoming.on('data', (part: Buffer) => sent.push(part))
+    // Whole, however the network cut it; a request that breaks off has told something as well.
+    incoming.once('close', () => this.#keep(Buffer.concat(sent)))
     incoming.pipe(upstream)
     upstream.on('response', async (answer) => {
       const isApi = path.startsWith('/api/') && !path.startsWith('/api/events')
@@ -146,6 +146,8 @@ export class Relay {
     const upstream = connect(this.#target, '127.0.0.1', () => {
       const lines = [`${incoming.method} ${incoming.url} HTTP/1.1`]
       for (let i = 0; i < incoming.rawHeaders.length; i += 2) {
+        // Compressed frames could not be searched.
+        if (/^sec-websocket-extensions$/i.test(incoming.rawHeaders[i] ?? '')) continue
         lines.push(`${incoming.rawHeaders[i]}: ${incoming.rawHeaders[i + 1]}`)
       }
       upstream.write(`${lines.join('\r\n')}\r\n\r\n`)
@@ -153,9 +155,10 @@ export class Relay {
       socket.pipe(upstream)
       upstream.pipe(socket)
     })
-    // WebSocket frames from the browser are masked; the server's side is in clear.
+    // The server's side passes in clear, the browser's masked.
+    const said = new Unmasked()
     upstream.on('data', (part: Buffer) => this.#keep(part))
-    socket.on('data', (part: Buffer) => this.#keep(part))
+    socket.on('data', (part: Buffer) => this.#keep(...said.push(part)))
     upstream.on('error', () => socket.destroy())
     socket.on('error', () => upstream.destroy())
     socket.on('close', () => upstream.destroy())

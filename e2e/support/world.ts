@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { Program } from './processes.ts'
 import { Relay } from './relay.ts'
 
-/** A whole Kith of its own: server and worker as real processes, and the relay between them and the browsers. */
+/** A whole Kith of its own: server and worker as real processes, and the relay between the server and all others. */
 export class World {
   readonly folder: string
   readonly relay: Relay
@@ -22,7 +22,7 @@ export class World {
     this.#port = port
   }
 
-  /** @param options `isDirect`: browsers reach the server itself, for measuring: the relay undoes compression. */
+  /** @param options `isDirect`: nothing goes by the relay, for measuring: it undoes compression. */
   static async open(options: { worker?: boolean; isDirect?: boolean } = {}): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'kith-e2e-'))
     await mkdir(join(folder, 'logs'))
@@ -57,7 +57,7 @@ export class World {
   /** @param env overrides, such as thresholds that keep a job waiting. */
   async startWorker(env: Record<string, string> = {}): Promise<void> {
     this.worker = this.#start('worker', 'worker/main.ts', {
-      KITH_SERVER: `http://127.0.0.1:${this.#port}`,
+      KITH_SERVER: `http://127.0.0.1:${this.#isDirect ? this.#port : this.relay.port}`,
       KITH_WORKER_DATA: join(this.folder, 'worker'),
       KITH_WORKER_TOKEN_FILE: join(this.dataFolder, 'secrets', 'worker-token'),
       // A busy test machine is no reason to wait.
