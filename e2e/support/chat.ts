@@ -17,6 +17,14 @@ export async function chatOf({ page }: Person) {
         const messages = await thread.read(0, thread.total.value)
         return messages.map(({ content, state }) => [content.type === 'text' ? content.text : content.type, state])
       },
+      /** Waits until what is shown is so. */
+      shown: async (isSo: (messages: Awaited<ReturnType<typeof thread.read>>) => boolean) => {
+        for (;;) {
+          const { value } = thread.revision
+          if (isSo(await thread.read(0, thread.total.value))) return
+          await thread.revision.until((now) => now !== value)
+        }
+      },
       until: async (text: string) => {
         await thread.revision.until(() => true)
         for (;;) {

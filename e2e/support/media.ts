@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 
@@ -35,8 +36,28 @@ export async function makeVideo(
   ])
 }
 
-/** A picture as cameras make it. @returns its path. */
-export async function makePhoto(path: string): Promise<string> {
+/** A picture as cameras make it. @param description what its Exif says of it (JPEG alone). @returns its path. */
+export async function makePhoto(path: string, description?: string): Promise<string> {
   await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=1200x800', '-frames:v', '1', path])
+  if (description !== undefined) {
+    const jpeg = await readFile(path)
+    await writeFile(path, Buffer.concat([jpeg.subarray(0, 2), exifSegment(description), jpeg.subarray(2)]))
+  }
   return path
+}
+
+/** Exif 2.32 §4.5.4, with ImageDescription alone. */
+function exifSegment(description: string): Buffer {
+  const text = Buffer.from(`${description}\0`, 'ascii')
+  const TIFF_HEADER = 8
+  const ifd = Buffer.alloc(2 + 12 + 4)
+  ifd.writeUInt16BE(1, 0)
+  ifd.writeUInt16BE(0x010e, 2)
+  ifd.writeUInt16BE(2, 4) // ASCII
+  ifd.writeUInt32BE(text.length, 6)
+  ifd.writeUInt32BE(TIFF_HEADER + ifd.length, 10)
+  const body = Buffer.concat([Buffer.from('Exif\0\0MM\0\x2a\0\0\0\x08', 'latin1'), ifd, text])
+  const marker = Buffer.from([0xff, 0xe1, 0, 0])
+  marker.writeUInt16BE(2 + body.length, 2)
+  return Buffer.concat([marker, body])
 }
