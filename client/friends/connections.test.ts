@@ -937,6 +937,16 @@ describe('a malicious server', () => {
     expect(await ben.sending(id)).toEqual(before)
   })
 
+  it('takes a change of keys and never shows it: nothing is sent, and nobody tries for ever', async () => {
+    const id = await befriend()
+    ada.now += 8 * DAY_MS
+    const { entries } = stored(id)
+    stored(id).entries = Object.assign([...entries], { push: () => entries.length })
+    expect(await codeOf(() => ada.sending(id))).toBe('server/bad-answer')
+    stored(id).entries = entries
+    expect((await ada.sending(id)).epoch).toBe(1)
+  })
+
   it('exchanges the note', async () => {
     const id = await ada.friends.request(who(ben), 'hallo')
     Object.assign(stored(id), { note: randomBytes(1200) })

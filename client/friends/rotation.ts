@@ -1,5 +1,5 @@
 import type { PendingEntry } from '../../shared/crypto/connection-keys.ts'
-import { isAppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
@@ -67,6 +67,8 @@ export class Rotation {
       const sent = await this.#sent(connection)
       const reason = reasonFor(state as ConnectionState, sent)
       if (!reason) return
+      // Taken again and again, and never shown: nobody waits for that for ever.
+      if (attempt > TRIES) throw new AppError('server/bad-answer', 'the log does not show the keys that it took')
       try {
         await this.#rotate(connection, seq, reason, sent.counters)
       } catch (error) {
