@@ -1,24 +1,11 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
-import { PASSWORD, type Person } from './support/person.ts'
+import { PASSWORD } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
 const NEW = 'copper-lantern-orbit-58-willow'
 const DESTROY = 'granite-ribbon-comet-34-meadow'
-
-async function set(person: Person, what: 'change' | 'destruction', current: string, wanted: string): Promise<void> {
-  const { page } = person
-  await person.go('Settings')
-  const [open, field, save] =
-    what === 'change'
-      ? ['Change the password', 'New password', 'Change it']
-      : ['Set or remove a destruction password', 'Destruction password', 'Save']
-  await page.getByRole('button', { name: open }).click()
-  await page.getByRole('textbox', { name: 'Current password', exact: true }).fill(current)
-  await page.getByRole('textbox', { name: field, exact: true }).fill(wanted)
-  await page.getByRole('button', { name: save, exact: true }).click()
-}
 
 test('the password is changed: other devices are out, the old one opens nothing, the new one everything', async ({
   arrive,
@@ -34,14 +21,14 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await phone.signIn()
   await expect(phone.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
 
-  await set(ada, 'change', 'not-the-password-at-all', NEW)
+  await ada.setPassword('change', 'not-the-password-at-all', NEW)
   await expect(ada.page.getByRole('alert')).toContainText('Name or password are wrong')
   for (const colorScheme of ['light', 'dark'] as const) {
     await ada.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     expect((await new AxeBuilder({ page: ada.page }).analyze()).violations).toEqual([])
   }
   await ada.page.getByRole('button', { name: 'Close' }).click()
-  await set(ada, 'change', PASSWORD, NEW)
+  await ada.setPassword('change', PASSWORD, NEW)
   await expect(ada.page.getByText('Your password is changed.')).toBeVisible({ timeout: 30_000 })
 
   // Offline and at the server: the new one alone.
@@ -62,10 +49,10 @@ test('the destruction password looks like a wrong one, and nothing opens the acc
 }) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
-  await set(ada, 'destruction', PASSWORD, PASSWORD)
+  await ada.setPassword('destruction', PASSWORD, PASSWORD)
   await expect(ada.page.getByRole('alert')).toContainText('another one than your password')
   await ada.page.getByRole('button', { name: 'Close' }).click()
-  await set(ada, 'destruction', PASSWORD, DESTROY)
+  await ada.setPassword('destruction', PASSWORD, DESTROY)
   await expect(ada.page.getByText('The destruction password is set.')).toBeVisible({ timeout: 30_000 })
 
   const other = await arrive('ada')

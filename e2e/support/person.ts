@@ -168,6 +168,20 @@ export class Person {
     }, seconds)
   }
 
+  /** In the settings: another password, or the one that destroys. */
+  async setPassword(what: 'change' | 'destruction', current: string, wanted: string): Promise<void> {
+    const { page } = this
+    await this.go('Settings')
+    const [open, field, save] =
+      what === 'change'
+        ? ['Change the password', 'New password', 'Change it']
+        : ['Set or remove a destruction password', 'Destruction password', 'Save']
+    await page.getByRole('button', { name: open }).click()
+    await page.getByRole('textbox', { name: 'Current password', exact: true }).fill(current)
+    await page.getByRole('textbox', { name: field, exact: true }).fill(wanted)
+    await page.getByRole('button', { name: save, exact: true }).click()
+  }
+
   async unlock(password = PASSWORD): Promise<void> {
     const { page } = this
     await page.getByLabel('Password', { exact: true }).fill(password)
