@@ -98,9 +98,7 @@ export class Asking {
   /** Requests that were written down, and never reached the server. @returns whether there were any. */
   async sendUnsent(): Promise<boolean> {
     let hasSent = false
-    for (const name of this.#book.context.vault.names()) {
-      if (!name.startsWith('connections/')) continue
-      const connectionId = name.slice('connections/'.length) as ConnectionId
+    for (const connectionId of this.#book.ids()) {
       const item = this.#book.item(connectionId)
       if (!item?.pending || item.schedule || item.pin || this.#book.known.has(connectionId)) continue
       try {

@@ -87,6 +87,13 @@ export class ConnectionBook {
     }))
   }
 
+  /** Connections of which the vault holds something. */
+  ids(): ConnectionId[] {
+    const prefix = connectionItemName('' as ConnectionId)
+    const names = this.context.vault.names().filter((name) => name.startsWith(prefix))
+    return names.map((name) => name.slice(prefix.length) as ConnectionId)
+  }
+
   /** Into the vault, by what it holds at that moment. @throws {AppError} `connection/full`, of the server */
   async change(
     connection: ConnectionId,

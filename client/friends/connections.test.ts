@@ -482,6 +482,14 @@ describe('several devices', () => {
     expect((await ada.sending(id)).epoch).toBe(1)
   })
 
+  it('one is signed out by another that has just come and fetched nothing: the keys change next', async () => {
+    const id = await befriend()
+    const fresh = await deviceOf(ada.person)
+    await fresh.friends.setAllDue('device-removed')
+    await ada.restart()
+    expect((await ada.sending(id)).epoch).toBe(1)
+  })
+
   it('one changes the keys while it is signed out: they change once more, without it', async () => {
     const id = await befriend()
     const phone = await deviceOf(ada.person)

@@ -1,3 +1,4 @@
+import { isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
@@ -156,9 +157,15 @@ export class FriendConnections implements Connections {
     this.#book.show()
   }
 
-  /** Keys of every connection change before its next message. */
+  /** Keys of every connection change before its next message: by the vault, since a new device has fetched none yet. */
   async setAllDue(reason: RotateReason): Promise<void> {
-    for (const { connectionId } of this.list.value)
-      if (this.#book.item(connectionId)?.schedule) await this.#book.setDue(connectionId, reason)
+    for (const connection of this.#book.ids()) {
+      try {
+        if (this.#book.item(connection)?.schedule) await this.#book.setDue(connection, reason)
+      } catch (error) {
+        // Nothing can be sent there any more; the others must not keep their keys for it.
+        if (!isAppError(error, 'connection/full')) throw error
+      }
+    }
   }
 }
