@@ -166,6 +166,10 @@ describe('group keys and items', () => {
     expect(await readGroupKeys(group)).toEqual(keys)
     expect(await codeOf(() => requireEpochKeys(group, 4))).toBe('key/unavailable')
     expect(await codeOf(() => requireEpochKeys(newGroupId(), 3))).toBe('key/unavailable')
+    // Locking takes the device key, and what lay under it.
+    await removeKey('device')
+    await (await openDevice()).clear('sealed')
+    expect(await codeOf(() => requireEpochKeys(group, 3))).toBe('vault/locked')
   })
 
   it('unwraps an item’s keys by its group’s keys', async () => {

@@ -4,6 +4,7 @@ import { AppError } from '../errors.ts'
 import { fromUtf8, utf8 } from '../format/bytes.ts'
 import type { GroupId } from '../format/ids.ts'
 import { bytes, natural } from '../wire/primitives.ts'
+import { readKey } from './device-key.ts'
 import { readSealed, removeSealed, writeSealed } from './sealed-store.ts'
 
 const stored = z.array(z.strictObject({ epoch: natural, media: bytes(32), meta: bytes(32) }))
@@ -29,7 +30,10 @@ export async function readGroupKeys(group: GroupId): Promise<GroupKeys | null> {
 
 /** @throws {AppError} `vault/locked`, `key/unavailable` */
 export async function requireEpochKeys(group: GroupId, epoch: number): Promise<EpochKeys> {
-  const keys = (await readGroupKeys(group))?.get(epoch)
+  const kept = await readGroupKeys(group)
+  // Locking takes away what lay under the device key together with it.
+  if (!kept && !(await readKey('device'))) throw new AppError('vault/locked', 'this device is locked')
+  const keys = kept?.get(epoch)
   if (!keys) throw new AppError('key/unavailable', `no key of epoch ${epoch} on this device`)
   return keys
 }
