@@ -334,6 +334,23 @@ it('lets nobody write any more where the friendship ends before anything was sai
 })
 
 describe('without network', () => {
+  it('waits, too, in a conversation that is not known again yet: nobody refused it', async () => {
+    const { id, b, server, anna, ben } = await world()
+    const a2 = new ModelDevice(server, id, anna, ben)
+    devices.push(a2)
+    await a2.start()
+    const { list } = a2.connections
+    const known = list.value
+    list.value = []
+    await a2.chat.outbox.add(id, 'text', { text: 'early' })
+    await a2.chat.settled()
+    list.value = known
+    await a2.chat.catchUp()
+    expect((await last(a2, id)).state).toBe('sent')
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toEqual(['early'])
+  })
+
   it('keeps what was written, and sends it once, in order', async () => {
     const { id, a, b, server } = await world()
     a.line.isUp = false

@@ -212,6 +212,8 @@ export class Outbox {
 
   #requireOpen(id: ConnectionId): void {
     const connection = this.#context.connections.get(id)
+    // What the device kept of it did not open, and the server was not asked: nobody refused anything.
+    if (!connection && !this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not known yet')
     if (connection?.state !== 'friends') throw new AppError('connection/refused', 'not friends any more')
     if (connection.fault) throw connection.fault
   }
