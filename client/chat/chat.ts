@@ -22,12 +22,12 @@ import { Outbox } from './outbox.ts'
 import type { ChatCrypto } from './ports.ts'
 import { Receipts } from './receipts.ts'
 import { isVisible, RowKey } from './rows.ts'
+import { missingIn } from './state.ts'
 import { ChatStore } from './store.ts'
 import { Sweep } from './sweep.ts'
 import { OpenThread } from './thread.ts'
 import type { Chat, Conversation, Message, Thread } from './types.ts'
 import { Typing } from './typing.ts'
-import { missingOf } from './windows.ts'
 
 const FOUND_MAX = 100
 const CATCH_UP_MS = 1500
@@ -305,8 +305,7 @@ export class ChatEngine implements Chat {
     const last = await this.#lastOf(id, scene)
     if (friendship !== 'friends' && !last) return null
     const { state } = scene
-    const lost = state.windows.reduce((sum, window) => sum + window.lost, 0)
-    const missing = state.windows.reduce((sum, window) => sum + missingOf(window), 0)
+    const { missing, lost } = missingIn(state)
     const isOver = state.gap !== null && now() - state.gap.since >= GAP_MS
     const newest = await store.newest(id)
     const fault = connection.fault ?? (state.fault ? new AppError(state.fault) : null)

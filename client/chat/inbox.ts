@@ -12,10 +12,12 @@ import { writersIn } from '../friends/writers.ts'
 import { type ChatContext, stateLock } from './context.ts'
 import { recount, takeReceipts } from './receipts.ts'
 import { bodyOf } from './rows.ts'
-import type { ConversationState } from './state.ts'
+import { type ConversationState, missingIn } from './state.ts'
 import type { Waiting } from './store.ts'
 import { applyFloors, Draft, raiseByCloses } from './take.ts'
-import { mayFollow, missingOf, skip, verifiedOf, type Window, windowOf } from './windows.ts'
+import { findWindow, isHere, mayFollow, skip, verifiedOf, type Window, windowOf } from './windows.ts'
+
+type Served = Parameters<Inbox['take']>[1]
 
 /** A hole is asked for again this long; then the conversation says so (docs/protocol.md §5). */
 export const GAP_MS = 30_000
@@ -23,6 +25,9 @@ export const GAP_MS = 30_000
 const ASK_AGAIN_MAX = 1024
 /** Opened in one call of the Web Worker: long enough to be worth the way, short enough not to hold it up. */
 const BATCH = 64
+
+/** Rows that prove nothing and are kept in mind; what is more comes again with them. */
+const DOUBTFUL_MAX = 64
 
 /** No conversation skips so far: somebody who does wants the count to run out, so that nothing more can be sealed. */
 const LAMPORT_STEP_MAX = 2 ** 32
@@ -63,7 +68,7 @@ export class ChatInbox implements Inbox {
     return { counters: countersOf(windows), lives: newest?.lives ?? [], isSpent: newest?.count === 0 }
   }
 
-  async take(id: ConnectionId, served: Parameters<Inbox['take']>[1]): Promise<void> {
+  async take(id: ConnectionId, served: Served): Promise<void> {
     const { connections, lock, store, me, changed } = this.#context
     const connection = connections.get(id)
     if (!connection) return
@@ -71,22 +76,27 @@ export class ChatInbox implements Inbox {
       const state = await store.readState(id)
       const known = JSON.stringify(state)
       const draft = new Draft(id, me.userId, store, state)
-      const before = { cursor: state.cursor, fault: state.fault, missing: missingIn(state) }
+      const before = { cursor: state.cursor, fault: state.fault, missing: holesIn(state) }
       state.fault = null
       const { read } = state
       await this.#takeMessages(connection, draft, served.messages)
       applyFloors(state, connections.floorsOf(id))
       await this.#applyCloses(id, draft)
+      settleDoubtful(state, served)
       await takeReceipts(this.#context, connection, state, served.receipts)
       if (state.read !== read) await recount(this.#context, id, state, draft.moved)
       this.#noteGap(state, before)
-      if (!served.more) noteLook(state, this.#context.now())
+      if (!served.more) {
+        noteLook(state, this.#context.now())
+        // It counted too high, or was set back to a backup: what comes under these numbers now is new.
+        if (served.lastSeq < state.cursor) state.cursor = 0
+      }
       // It stays on the screen until something came that was as it should be.
       if (state.gap || served.messages.length === 0) state.fault ??= before.fault
       // Most conversations have nothing new: nothing is written of them.
       if (JSON.stringify(state) === known) return null
       await store.commit(id, { ...draft.changes, granted: await this.#sealGranted(draft) })
-      return { moved: draft.moved, hasGap: state.gap !== null }
+      return { moved: draft.moved, hasGap: state.gap !== null || state.cursor < before.cursor }
     })
     if (moved?.hasGap) this.onGap(id)
     if (moved) changed(id, moved.moved)
@@ -118,6 +128,7 @@ export class ChatInbox implements Inbox {
       const results = await this.#open(connection, batch)
       for (const [index, stored] of batch.entries()) {
         const result = results[index]
+        state.doubtful = state.doubtful.filter(({ seq }) => seq !== stored.seq)
         try {
           if (result === null) this.#takeTombstone(connection, state, stored)
           else if (result) await this.#takeOne(connection, draft, outbox, stored, result)
@@ -140,10 +151,10 @@ export class ChatInbox implements Inbox {
     const { state } = draft
     const { me } = this.#context
     if ('code' in result) {
-      this.#noteExists(connection, state, stored)
       // Disappeared on purpose: only its ciphertext is still there.
-      const isGone = result.code === 'message/key-gone' && this.#isGone(connection, stored)
-      if (!isGone) state.fault = result.code
+      if (result.code === 'message/key-gone' && this.#isGone(connection, stored)) return
+      this.#doubt(state, stored)
+      state.fault = result.code
       return
     }
     const { message } = result
@@ -153,6 +164,7 @@ export class ChatInbox implements Inbox {
       message.deviceId !== stored.deviceId ||
       message.counter !== stored.counter
     ) {
+      this.#doubt(state, stored)
       state.fault = 'message/misplaced'
       return
     }
@@ -166,7 +178,7 @@ export class ChatInbox implements Inbox {
       return
     }
     if (message.lamport > state.lamport + LAMPORT_STEP_MAX) {
-      this.#noteExists(connection, state, stored)
+      this.#doubt(state, stored)
       state.fault = 'message/tampered'
       return
     }
@@ -191,10 +203,14 @@ export class ChatInbox implements Inbox {
    * over is the server's word; that nothing which was made since this device last had everything can be over yet, is not.
    */
   #takeTombstone(connection: Connection, state: ConversationState, stored: StoredMessage): void {
-    const window = this.#noteExists(connection, state, stored)
+    const { windows, lookedAt, ttl } = state
+    const { senderId, deviceId, counter, expiresAt } = stored
     const now = this.#context.now()
-    const isOver = stored.expiresAt !== null && stored.expiresAt <= now && now - state.lookedAt >= LIFE_MIN_MS
-    if (window && isOver && state.ttl.lamport > 0 && stored.counter <= window.high) skip(window, stored.counter)
+    const isOver = expiresAt !== null && expiresAt <= now && now - lookedAt >= LIFE_MIN_MS
+    const isNear = counter <= (findWindow(windows, stored)?.high ?? 0) + BATCH
+    const mayBe = this.#isOfTheTwo(connection, stored) && mayFollow(windows, senderId, deviceId, false)
+    if (isOver && ttl.lamport > 0 && isNear && mayBe) skip(windowOf(windows, senderId, deviceId), counter)
+    else this.#doubt(state, stored)
   }
 
   #isGone({ connectionId }: Connection, { senderId, deviceId, counter }: StoredMessage): boolean {
@@ -207,13 +223,12 @@ export class ChatInbox implements Inbox {
   }
 
   /** A row that does not open, or carries nothing any more, still says that there was something. */
-  #noteExists({ peer }: Connection, state: ConversationState, stored: StoredMessage): Window | null {
-    const { senderId, deviceId, counter } = stored
-    if (senderId !== peer.userId && senderId !== this.#context.me.userId) return null
-    if (!mayFollow(state.windows, senderId, deviceId)) return null
-    const window = windowOf(state.windows, senderId, deviceId)
-    window.high = Math.max(window.high, Math.min(counter, window.high + BATCH))
-    return window
+  #doubt({ doubtful }: ConversationState, { seq, senderId, deviceId, counter }: StoredMessage): void {
+    if (doubtful.length < DOUBTFUL_MAX) doubtful.push({ seq, senderId, deviceId, counter })
+  }
+
+  #isOfTheTwo({ peer }: Connection, { senderId }: StoredMessage): boolean {
+    return senderId === peer.userId || senderId === this.#context.me.userId
   }
 
   /** Whoever makes up a device for each message would keep the other one from ever closing the epoch. */
@@ -284,12 +299,14 @@ export class ChatInbox implements Inbox {
   }
 
   #noteGap(state: ConversationState, before: { cursor: number; missing: number }): void {
-    const missing = missingIn(state)
+    const missing = holesIn(state)
     const now = this.#context.now()
+    // Also what was shown where everything was taken already.
+    const from = Math.min(before.cursor, ...state.doubtful.map(({ seq }) => Math.max(0, seq - 1)))
     if (missing === 0) state.gap = null
     else if (!state.gap || (missing > before.missing && now - state.gap.since >= GAP_MS)) {
-      state.gap = { since: now, from: before.cursor }
-    }
+      state.gap = { since: now, from }
+    } else state.gap = { ...state.gap, from: Math.min(state.gap.from, from) }
   }
 
   async #sealGranted({ granted }: Draft): Promise<Map<MediaId, Bytes>> {
@@ -309,6 +326,18 @@ function countersOf(windows: readonly Window[]): Sent['counters'] {
   return counters.filter(({ counter }) => counter > 0)
 }
 
+/** What came meanwhile, or is explained, or is not shown any more where it was, is in doubt no longer. */
+function settleDoubtful(state: ConversationState, { messages, lastSeq, more }: Served): void {
+  const [first, last] = [messages[0], messages.at(-1)]
+  const isTaken = ({ seq }: { seq: number }) => messages.some((one) => one.seq === seq)
+  const isPassed = ({ seq }: { seq: number }) => first && last && first.seq < seq && seq < last.seq && !isTaken({ seq })
+  state.doubtful = state.doubtful.filter((row) => {
+    const window = findWindow(state.windows, row)
+    const isExplained = window !== undefined && isHere(window, row.counter)
+    return !isExplained && !isPassed(row) && (more || row.seq <= lastSeq)
+  })
+}
+
 /** A time that is still to come was told by a wrong clock. @returns whether it was worth writing down. */
 function noteLook(state: ConversationState, at: number): boolean {
   if (Math.abs(at - state.lookedAt) < LOOK_MS) return false
@@ -317,8 +346,9 @@ function noteLook(state: ConversationState, at: number): boolean {
 }
 
 /** Holes that may still be filled. */
-function missingIn({ windows }: ConversationState): number {
-  return windows.reduce((sum, window) => sum + missingOf(window) - window.lost, 0)
+function holesIn(state: ConversationState): number {
+  const { missing, lost } = missingIn(state)
+  return missing - lost
 }
 
 function messageEpoch(sealed: Bytes): number | null {

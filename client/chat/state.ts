@@ -7,7 +7,7 @@ import { type MessageTtl, messageTtl } from '../../shared/wire/connections.ts'
 import { counterRange } from '../../shared/wire/message-body.ts'
 import { deviceId, hash, mediaId, natural, timeMs, userId } from '../../shared/wire/primitives.ts'
 import { floor } from '../friends/floors.ts'
-import { window } from './windows.ts'
+import { findWindow, missingOf, window } from './windows.ts'
 
 const mark = z.strictObject({ senderId: userId, deviceId, counter: natural })
 export type Mark = z.output<typeof mark>
@@ -32,6 +32,11 @@ export const conversationState = z.strictObject({
   /** Newest message of the friend that was seen. */
   ack: z.strictObject({ lamport: natural, hash }),
   windows: z.array(window),
+  /**
+   * Rows that the server showed and that did not open, or carry nothing: said to exist, and proven by nobody. They touch no
+   * window, so that a lie leaves nothing behind once it is no longer told.
+   */
+  doubtful: z.array(z.strictObject({ seq: natural, senderId: userId, deviceId, counter: natural })),
   /** Newest message of one's own devices and of the friend's that are known to be read. */
   read: z.array(mark),
   /** What the friend's devices say of one's own messages. */
@@ -84,6 +89,7 @@ export function emptyState(): ConversationState {
     lamport: 0,
     ack: { lamport: 0, hash: ZERO_HASH },
     windows: [],
+    doubtful: [],
     read: [],
     told: { delivered: [], read: [] },
     receipts: [],
@@ -100,6 +106,14 @@ export function emptyState(): ConversationState {
     fault: null,
     gap: null,
   }
+}
+
+/** How many messages must exist, or are said to, and did not come; `lost` of them were given up. */
+export function missingIn({ windows, doubtful }: ConversationState): { missing: number; lost: number } {
+  const holes = windows.reduce((sum, one) => sum + missingOf(one), 0)
+  // A hole below the highest that was verified is counted already.
+  const beyond = doubtful.filter((row) => row.counter > (findWindow(windows, row)?.high ?? 0))
+  return { missing: holes + beyond.length, lost: windows.reduce((sum, { lost }) => sum + lost, 0) }
 }
 
 export function freshSelf(): { deviceId: ConversationState['self']['deviceId']; counter: number; hash: Bytes } {

@@ -28,8 +28,15 @@ export type Window = z.output<typeof window>
 
 type Step = { readonly counter: number; readonly hash: Bytes; readonly prev: Bytes | null }
 
+export function findWindow(
+  windows: readonly Window[],
+  { senderId, deviceId }: { readonly senderId: UserId; readonly deviceId: DeviceId },
+): Window | undefined {
+  return windows.find((one) => one.senderId === senderId && one.deviceId === deviceId)
+}
+
 export function windowOf(windows: Window[], senderId: UserId, deviceId: DeviceId): Window {
-  const found = windows.find((one) => one.senderId === senderId && one.deviceId === deviceId)
+  const found = findWindow(windows, { senderId, deviceId })
   if (found) return found
   const low = { counter: 0, hash: ZERO_HASH }
   const fresh: Window = { senderId, deviceId, high: 0, low, seen: [], lost: 0, never: [] }
@@ -45,10 +52,18 @@ export function verifiedOf({ low, seen }: Window): number {
 /** More devices than one person ever had: from there on somebody makes them up. */
 const DEVICES = 512
 
-/** Whether there is room to follow this device, beside all others of its person. */
-export function mayFollow(windows: readonly Window[], senderId: UserId, deviceId: DeviceId): boolean {
+/**
+ * Whether there is room to follow this device, beside all others of its person.
+ * @param isProven somebody signed that it exists; what the server alone says takes half of the room at most.
+ */
+export function mayFollow(
+  windows: readonly Window[],
+  senderId: UserId,
+  deviceId: DeviceId,
+  isProven: boolean = true,
+): boolean {
   const own = windows.filter((one) => one.senderId === senderId)
-  return own.length < DEVICES || own.some((one) => one.deviceId === deviceId)
+  return own.length < (isProven ? DEVICES : DEVICES / 2) || own.some((one) => one.deviceId === deviceId)
 }
 
 /**

@@ -188,9 +188,13 @@ export class ModelDevice {
     await this.start()
   }
 
+  get database(): DeviceDb {
+    return this.#db as DeviceDb
+  }
+
   /** Everything that lies on the device. */
   async snapshot(): Promise<Map<string, { keys: IDBValidKey[]; values: unknown[] }>> {
-    const db = this.#db as DeviceDb
+    const db = this.database
     const stores = new Map<string, { keys: IDBValidKey[]; values: unknown[] }>()
     for (const name of ['conversations', 'messages', 'effects', 'outbox', 'granted'] as const) {
       stores.set(name, { keys: await db.getAllKeys(name), values: await db.getAll(name) })
@@ -392,7 +396,7 @@ export const newConnectionId = (): ConnectionId => parseConnectionId(newDeviceId
 export const pass = () => new Promise<void>((resolve) => setTimeout(resolve))
 
 /** What the crypto Web Worker does, in this thread. */
-const chatCrypto: ChatCrypto = {
+export const chatCrypto: ChatCrypto = {
   openChecked,
   openOwnReceipt,
   openPeerReceipt,
