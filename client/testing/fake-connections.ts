@@ -1,6 +1,7 @@
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
+import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import {
   appendConnectionLog,
@@ -11,6 +12,8 @@ import {
   listConnections,
   requestConnection,
   type StoredMessage,
+  sendMessage,
+  writeReceipt,
 } from '../../shared/wire/connections.ts'
 import { block, listBlocks, unblock } from '../../shared/wire/people.ts'
 import type { BodyOf, ReplyOf, Route } from '../../shared/wire/route.ts'
@@ -37,6 +40,8 @@ export class FakeConnections {
   beforeAppend: () => Promise<void> = async () => undefined
   /** Entries and messages in one answer. */
   rowsMax = 1024
+  /** Everything that ever came to be sent, refused or not. */
+  readonly offered: Bytes[] = []
   /** Says of everything that there is more. */
   isEndless = false
   #changes = 0
@@ -66,6 +71,10 @@ export class FakeConnections {
         const people = [...this.names].filter(([userId]) => this.blocks.has(`${user} ${userId}`))
         return { people: people.map(([userId, username]) => ({ userId, username })) }
       }
+      case sendMessage:
+        return this.#send(user, one(), body as BodyOf<typeof sendMessage>)
+      case writeReceipt:
+        return null
       case block:
       case unblock: {
         const key = `${user} ${params?.userId}`
@@ -153,6 +162,21 @@ export class FakeConnections {
       this.#change(stored)
     }
     return this.view(user, stored)
+  }
+
+  #send(user: UserId, stored: Stored, { sealed }: BodyOf<typeof sendMessage>): { seq: number; createdAt: number } {
+    const { deviceId, counter, epoch } = parseMessageHeader(sealed)
+    this.offered.push(sealed)
+    const known = stored.messages.find((one) => one.deviceId === deviceId && one.counter === counter)
+    if (known) {
+      if (known.sealed && equalBytes(known.sealed, sealed)) return { seq: known.seq, createdAt: known.createdAt }
+      throw new AppError('message/conflict')
+    }
+    if (epoch !== stored.entries.length - 2) throw new AppError('connection/stale-epoch')
+    const row = { seq: stored.messages.length + 1, senderId: user, deviceId, counter, sealed, createdAt: 1 }
+    stored.messages.push({ ...row, expiresAt: null })
+    this.#change(stored)
+    return { seq: row.seq, createdAt: row.createdAt }
   }
 
   /** What no longer fits comes with the next question. */
