@@ -96,7 +96,7 @@ it('a row that is refused changes nothing that was verified, and once it is show
       })
       for (const device of [a, b]) await device.crash()
     }),
-    { numRuns: 40, seed: 3, endOnFailure: true },
+    { numRuns: 25, seed: 3, endOnFailure: true },
   )
   expect(told.size).toBe(Object.keys(lies).length)
 })

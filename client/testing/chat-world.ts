@@ -62,6 +62,8 @@ export class ModelServer {
   readonly revoked: MediaId[] = []
   now = 1_700_000_000_000
   refuses = false
+  /** How the rows of a page come: in order and once, unless a test wants it otherwise. */
+  deal: (rows: StoredMessage[]) => StoredMessage[] = (rows) => rows
 
   /** Time goes by; whose time is over has no ciphertext any more. */
   pass(ms: number): void {
@@ -145,6 +147,10 @@ export class ModelDevice {
   readonly #turns = new Turns<string>()
   #db: DeviceDb | undefined
   #life = 0
+  #isDead = true
+  #onDeath: () => void = () => undefined
+  /** Resolves when the program stops. */
+  died: Promise<void> = Promise.resolve()
 
   constructor(server: ModelServer, connectionId: ConnectionId, person: ModelPerson, friend: ModelPerson) {
     this.#person = person
@@ -157,6 +163,10 @@ export class ModelDevice {
     await createKey('device')
     this.#db = await openDatabase(this.dbName, () => undefined)
     const life = ++this.#life
+    this.#isDead = false
+    this.died = new Promise((resolve) => {
+      this.#onDeath = resolve
+    })
     const db = this.#db
     this.chat = await ChatEngine.open({
       api: this.#api(() => life === this.#life),
@@ -174,9 +184,20 @@ export class ModelDevice {
     })
   }
 
+  get isDead(): boolean {
+    return this.#isDead
+  }
+
+  /** Stops at this very moment, in the middle of whatever it does: nothing that it waits for comes any more. */
+  die(): void {
+    this.#life++
+    this.#isDead = true
+    this.#onDeath()
+  }
+
   /** Ends the program wherever it is; what it had written stays. */
   async crash(): Promise<void> {
-    this.#life++
+    this.die()
     this.chat.stop()
     // What was about to read finds its database still there, and nothing after it.
     await pass()
@@ -382,10 +403,10 @@ export class ModelConnections implements Connections {
     )
     const lastSeq = this.#server.rows.length
     for (let from = await inbox.since(id), more = true; more; ) {
-      const messages = this.#server.since(from)
-      more = messages.length === PAGE
-      await inbox.take(id, { messages, receipts, lastSeq, more })
-      from = messages.at(-1)?.seq ?? from
+      const page = this.#server.since(from)
+      more = page.length === PAGE
+      await inbox.take(id, { messages: this.#server.deal(page), receipts, lastSeq, more })
+      from = page.at(-1)?.seq ?? from
     }
   }
 }
