@@ -11,14 +11,17 @@ import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { MESSAGE_MAX_BYTES } from '../../shared/wire/connections.ts'
+import type { Events } from '../app/events.ts'
+import { Signal } from '../app/signal.ts'
 import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
+import type { Uploads } from '../upload/uploads.ts'
 import type { Message, Thread } from './types.ts'
 
 const DAY_MS = 86_400_000
 const devices: ModelDevice[] = []
 afterEach(async () => {
-  vi.unstubAllGlobals()
   for (const device of devices.splice(0)) await device.crash()
+  vi.unstubAllGlobals()
 })
 
 async function world() {
@@ -334,6 +337,30 @@ it('lets nobody write any more where the friendship ends before anything was sai
 })
 
 describe('without network', () => {
+  it('asks what came, and sends what waited, once the socket is there again', async () => {
+    const { id, a, b } = await world()
+    vi.stubGlobal('document', Object.assign(new EventTarget(), { visibilityState: 'hidden' }))
+    for (const name of ['addEventListener', 'removeEventListener']) vi.stubGlobal(name, () => undefined)
+    const connected = new Signal(true)
+    const events = { connected, on: () => () => undefined } as unknown as Events
+    b.chat.connect({ events, uploads: { all: new Signal(new Map()) } as unknown as Uploads })
+    await b.chat.settled()
+    connected.value = false
+    b.line.isUp = false
+    const thread = await b.chat.open(id)
+    await thread.sendText('written away')
+    await b.chat.settled()
+    await say(a, id, (hers) => hers.sendText('said meanwhile'))
+    b.line.isUp = true
+    connected.value = true
+    await thread.total.until((total) => total === 2)
+    await b.chat.settled()
+    expect(texts(await shown(b, id)).sort()).toEqual(['said meanwhile', 'written away'])
+    expect((await shown(b, id)).map(({ state }) => state).sort()).toEqual([null, 'sent'])
+    await a.chat.catchUp()
+    expect(texts(await shown(a, id)).sort()).toEqual(['said meanwhile', 'written away'])
+  })
+
   it('waits, too, in a conversation that is not known again yet: nobody refused it', async () => {
     const { id, b, server, anna, ben } = await world()
     const a2 = new ModelDevice(server, id, anna, ben)
