@@ -1,11 +1,21 @@
 import type { Page } from '@playwright/test'
+import type { KithApp } from '../client/app/kith-app.ts'
+import type { Services } from '../client/app/services.ts'
+import { makeRotate } from '../shared/crypto/connection-keys.ts'
+import { newKey } from '../shared/crypto/random.ts'
+import { fromBase64Url, toBase64Url } from '../shared/format/base64url.ts'
+import { type ConnectionId, parseUserId } from '../shared/format/ids.ts'
+import type { SignedEntry } from '../shared/logs/signed.ts'
+import { newPerson } from '../shared/testing/people.ts'
 import type { Person } from './support/person.ts'
 import type { Exchange } from './support/relay.ts'
 import { expect, test } from './support/test.ts'
 import type { World } from './support/world.ts'
 
 type Message = { seq: number; senderId: string; counter: number; sealed: string | null }
-type Served = { connectionId: string; entries: { bytes: string }[]; messages: Message[]; lastSeq: number }
+type Entry = { bytes: string; sig: string }
+type Served = { connectionId: string; entries: Entry[]; messages: Message[]; lastSeq: number }
+type View = { connectionId: ConnectionId; head: string; length: number; lastSeq: number }
 
 const json = ({ body }: Exchange) => JSON.parse(body.toString('utf8'))
 const forged = (value: unknown) => Buffer.from(JSON.stringify(value))
@@ -20,7 +30,6 @@ function lie(world: World, change: (served: Served) => Served): void {
     return forged({ connections: connections.map(change) })
   }
 }
-/** The same to the one that carries `counter` of whoever is not the first to have written. */
 const toMessages = (change: (messages: Message[]) => Message[]) => (served: Served) => ({
   ...served,
   messages: change(served.messages),
@@ -36,6 +45,17 @@ async function say({ page }: Person, text: string): Promise<void> {
   await page.getByRole('button', { name: 'Send' }).click()
   await expect(row(page, text).locator('[data-state=sent], [data-state=delivered], [data-state=read]')).toBeVisible()
 }
+const onWire = ({ bytes, sig }: SignedEntry): Entry => ({ bytes: toBase64Url(bytes), sig: toBase64Url(sig) })
+/** The only conversation, as the server tells somebody of it. */
+const viewFor = ({ page }: Person): Promise<View> =>
+  page.evaluate(async () => (await (await fetch('/api/connections?since=0')).json()).connections[0])
+/** Keys change before somebody’s next message. */
+const changeKeys = ({ page }: Person): Promise<void> =>
+  page.evaluate(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const { friends } = await services.openTalk()
+    await friends.setAllDue('unblocked')
+  })
 const write = (from: Person, to: string) => from.page.getByRole('link', { name: `Write to ${to}` }).click()
 
 test('a malicious server in a conversation: what it changes, repeats, swaps, drops and withholds is seen', async ({
@@ -132,11 +152,69 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
     world.relay.rewrite = undefined
   })
 
-  await test.step('it shows a new device an older log', async () => {
-    const phone = await arrive('ada')
-    lie(world, (served) => ({ ...served, entries: served.entries.slice(0, 1), messages: [] }))
+  await test.step('it adds keys of its own making', async () => {
+    const { head, length, lastSeq } = await viewFor(ada)
+    const ghost = await newPerson('ghost')
+    // Everything about it is as it should be, but for who made it.
+    const { entry } = await makeRotate(
+      { userId: ghost.userId, identitySeed: ghost.seed },
+      { x: newKey(), w: ghost.box.publicKey },
+      { epoch: length - 1, prev: fromBase64Url(head), reason: 'scheduled', closes: [], createdAt: Date.now() },
+    )
+    lie(world, (served) => ({ ...served, entries: [...served.entries, onWire(entry)] }))
+    await ada.page.reload()
+    await expect(fault(ada.page, 'connection/forbidden')).toHaveText(
+      'Only the two people of a conversation can do that. Kith refuses it.',
+    )
+    await expect(ada.page.getByText('Nothing can be sent here now.')).toBeVisible()
+    world.relay.rewrite = undefined
+    await ada.page.reload()
+    await expect(row(ada.page, 'Neunte')).toBeVisible()
+    await expect(fault(ada.page, 'connection/forbidden')).toHaveCount(0)
+    expect((await viewFor(ada)).lastSeq).toBe(lastSeq)
+  })
+
+  const phone = await arrive('ada')
+  await test.step('it shows a new device another log, all of which the two have signed', async () => {
+    // Both change keys at the same time; she comes too late, and what she signed stays with the server.
+    await ada.context.setOffline(true)
+    await changeKeys(ben)
+    await say(ben, 'Zehnte')
+    const { connectionId, lastSeq } = await viewFor(ben)
+    lie(world, (served) => ({ ...served, entries: [], messages: [], lastSeq: served.lastSeq - 1 }))
+    const late: Entry[] = []
+    world.relay.onExchange = ({ method, path, status, requestBody }) => {
+      if (method === 'POST' && path === `/api/connections/${connectionId}/log` && status === 409)
+        late.push(JSON.parse(requestBody.toString('utf8')).entry)
+    }
+    await ada.context.setOffline(false)
+    await changeKeys(ada)
+    const code = await ada.page.evaluate(
+      async ({ id, seq }) => {
+        const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+        const { friends } = await services.openTalk()
+        return friends.sendingKeys(id, { lastSeq: seq, ttlMs: null }).catch(({ code }: { code: string }) => code)
+      },
+      { id: connectionId, seq: lastSeq - 1 },
+    )
+    expect(code).toBe('log/conflict')
+    world.relay.rewrite = undefined
+    world.relay.onExchange = undefined
+    await ada.page.reload()
+    await expect(row(ada.page, 'Zehnte')).toBeVisible()
+
+    lie(world, (served) => ({ ...served, entries: [...served.entries.slice(0, 2), ...late.slice(0, 1)], messages: [] }))
     await phone.signIn()
     await phone.go('Friends')
+    await expect(fault(phone.page, 'connection/fork')).toHaveText(
+      'The server shows you and your friend different histories of this conversation. Tell your friend in person.',
+    )
+    await expect(phone.page.getByRole('link', { name: 'Write to ben' })).toHaveCount(0)
+  })
+
+  await test.step('it shows a new device an older log', async () => {
+    lie(world, (served) => ({ ...served, entries: served.entries.slice(0, 1), messages: [] }))
+    await phone.page.reload()
     await expect(fault(phone.page, 'connection/rollback')).toContainText(
       'older state of this conversation than you have seen',
     )
@@ -177,26 +255,49 @@ test('a malicious server between people: another identity, another key, a messag
   await ben.joinBy(await ada.invite())
   const cleo = await arrive('cleo')
   await cleo.joinBy(await ada.invite())
-  const identities: Exchange[] = []
-  world.relay.onExchange = (exchange) => {
-    if (exchange.method === 'GET' && exchange.path.startsWith('/api/identities/')) identities.push(exchange)
+  const identities = new Map<string, Buffer>()
+  world.relay.onExchange = ({ method, path, body }) => {
+    if (method === 'GET' && path.startsWith('/api/identities/')) identities.set(path, body)
   }
   await ada.befriend(ben)
-  const identityOf = (name: string) => identities.find((exchange) => nameIn(exchange) === name)
-  const ofBen = identityOf('ben')
+  const idOfBen = await idOf(ada, 'ben')
+  const ofBen = identities.get(`/api/identities/${idOfBen}`)
   expect(ofBen).toBeDefined()
+  const idOfCleo = await idOf(ada, 'cleo')
+  /** The server answers so when it is asked who this is; of everybody else it tells the truth. */
+  const lieAbout = (id: string, body: Buffer | undefined) => {
+    world.relay.rewrite = ({ method, path }) =>
+      method === 'GET' && path === `/api/identities/${id}` ? body : undefined
+  }
+  const changed =
+    'The identity of this person is not the one you know. Somebody may be in their place, or between you: nothing is sent to them. Ask them in person.'
 
   await test.step('it puts itself in place of whoever is asked', async () => {
-    world.relay.rewrite = ({ method, path }) =>
-      method === 'GET' && path.startsWith('/api/identities/') ? ofBen?.body : undefined
+    lieAbout(idOfCleo, ofBen)
     await ada.page.getByLabel('Name or link').fill('cleo')
     await ada.page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
     await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
-    await expect(ada.page.locator('kith-dialog').getByRole('alert')).not.toBeEmpty()
+    await expect(ada.page.locator('kith-dialog').getByRole('alert')).toHaveText(changed)
     await expect(ada.page.getByText('no answer yet')).toHaveCount(0)
     world.relay.rewrite = undefined
     await ada.page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
     await expect(ada.page.getByText('no answer yet')).toBeVisible()
+  })
+
+  await test.step('it says that somebody accepted who was never asked by the one it tells', async () => {
+    world.relay.rewrite = (exchange) => {
+      if (exchange.method !== 'GET' || !exchange.path.startsWith('/api/connections?')) return undefined
+      const { connections, more } = json(exchange)
+      return forged({ connections: connections.map((one: object) => ({ ...one, state: 'friends' })), more })
+    }
+    await cleo.go('Friends')
+    await cleo.page.reload()
+    await expect(fault(cleo.page, 'connection/swapped-key')).toHaveText(
+      'The keys of this conversation are not the ones that were signed. Somebody may sit between you. Nothing was sent.',
+    )
+    await expect(cleo.page.getByRole('link', { name: 'Write to ada' })).toHaveCount(0)
+    world.relay.rewrite = undefined
+    await cleo.page.reload()
   })
 
   await test.step('it swaps the key in the answer of whoever was asked', async () => {
@@ -240,13 +341,13 @@ test('a malicious server between people: another identity, another key, a messag
   })
 
   await test.step('it puts somebody else in place of a friend: whoever reads is told, and goes on being told', async () => {
-    const ofCleo = identityOf('cleo')
-    expect(ofCleo).toBeDefined()
-    world.relay.rewrite = ({ method, path }) => (method === 'GET' && path === ofBen?.path ? ofCleo?.body : undefined)
+    // As well-formed as his own, under his own id and name: another key has signed it.
+    const false_ = await newPerson('ben', parseUserId(idOfBen))
+    lieAbout(idOfBen, forged({ entries: [onWire(false_.identity)] }))
     await ada.go('Friends')
     await write(ada, 'ben')
     await ada.page.reload()
-    await expect(fault(ada.page, 'identity/changed')).toContainText('nothing is sent to them')
+    await expect(fault(ada.page, 'identity/changed')).toHaveText(changed)
     await say(ben, 'Ich bin es noch')
     await expect(row(ada.page, 'Ich bin es noch')).toBeVisible()
     await expect(fault(ada.page, 'identity/changed')).toBeVisible()
@@ -258,11 +359,9 @@ test('a malicious server between people: another identity, another key, a messag
   })
 })
 
-/** As the first statement of an identity log says it. */
-function nameIn(exchange: Exchange): string {
-  const [first] = json(exchange).entries
-  return JSON.parse(Buffer.from(first.bytes, 'base64url').toString('utf8')).username
-}
+/** Whom the server finds by a name. */
+const idOf = ({ page }: Person, name: string): Promise<string> =>
+  page.evaluate(async (name) => (await (await fetch(`/api/people?name=${name}`)).json()).people[0].userId, name)
 
 /** The key of whoever accepted is made another; the rest stays as it was signed. */
 function withOtherKeys<T extends { bytes: string }>(entry: T): T {

@@ -54,7 +54,7 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'connection/exists': 'You have asked this person already, or they have asked you. Look at your friends.',
   'connection/refused': 'This person does not receive messages or requests from you now.',
   'connection/expired': 'This request is too old. Ask again.',
-  'connection/forbidden': 'Only the two people of a conversation can do that.',
+  'connection/forbidden': 'Only the two people of a conversation can do that. Kith refuses it.',
   'connection/swapped-key':
     'The keys of this conversation are not the ones that were signed. Somebody may sit between you. Nothing was sent.',
   'connection/rollback':
