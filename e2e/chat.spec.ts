@@ -90,7 +90,7 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   // What is too long for one message is said before it goes, and stays where it was typed.
   const field = ben.page.getByRole('textbox', { name: 'Message' })
   await field.fill('a'.repeat(20_001))
-  await expect(ada.page.locator('conversation-screen').getByText('is typing…')).toBeVisible()
+  await expect(ada.page.getByRole('heading', { name: 'ben is typing…' })).toBeVisible()
   await ben.page.getByRole('button', { name: 'Send' }).click()
   await expect(ben.page.getByRole('alert')).toContainText('too long')
   await expect(field).toHaveValue('a'.repeat(20_001))
