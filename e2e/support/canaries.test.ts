@@ -7,6 +7,7 @@ const raw = Buffer.from(text)
 
 it.each([
   ['raw', raw],
+  ['Latin-1', Buffer.from(text, 'latin1')],
   ['UTF-16LE', Buffer.from(text, 'utf16le')],
   ['UTF-16BE', Buffer.from(text, 'utf16le').swap16()],
   ['hex', Buffer.from(raw.toString('hex'))],

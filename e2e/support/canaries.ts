@@ -4,11 +4,13 @@ import { join } from 'node:path'
 /** Words that people typed or that their files hold; none may ever be seen outside their devices. */
 export type Canary = { readonly what: string; readonly text: string }
 
-/** Every spelling under which a canary could lie in bytes: raw, UTF-16, hex, base64 at each of its three offsets. */
+/** Every spelling under which a canary could lie in bytes: raw, Latin-1, UTF-16, hex, base64 at each of its three offsets. */
 export function spellings(text: string): { readonly how: string; readonly needle: Buffer }[] {
   const raw = Buffer.from(text, 'utf8')
   const found = [
     { how: 'raw', needle: raw },
+    // As browsers write down a text whose letters all have one byte.
+    { how: 'Latin-1', needle: Buffer.from(text, 'latin1') },
     { how: 'UTF-16LE', needle: Buffer.from(text, 'utf16le') },
     { how: 'UTF-16BE', needle: Buffer.from(text, 'utf16le').swap16() },
     { how: 'hex', needle: Buffer.from(raw.toString('hex')) },

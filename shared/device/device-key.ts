@@ -5,8 +5,8 @@ type KeyName = DeviceSchema['keys']['key']
 /** Some private windows refuse to store keys: then they live as long as this realm, which lends them to the others. */
 const inMemory = new Map<KeyName, CryptoKey>()
 const CHANNEL = 'kith/device-keys'
-/** For a page that is there; nobody who is not there would ever answer. */
-const ANSWER_MS = 1000
+/** For a page that is there, however busy; nobody who is not there would ever answer. */
+const ANSWER_MS = 3000
 let lending: BroadcastChannel | undefined
 
 /**
