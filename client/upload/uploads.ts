@@ -17,14 +17,14 @@ import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
 import { UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
 import { changeUpload, listUploads, openUpload, sealUpload, THUMB_PIECE, type UploadSecret } from './record.ts'
+import { Speed } from './speed.ts'
 import { previewOf } from './thumbnail.ts'
 
 /** An upload as the activity screen shows it. */
 export type UploadView = UploadProgress & {
   readonly groupId: GroupId
   readonly fileName: string
-  readonly startedAt: number
-  /** Bytes each second, smoothed; 0 while unknown. */
+  /** Bytes each second; 0 while unknown. */
   readonly speed: number
 }
 
@@ -36,6 +36,7 @@ export class Uploads {
   readonly #session: Session
   readonly #setBusy: (isOn: boolean) => void
   readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
+  readonly #speeds = new Map<MediaId, Speed>()
   #worker: Worker | undefined
 
   constructor(session: Session, busy: Busy) {
@@ -195,7 +196,6 @@ export class Uploads {
       mediaId: row.mediaId,
       groupId: row.groupId,
       fileName,
-      startedAt: Date.now(),
       speed: 0,
       phase: row.problem ? 'stopped' : 'waiting',
       sealedBytes: 0,
@@ -215,10 +215,15 @@ export class Uploads {
       if (progress.phase === 'done') this.onDone(mediaId, view.groupId)
       return
     }
-    const seconds = (Date.now() - view.startedAt) / 1000
-    const speed = seconds > 1 ? progress.sentBytes / seconds : 0
+    const speed = progress.phase === 'sending' ? this.#speedOf(mediaId).take(progress.sentBytes, Date.now()) : 0
     const totalBytes = progress.totalBytes || view.totalBytes
     this.#set(mediaId, { ...view, ...progress, totalBytes, speed })
+  }
+
+  #speedOf(mediaId: MediaId): Speed {
+    const speed = this.#speeds.get(mediaId) ?? new Speed()
+    this.#speeds.set(mediaId, speed)
+    return speed
   }
 
   #patch(mediaId: MediaId, change: Partial<UploadView>): void {
@@ -228,7 +233,11 @@ export class Uploads {
 
   #set(mediaId: MediaId, view: UploadView | null): void {
     const all = new Map(this.all.value)
-    view ? all.set(mediaId, view) : all.delete(mediaId)
+    if (view) all.set(mediaId, view)
+    else {
+      all.delete(mediaId)
+      this.#speeds.delete(mediaId)
+    }
     this.all.value = all
     this.#setBusy(
       [...all.values()].some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'),
