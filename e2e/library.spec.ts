@@ -1,4 +1,4 @@
-import { fillLibrary } from './support/library.ts'
+import { fillLibrary, makePicture } from './support/library.ts'
 import { expect, test } from './support/test.ts'
 
 test('hundreds of photos: only what is near is in the page; one comes back to where one was, and stays there when the phone is turned', async ({
@@ -76,7 +76,10 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
   await expect(photo(600)).toBeInViewport()
 })
 
-test('several are chosen in the library and kept together', async ({ world, arrive }) => {
+test('several are chosen in the library and kept together; what is uploaded there has its picture at once, long before it has arrived', async ({
+  world,
+  arrive,
+}) => {
   const ada = await arrive('ada')
   const { page } = ada
   await ada.makeCircle('Gartenfreunde')
@@ -95,4 +98,39 @@ test('several are chosen in the library and kept together', async ({ world, arri
   await expect(page.getByRole('listitem').filter({ hasText: 'Photo 2' })).toBeVisible()
   await expect(page.getByRole('listitem').filter({ hasText: 'Photo 4' })).toBeVisible()
   await expect(page.getByRole('listitem').filter({ hasText: 'Photo 3' })).toHaveCount(0)
+
+  const lines = { register: Promise.withResolvers<void>(), original: Promise.withResolvers<void>() }
+  let puts = 0
+  world.relay.gate = async (method, path) => {
+    if (method === 'POST' && path === '/api/media') await lines.register.promise
+    // The first is the small picture.
+    if (method === 'PUT' && path.includes('/objects/') && ++puts > 1) await lines.original.promise
+  }
+  const picture = await makePicture(world, 'Sonnenblume.webp')
+  await ada.upload(picture)
+  const tile = page.getByRole('link', { name: /^Sonnenblume/ })
+  const hasPicture = () => expect(tile.locator('img')).toHaveJSProperty('naturalWidth', 320)
+  await hasPicture()
+  await expect(tile).toHaveAttribute('href', '/activity')
+  // The tab is gone before any of the original was sealed; the picture lies sealed on the device.
+  await page.reload()
+  await hasPicture()
+  lines.register.resolve()
+  await expect(tile).toHaveAttribute('href', /^\/item\//)
+  await expect(tile).toHaveAccessibleName(/Sonnenblume Pick it again/)
+  await hasPicture()
+  await ada.go('Activity')
+  const row = page.getByRole('listitem').filter({ hasText: 'Sonnenblume' })
+  const choosing = page.waitForEvent('filechooser')
+  await row.getByRole('button', { name: 'Pick' }).click()
+  await (await choosing).setFiles(picture)
+  await expect(row).toHaveAttribute('data-phase', 'sending')
+  await ada.go('Library')
+  await expect(tile).toHaveAccessibleName(/Sonnenblume Uploading/)
+  await hasPicture()
+  lines.original.resolve()
+  await expect(tile).not.toHaveAccessibleName(/Uploading/)
+  await expect(tile).toHaveCount(1)
+  await expect(tile.locator('img')).toHaveAttribute('src', /^\/media\//)
+  await hasPicture()
 })

@@ -4,6 +4,7 @@ import type { MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { type Item, takenAtOf } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import type { UploadView } from '../upload/uploads.ts'
 import { dayLabel } from './days.ts'
 import { type Anchor, anchorAt, HEAD_PX, type Layout, layOut, type Row, rowsWithin, topFor } from './grid-layout.ts'
 import './item-tile.ts'
@@ -20,6 +21,7 @@ const places = new Map<string, Anchor>()
 export class ItemGrid extends KithElement {
   static override properties = {
     items: { attribute: false },
+    uploads: { attribute: false },
     kept: { attribute: false },
     chosen: { attribute: false },
     place: {},
@@ -74,6 +76,8 @@ export class ItemGrid extends KithElement {
     `,
   ]
   declare items: readonly Item[]
+  /** What this device uploads. */
+  declare uploads: ReadonlyMap<MediaId, UploadView>
   /** Those that are on this device whole. */
   declare kept: ReadonlySet<MediaId>
   /** Those that are chosen; `null`: nobody chooses, a tap opens. */
@@ -91,6 +95,7 @@ export class ItemGrid extends KithElement {
   constructor() {
     super()
     this.items = []
+    this.uploads = new Map()
     this.kept = new Set()
     this.chosen = null
     this.place = ''
@@ -187,7 +192,13 @@ export class ItemGrid extends KithElement {
     const { mediaId } = item.record
     const isChosen = this.chosen?.has(mediaId) ?? null
     return html`<li>
-      <item-tile .item=${item} ?isKept=${this.kept.has(mediaId)} .isChosen=${isChosen} @toggle=${() => this.#toggle(item)}></item-tile>
+      <item-tile
+        .item=${item}
+        .upload=${this.uploads.get(mediaId) ?? null}
+        ?isKept=${this.kept.has(mediaId)}
+        .isChosen=${isChosen}
+        @toggle=${() => this.#toggle(item)}
+      ></item-tile>
     </li>`
   }
 

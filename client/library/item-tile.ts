@@ -7,11 +7,18 @@ import { sentenceFor } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
 import { type Item, isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import type { UploadView } from '../upload/uploads.ts'
 import { durationLabel } from './days.ts'
+import { isUnderWay, uploadState } from './under-way.ts'
 
 /** One item of the grid: its picture, how long it is, and what is being done with it. */
 export class ItemTile extends KithElement {
-  static override properties = { item: { attribute: false }, isKept: { type: Boolean }, isChosen: { attribute: false } }
+  static override properties = {
+    item: { attribute: false },
+    upload: { attribute: false },
+    isKept: { type: Boolean },
+    isChosen: { attribute: false },
+  }
   static override styles = [
     controls,
     css`
@@ -103,6 +110,8 @@ export class ItemTile extends KithElement {
     `,
   ]
   declare item: Item
+  /** As long as this device uploads it. */
+  declare upload: UploadView | null
   /** All of it is on this device. */
   declare isKept: boolean
   /** `null`: a tap opens it; else a tap chooses it, or no longer. */
@@ -110,17 +119,22 @@ export class ItemTile extends KithElement {
 
   constructor() {
     super()
+    this.upload = null
     this.isKept = false
     this.isChosen = null
   }
 
   override render() {
-    if (this.isChosen === null)
-      return html`<a class="tile" href="/item/${this.item.record.mediaId}">${this.#picture()}</a>`
+    const isHere = isUnderWay(this.item)
+    if (this.isChosen === null) {
+      const address = isHere ? '/activity' : `/item/${this.item.record.mediaId}`
+      return html`<a class="tile" href=${address}>${this.#picture()}</a>`
+    }
     const { card } = this.item
     return html`<button
       type="button"
       class="tile"
+      ?disabled=${isHere}
       aria-pressed=${this.isChosen}
       aria-label="Choose ${card?.title ?? 'an item that cannot be opened'}"
       @click=${() => this.dispatchEvent(new CustomEvent('toggle'))}
@@ -130,15 +144,17 @@ export class ItemTile extends KithElement {
   }
 
   #picture() {
-    const { isKept } = this
+    const { isKept, upload } = this
     const { record, card, made, fault } = this.item
     const title = card?.title ?? 'An item that cannot be opened'
-    const picture = card?.hasThumb ? 'thumb' : made?.poster
+    const name = card?.hasThumb ? 'thumb' : made?.poster
+    const there = name && record.state === 'ready' ? mediaUrl(record.mediaId, name) : null
+    const picture = upload?.thumbUrl ?? there
     const duration = card?.durationMs ?? made?.durationMs
     const state = this.#state()
     return html`${
-      picture && record.state === 'ready'
-        ? html`<img src=${mediaUrl(record.mediaId, picture)} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
+      picture
+        ? html`<img src=${picture} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
         : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
     }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
@@ -166,6 +182,7 @@ export class ItemTile extends KithElement {
 
   #state(): string {
     const { record, card, made } = this.item
+    if (this.upload) return uploadState(this.upload)
     if (record.state === 'uploading') return 'Uploading'
     if (made?.status === 'failed') return card && isMedia(card) ? 'Not processed' : ''
     const job = record.job

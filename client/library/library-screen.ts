@@ -14,10 +14,16 @@ import { controls } from '../styles/controls.ts'
 import { chosenGroup, currentGroup, groupLabel, sortedGroups } from './current-group.ts'
 import { takeIncoming } from './incoming.ts'
 import './item-grid.ts'
+import { UnderWay, withUnderWay } from './under-way.ts'
 
 /** Everything of a group, newest first, by days. */
 export class LibraryScreen extends KithElement {
-  static override properties = { items: { state: true }, dragging: { state: true }, chosen: { state: true } }
+  static override properties = {
+    items: { state: true },
+    underWay: { state: true },
+    dragging: { state: true },
+    chosen: { state: true },
+  }
   static override styles = [
     controls,
     css`
@@ -135,9 +141,14 @@ export class LibraryScreen extends KithElement {
     `,
   ]
   declare items: readonly Item[] | null
+  /** What this device uploads to this group. */
+  declare underWay: readonly Item[]
   declare dragging: boolean
   /** What is chosen to be taken along; `null`: nobody chooses. */
   declare chosen: ReadonlyMap<MediaId, Item> | null
+  /** Both together, made anew only when one of them changes: the grid sorts them. */
+  #shown: readonly Item[] = []
+  readonly #opened = new UnderWay()
   #group: Group | null = null
   #uncover: () => void = () => undefined
   readonly #ends: (() => void)[] = []
@@ -145,6 +156,7 @@ export class LibraryScreen extends KithElement {
   constructor() {
     super()
     this.items = null
+    this.underWay = []
     this.dragging = false
     this.chosen = null
   }
@@ -164,6 +176,7 @@ export class LibraryScreen extends KithElement {
       events.on('job', ({ groupId }) => groupId === this.#group?.groupId && void this.#sync()),
       events.connected.watch((isConnected) => isConnected && void this.#sync()),
     )
+    this.#ends.push(uploads.all.watch(() => void this.#openUploads()))
     uploads.onDone = () => void this.#sync()
     const drag = (isOver: boolean) => {
       this.dragging = isOver
@@ -176,6 +189,10 @@ export class LibraryScreen extends KithElement {
     super.disconnectedCallback()
     for (const end of this.#ends.splice(0)) end()
     this.#uncover()
+  }
+
+  override willUpdate(changed: Map<PropertyKey, unknown>): void {
+    if (changed.has('items') || changed.has('underWay')) this.#shown = withUnderWay(this.items ?? [], this.underWay)
   }
 
   /** Going back ends the choosing, not the library. */
@@ -194,6 +211,7 @@ export class LibraryScreen extends KithElement {
     this.#group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
     if (!this.#group) return
     const group = this.#group
+    void this.#openUploads()
     this.#show(group, await this.services.items.kept(group.groupId, this.#partOf(group)))
     await this.#sync()
   }
@@ -210,6 +228,20 @@ export class LibraryScreen extends KithElement {
       if (!error.code.startsWith('server/un')) this.failure = sentenceFor(error)
     }
     this.#show(group, await this.services.items.kept(group.groupId))
+  }
+
+  /** A tile for each at once, with network or without. */
+  async #openUploads(): Promise<void> {
+    const group = this.#group
+    if (!group) return
+    const { session, uploads } = this.services
+    const { userId } = session.requireUnlocked().account
+    const items = await this.#opened.open(group, userId, uploads.all.value)
+    if (this.#group?.groupId !== group.groupId) return
+    // Some may have ended meanwhile.
+    const underWay = items.filter(({ record }) => uploads.all.value.has(record.mediaId))
+    const isSame = underWay.length === this.underWay.length && underWay.every((item, i) => item === this.underWay[i])
+    if (!isSame) this.underWay = underWay
   }
 
   #show(group: Group, items: readonly Item[]): void {
@@ -232,7 +264,7 @@ export class LibraryScreen extends KithElement {
       ${this.chosen ? this.#choosing(this.chosen) : this.#head(groups.all.value, group)}
       ${faults.map((fault) => html`<p class="error" role="alert" data-code=${fault.code}>${sentenceFor(fault)}</p>`)}
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
-      ${this.items === null ? this.#skeletons() : this.items.length === 0 ? this.#empty(group) : this.#grid(this.items, group)}
+      ${this.#shown.length > 0 ? this.#grid(this.#shown, group) : this.items === null ? this.#skeletons() : this.#empty(group)}
       <div class="fabs">
         ${cameraButton('fab round', (files) => void this.#upload(files))}
         <button class="primary fab" @click=${this.#pick}>${icon('upload')} Upload</button>
@@ -285,6 +317,7 @@ export class LibraryScreen extends KithElement {
     const rows = keeperOf(this.services).rows.value
     return html`<item-grid
       .items=${items}
+      .uploads=${this.services.uploads.all.value}
       .kept=${new Set([...rows.values()].filter(({ state }) => state === 'kept').map(({ mediaId }) => mediaId))}
       .chosen=${this.chosen ? new Set(this.chosen.keys()) : null}
       .place=${group?.groupId ?? ''}

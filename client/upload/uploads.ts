@@ -1,5 +1,6 @@
 import { sealDocument } from '../../shared/crypto/document.ts'
 import { uploadSalt } from '../../shared/crypto/object-key.ts'
+import { openObject } from '../../shared/crypto/open-object.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { sign } from '../../shared/crypto/signing.ts'
@@ -24,6 +25,11 @@ import { previewOf } from './thumbnail.ts'
 export type UploadView = UploadProgress & {
   readonly groupId: GroupId
   readonly fileName: string
+  readonly createdAt: number
+  /** What it is registered as. */
+  readonly media: NewMedia
+  /** Where its small picture can be shown from; `null`: it has none. Taken back when the upload ends. */
+  readonly thumbUrl: string | null
   /** Bytes each second; 0 while unknown. */
   readonly speed: number
 }
@@ -45,6 +51,7 @@ export class Uploads {
     this.#channel.onmessage = ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data)
     session.state.watch(({ kind }) => {
       if (kind === 'unlocked') void this.#restore()
+      else this.#hideThumbs()
     })
     if (session.state.value.kind === 'unlocked') void this.#restore()
   }
@@ -94,7 +101,7 @@ export class Uploads {
     if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
     const transaction = db.transaction('uploads', 'readwrite', { durability: 'strict' })
     await Promise.all([transaction.store.put(row, mediaId), transaction.done])
-    this.#show(row, secret)
+    await this.#show(row, secret)
     this.#command({ type: 'file', mediaId, file })
   }
 
@@ -181,9 +188,12 @@ export class Uploads {
   async #restore(): Promise<void> {
     const rows = await listUploads()
     for (const row of rows) {
-      if (this.all.value.has(row.mediaId)) continue
+      const known = this.all.value.get(row.mediaId)
+      if (known?.thumbUrl) continue
       try {
-        this.#show(row, await openUpload(row))
+        const secret = await openUpload(row)
+        if (known) this.#patch(row.mediaId, { thumbUrl: await thumbUrlOf(secret) })
+        else await this.#show(row, secret)
       } catch (error) {
         if (!isAppError(error)) throw error
       }
@@ -191,16 +201,28 @@ export class Uploads {
     if (rows.length > 0) this.#command({ type: 'work' })
   }
 
-  #show(row: UploadRow, { fileName, sizeBytes }: UploadSecret): void {
+  /** Uploads outlive a lock, what was opened of them does not. */
+  #hideThumbs(): void {
+    for (const { mediaId, thumbUrl } of this.all.value.values()) {
+      if (!thumbUrl) continue
+      this.#patch(mediaId, { thumbUrl: null })
+      URL.revokeObjectURL(thumbUrl)
+    }
+  }
+
+  async #show(row: UploadRow, secret: UploadSecret): Promise<void> {
     const view: UploadView = {
       mediaId: row.mediaId,
       groupId: row.groupId,
-      fileName,
+      fileName: secret.fileName,
+      createdAt: row.createdAt,
+      media: secret.media,
+      thumbUrl: await thumbUrlOf(secret),
       speed: 0,
       phase: row.problem ? 'stopped' : 'waiting',
       sealedBytes: 0,
       sentBytes: row.sentBytes,
-      totalBytes: sealedSize(layoutFor(sizeBytes)),
+      totalBytes: sealedSize(layoutFor(secret.sizeBytes)),
       code: row.problem as ErrorCode | null,
     }
     this.#set(row.mediaId, view)
@@ -233,12 +255,14 @@ export class Uploads {
 
   #set(mediaId: MediaId, view: UploadView | null): void {
     const all = new Map(this.all.value)
+    const { thumbUrl } = all.get(mediaId) ?? {}
     if (view) all.set(mediaId, view)
     else {
       all.delete(mediaId)
       this.#speeds.delete(mediaId)
     }
     this.all.value = all
+    if (!view && thumbUrl) URL.revokeObjectURL(thumbUrl)
     this.#setBusy(
       [...all.values()].some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'),
     )
@@ -253,5 +277,17 @@ export class Uploads {
       this.#worker.addEventListener('message', ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data))
     }
     this.#worker.postMessage(command)
+  }
+}
+
+/** The small picture that lies sealed on the device until the upload ends, opened; `null`: none, or not as it was sealed. */
+async function thumbUrlOf({ contentKey, media: { mediaId } }: UploadSecret): Promise<string | null> {
+  const sealed = await (await openDevice()).get('blobs', [mediaId, THUMB_PIECE])
+  if (!sealed) return null
+  try {
+    return URL.createObjectURL(new Blob([await openObject({ contentKey, mediaId, name: THUMB }, sealed)]))
+  } catch (error) {
+    if (!isAppError(error)) throw error
+    return null
   }
 }

@@ -37,7 +37,7 @@ export async function fillLibrary(world: World, person: Person, count: number, p
     Bytes,
     Bytes,
   ]
-  const picture = await makePicture(world)
+  const picture = new Uint8Array(await readFile(await makePicture(world, 'thumb.webp')))
   const db = await openDatabase(join(world.dataFolder, 'kith.sqlite'))
   try {
     await db('media_changes').insert({ group_id: groupId, seq: 0 }).onConflict('group_id').ignore()
@@ -136,9 +136,10 @@ function keysOf({ page }: Person) {
   })
 }
 
-async function makePicture(world: World): Promise<Bytes> {
-  const path = join(world.folder, 'thumb.webp')
+/** @returns its path. */
+export async function makePicture(world: World, name: string): Promise<string> {
+  const path = join(world.folder, name)
   const source = ['-f', 'lavfi', '-i', 'mandelbrot=size=320x320', '-frames:v', '1']
   await promisify(execFile)('ffmpeg', ['-loglevel', 'error', '-y', ...source, '-q:v', '60', path])
-  return new Uint8Array(await readFile(path))
+  return path
 }

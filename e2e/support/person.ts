@@ -128,7 +128,12 @@ export class Person {
 
   async open(title: string): Promise<void> {
     await this.go('Library')
-    await this.page.getByRole('link', { name: new RegExp(`^${title}`) }).click()
+    // Not the tile that stands for it before the server has it.
+    const there = this.page.locator('[href^="/item/"]')
+    await this.page
+      .getByRole('link', { name: new RegExp(`^${title}`) })
+      .and(there)
+      .click()
     await expect(this.page.getByRole('heading', { name: title })).toBeVisible()
   }
 
