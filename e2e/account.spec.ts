@@ -42,7 +42,29 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')
   await tablet.signIn(NEW)
   await expect(tablet.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
+
+  // Signed out, a device keeps nothing.
+  await tablet.go('Settings')
+  await tablet.page.getByRole('button', { name: 'Sign out', exact: true }).click()
+  await expect(tablet.page.getByText('You need your password, or your recovery key, to come back.')).toBeVisible()
+  await tablet.page.locator('kith-dialog').getByRole('button', { name: 'Sign out' }).click()
+  await expect(tablet.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
+  expect(await tablet.page.evaluate(filledStores)).toEqual([])
+  await tablet.page.reload()
+  await expect(tablet.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
 })
+
+/** In the page: what of the device's database has anything in it. */
+async function filledStores(): Promise<string[]> {
+  const opening = indexedDB.open('kith')
+  await new Promise((resolve) => opening.addEventListener('success', resolve))
+  const names = [...opening.result.objectStoreNames]
+  const transaction = opening.result.transaction(names)
+  const counts = names.map((name) => transaction.objectStore(name).count())
+  await new Promise((resolve) => transaction.addEventListener('complete', resolve))
+  opening.result.close()
+  return names.filter((_, i) => counts[i]?.result !== 0)
+}
 
 test('the destruction password looks like a wrong one, and nothing opens the account afterwards', async ({
   arrive,
