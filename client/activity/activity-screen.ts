@@ -148,7 +148,7 @@ export class ActivityScreen extends KithElement {
           : nothing
       }
       ${active.length > 0 ? this.#section('Being converted', active) : nothing}
-      ${ended.length > 0 ? this.#section('Done', ended) : nothing}
+      ${ended.length > 0 ? this.#section('Earlier', ended) : nothing}
     </main>`
   }
 

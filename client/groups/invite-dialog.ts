@@ -78,7 +78,7 @@ export class InviteDialog extends KithElement {
         <div>
           <label for="form">As</label>
           <select id="form" name="form">
-            <option value="link">Link and QR code</option>
+            <option value="link">Link, QR code</option>
             <option value="words">Eight words</option>
           </select>
         </div>

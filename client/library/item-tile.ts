@@ -76,6 +76,9 @@ export class ItemTile extends KithElement {
         align-content: center;
         gap: 6px;
         padding: 8px;
+        /* On the dark ground a tile without a picture would not be seen. */
+        border: 1px solid var(--line);
+        border-radius: 4px;
         color: var(--ink-soft);
         font-size: 0.8125rem;
         text-align: center;

@@ -188,6 +188,8 @@ export const controls = css`
     border-bottom: 1px solid var(--line);
   }
   .list > li:last-child {
+    min-height: 52px;
+    padding-bottom: 0;
     border-bottom: 0;
   }
   .avatar {

@@ -34,7 +34,7 @@ export class RecoveryScreen extends KithElement {
       li::before {
         content: counter(word);
         display: inline-block;
-        min-width: 1.6em;
+        min-width: 2.2em;
         color: var(--ink-soft);
         font-weight: 400;
         font-variant-numeric: tabular-nums;

@@ -300,7 +300,7 @@ export class ViewerScreen extends KithElement {
       new Date(card.capturedAt ?? record.createdAt).toLocaleDateString('en', { dateStyle: 'long' }),
       sizeLabel(card.sizeBytes),
       ...(made?.durationMs ? [durationLabel(made.durationMs)] : []),
-      ...(made?.width ? [`${made.width} × ${made.height}`] : []),
+      ...(made?.width ? [`${made.width}\u00a0×\u00a0${made.height}`] : []),
     ]
     return html`<section class="details" aria-label="Details">
         ${card.description ? html`<p class="description">${card.description}</p>` : nothing}
