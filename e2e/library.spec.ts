@@ -89,7 +89,7 @@ test('several are chosen in the library and kept together; what is uploaded ther
   await page.goBack()
   await expect(page.getByRole('button', { name: 'Cancel' })).toHaveCount(0)
   await page.getByRole('button', { name: 'Select' }).click()
-  await expect(page.getByText('Tap what you want to take along')).toBeVisible()
+  await expect(page.getByText('Tap to choose')).toBeVisible()
   for (const number of [2, 4]) await page.getByRole('button', { name: `Choose Photo ${number}` }).click()
   await expect(page.getByRole('button', { name: 'Choose Photo 4' })).toHaveAttribute('aria-pressed', 'true')
   await expect(page.getByText('2 chosen')).toBeVisible()

@@ -78,11 +78,19 @@ export class LibraryScreen extends KithElement {
       .fab.round {
         padding: 0;
       }
+      header button {
+        flex: none;
+      }
       header .quiet {
         padding: 0 0.5rem;
       }
       .spread {
         flex: 1;
+        /* Whatever the letters' width: a second line would move what lies below. */
+        min-width: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
       }
       .empty {
         display: grid;
@@ -308,7 +316,7 @@ export class LibraryScreen extends KithElement {
     const count = chosen.size
     return html`<header role="toolbar" aria-label="What was chosen">
       <button class="icon" aria-label="Cancel" @click=${() => (this.chosen = null)}>${icon('close')}</button>
-      <strong class="spread" role="status">${count === 0 ? 'Tap what you want to take along' : `${count} chosen`}</strong>
+      <strong class="spread" role="status">${count === 0 ? 'Tap to choose' : `${count} chosen`}</strong>
       <button class="primary" ?disabled=${count === 0 || this.working} @click=${this.#keepChosen}>Keep offline</button>
     </header>`
   }
