@@ -70,10 +70,14 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
 
   // Another start shows what was opened before, with nobody there to ask.
   await world.server.stop('SIGKILL')
+  const devtools = await ada.context.newCDPSession(page)
+  await devtools.send('Network.clearBrowserCache')
   await page.reload()
   await expect(photo(1)).toBeVisible()
+  await expect(photo(1).locator('img')).toHaveJSProperty('naturalWidth', 320)
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
   await expect(photo(600)).toBeInViewport()
+  await expect(photo(600).locator('img')).toHaveJSProperty('naturalWidth', 320)
 })
 
 test('several are chosen in the library and kept together; what is uploaded there has its picture at once, long before it has arrived', async ({

@@ -1,12 +1,14 @@
 import { objectId } from '../shared/crypto/object-key.ts'
+import { pictureUrl } from '../shared/device/pictures.ts'
 import { AppError, type ErrorCode, isAppError } from '../shared/errors.ts'
 import { type Bytes, concat } from '../shared/format/bytes.ts'
 import { type MediaId, type ObjectId, parseMediaId } from '../shared/format/ids.ts'
-import { ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
+import { isPicture, ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
 import { MEDIA_PREFIX, type MediaFault } from '../shared/wire/page-sw.ts'
 import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
 import { isShown, sniffType, typeByName } from './content-type.ts'
 import { OpenedObjects, openWhole, type Reader } from './open-object.ts'
+import { openPicture } from './picture.ts'
 import { capRange, parseRange } from './range.ts'
 import type { Source } from './source.ts'
 
@@ -51,10 +53,13 @@ export class MediaDoor {
       media = parseMediaId(path.slice(0, 22))
       name = parseObjectName(decodeURIComponent(path.slice(23)))
       const contentKey = await this.#ports.contentKey(media)
-      const source = this.#ports.source(media, await objectId(contentKey, name))
+      const id = await objectId(contentKey, name)
+      const source = this.#ports.source(media, id)
       const object = { contentKey, mediaId: media, name }
       if (name !== ORIGINAL) {
-        const parts = await openWhole(object, source)
+        const parts = await (isPicture(name)
+          ? openPicture(object, pictureUrl(media, id), source)
+          : openWhole(object, source))
         const length = parts.reduce((sum, part) => sum + part.length, 0)
         const headers = headersOf(name === THUMB ? sniffType(parts[0] ?? new Uint8Array()) : typeByName(name), length)
         return new Response(bodyOf(parts, this.#ports.engine), { headers })

@@ -23,7 +23,7 @@ export type Reader = {
 }
 
 /** Opens an object that is used whole: one request, all chunks at once. */
-export async function openWhole(object: ObjectName, source: Source): Promise<Bytes[]> {
+export async function openWhole(object: ObjectName, source: Pick<Source, 'readAll'>): Promise<Bytes[]> {
   const sealed = await source.readAll(MAX_WHOLE_BYTES)
   const opened = await openHeader(object, sealed.subarray(0, HEADER_BYTES), sealed.length)
   return openParts(opened, 0, opened.trueBytes, async (from, to) => sealed.subarray(from, to))

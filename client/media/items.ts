@@ -35,6 +35,7 @@ import type { Services } from '../app/services.ts'
 import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 import { GroupItems } from './group-items.ts'
 import { bucketOf, NEWEST, type Opened, OpenedStore } from './opened-store.ts'
+import { forgetPictures } from './pictures.ts'
 
 /** An item as people see it; what could not be opened carries why. */
 export type Item = {
@@ -283,6 +284,7 @@ export class Items {
     const { seq } = this.#group(groupId).state
     if (record.state === 'deleted') {
       held.remove(record.mediaId)
+      void forgetPictures(record.mediaId)
       return { record, card: null, made: null, fault: null }
     }
     const known = held.get(record.mediaId, seq)

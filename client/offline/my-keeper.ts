@@ -3,6 +3,7 @@ import { readMediaRecord } from '../../shared/device/media-store.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Services } from '../app/services.ts'
+import { sweepPictures } from '../media/pictures.ts'
 import { Keeper } from './keeper.ts'
 
 type Needed = Pick<Services, 'items' | 'session' | 'events' | 'busy'>
@@ -22,7 +23,10 @@ export function keeperOf(services: Needed): Keeper {
   keepers.set(session, keeper)
   void keeper.start()
 
-  const sweep = () => keeper.sweep((row) => mayKeep(services, row))
+  const sweep = async () => {
+    await keeper.sweep((row) => mayKeep(services, row))
+    await sweepPictures()
+  }
   const sync = async (group: GroupId): Promise<void> => {
     await items
       .sync(group)

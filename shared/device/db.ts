@@ -6,6 +6,7 @@ import type { IdentityPin } from '../logs/identity.ts'
 import type { MediaRecord } from '../wire/media.ts'
 import { removeHalf } from './device-half.ts'
 import { removeAllPieces } from './kept-pieces.ts'
+import { PICTURES_CACHE } from './pictures.ts'
 
 /** Who uses this device; nothing secret. */
 export type DeviceAccount = {
@@ -263,4 +264,5 @@ export async function eraseDevice(): Promise<void> {
   await Promise.all([...stores.map((store) => transaction.objectStore(store).clear()), transaction.done])
   await removeAllPieces()
   await removeHalf()
+  await globalThis.caches?.delete(PICTURES_CACHE)
 }

@@ -10,6 +10,11 @@ export function isObjectName(name: string): boolean {
   return name.length <= MAX_LENGTH && (name === ORIGINAL || name === THUMB || RENDITION.test(name))
 }
 
+/** What stands for an item where there are many: `thumb`, and the worker's `r/<set>/poster`. */
+export function isPicture(name: string): boolean {
+  return name === THUMB || name.endsWith('/poster')
+}
+
 /** The only way from text to an object's name: never absolute, no `..`, no empty part. @throws {FormatError} */
 export function parseObjectName(name: string): string {
   if (!isObjectName(name)) throw new FormatError('object name')
