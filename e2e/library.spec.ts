@@ -137,4 +137,27 @@ test('several are chosen in the library and kept together; what is uploaded ther
   await expect(tile).toHaveCount(1)
   await expect(tile.locator('img')).toHaveAttribute('src', /^\/media\//)
   await hasPicture()
+
+  // A server whose last word makes no sense: it stops there, and says so, until somebody tries again.
+  world.relay.rewrite = ({ path }) => (path.endsWith('/ready') ? Buffer.from('{}') : undefined)
+  await ada.upload(await makePicture(world, 'Distel.webp'))
+  await expect(page.getByRole('link', { name: /^Distel Stopped/ })).toBeVisible()
+  await ada.go('Activity')
+  await expect(page.locator('li[data-phase=stopped]')).toContainText('Distel')
+  world.relay.rewrite = undefined
+  await page.getByRole('button', { name: 'Try Distel.webp again' }).click()
+  await expect(page.locator('li[data-phase]')).toHaveCount(0)
+  await ada.open('Distel')
+
+  world.relay.gate = async (method, path) => {
+    if (method === 'PUT' && path.includes('/objects/')) await new Promise(() => undefined)
+  }
+  await ada.upload(await makePicture(world, 'Nelke.webp'))
+  await expect(page.getByRole('link', { name: /^Nelke Uploading/ })).toBeVisible()
+  await ada.go('Activity')
+  await page.getByRole('button', { name: 'Cancel Nelke.webp' }).click()
+  await expect(page.locator('li[data-phase]')).toHaveCount(0)
+  await ada.go('Library')
+  await expect(page.getByRole('link', { name: /^Distel/ })).toBeVisible()
+  await expect(page.getByRole('link', { name: /^Nelke/ })).toHaveCount(0)
 })
