@@ -8,7 +8,6 @@ test('a video goes from one person, past a blind server, to another, who seeks a
 }) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
-  await ada.enrolWorker()
   const link = await ada.invite()
 
   const generated = join(world.folder, 'sea.mp4')
@@ -20,6 +19,24 @@ test('a video goes from one person, past a blind server, to another, who seeks a
   const title = first === generated ? 'sea' : 'big-buck-bunny-480p-30s'
   await ada.upload(first, second)
   await expect(ada.page.getByRole('link', { name: new RegExp(`^${title}`) })).toBeVisible({ timeout: 30_000 })
+
+  // Nobody has converted anything yet: the original plays at once, also far behind what one answer brings.
+  await ada.open(title)
+  await ada.plays()
+  const video = ada.page.locator('video')
+  expect(await video.evaluate((element: HTMLVideoElement) => element.currentSrc)).toMatch(/\/original$/)
+  await ada.seek(12)
+  await ada.plays(12)
+  // The browser stops a Service Worker that has nothing to do.
+  await video.evaluate((element: HTMLVideoElement) => element.pause())
+  const devtools = await ada.context.newCDPSession(ada.page)
+  await devtools.send('ServiceWorker.enable')
+  await devtools.send('ServiceWorker.stopAllWorkers')
+  await ada.plays(await video.evaluate((element: HTMLVideoElement) => element.currentTime))
+  await ada.seek(2)
+  await ada.plays(2)
+  expect(await video.evaluate((element: HTMLVideoElement) => element.currentSrc)).toMatch(/\/original$/)
+  await ada.enrolWorker()
 
   const ben = await arrive('ben')
   await ben.joinBy(link)
@@ -72,4 +89,11 @@ test('what is no video is kept, said to be unprocessable where it should be one,
   expect(download.suggestedFilename()).toBe('broken.mp4')
   const { readFile } = await import('node:fs/promises')
   expect((await readFile(await download.path())).equals(Buffer.alloc(50_000, 7))).toBe(true)
+
+  // Out again, the worker asks to be let in anew.
+  await ada.go('Circle')
+  await ada.page.getByRole('button', { name: /^Remove Worker/ }).click()
+  await ada.page.getByRole('button', { name: 'Remove the worker' }).click()
+  await expect(ada.page.getByText('A worker waits to be let in.')).toBeVisible({ timeout: 30_000 })
+  await expect(ada.page.getByRole('button', { name: /^Remove Worker/ })).toHaveCount(0)
 })
