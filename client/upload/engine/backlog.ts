@@ -2,13 +2,13 @@ import type { MediaId } from '../../../shared/format/ids.ts'
 import type { Spool } from './spool.ts'
 
 /** In memory at most: 64 MiB. */
-const MAX_YOUNG_PIECES = 16
+const MAX_YOUNG_PIECES = 8
 /** What stays there when a network falls behind: 32 MiB, of what is sent next. */
-const YOUNG_PIECES = 8
+const YOUNG_PIECES = 4
 /** Full for so long without an acknowledgement, the network is behind, and the disk is quicker. */
 const PATIENCE_MS = 1000
 /** Sealed and not yet acknowledged, at most: 512 MiB. A closed tab then costs no more than what was not sealed yet. */
-const MAX_PIECES = 128
+const MAX_PIECES = 64
 
 /**
  * Sealed pieces between sealing and the server's acknowledgement. A network that keeps up takes them from memory and the

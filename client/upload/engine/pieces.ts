@@ -1,7 +1,7 @@
 import { HEADER_BYTES, type Layout, sealedSize, TAG_BYTES } from '../../../shared/format/layout.ts'
 
-/** Chunks in one spooled piece: 4 MiB of plaintext at 256 KiB chunks. */
-export const CHUNKS_PER_PIECE = 16
+/** Chunks in one spooled piece: 8 MiB of plaintext at 256 KiB chunks. Each is written down before it is sent, and that costs as much for half as many bytes. */
+export const CHUNKS_PER_PIECE = 32
 
 /** One spooled piece of a sealed object: `chunks` of the object, as the sealed bytes `[from, to)`. */
 export type Piece = {
