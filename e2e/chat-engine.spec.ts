@@ -98,14 +98,16 @@ test('a photo goes to the friend alone, and can be taken back', async ({ arrive 
     const [message] = await thread.read(0, 1)
     if (message?.ref) await thread.deleteForBoth(message.ref)
   })
-  const after = await b.evaluate(async ({ thread }, mediaId) => {
+  await b.evaluate(async ({ thread }) => {
     for (;;) {
       const [message] = await thread.read(0, 1)
       if (message?.content.type === 'deleted') break
       const { value } = thread.revision
       await thread.revision.until((now) => now !== value)
     }
-    return (await fetch(`/api/media/${mediaId}`)).status
-  }, shown.mediaId)
-  expect(after).toBe(404)
+  })
+  // Taken back once the server has the deletion, which the friend may hear of first.
+  const statusOf = (mediaId: string) =>
+    ben.page.evaluate(async (id) => (await fetch(`/api/media/${id}`)).status, mediaId)
+  await expect.poll(() => statusOf(shown.mediaId)).toBe(404)
 })

@@ -11,7 +11,7 @@ import type { Source } from './source.ts'
  */
 export async function openPicture(object: ObjectName, url: string, source: Pick<Source, 'readAll'>): Promise<Bytes[]> {
   const cache = await globalThis.caches?.open(PICTURES_CACHE).catch(() => undefined)
-  const known = await cache?.match(url)
+  const known = await cache?.match(url).catch(() => undefined)
   if (known) {
     const readAll = async () => new Uint8Array(await known.arrayBuffer())
     const parts = await openWhole(object, { readAll }).catch(() => null)

@@ -1,5 +1,5 @@
 import { newDeviceId } from '../../shared/crypto/random.ts'
-import type { DeviceAccount } from '../../shared/device/db.ts'
+import { type DeviceAccount, eraseCiphertext } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
@@ -86,8 +86,9 @@ export class Session {
   async start(): Promise<void> {
     const account = await readDeviceAccount()
     if (!account) {
-      // Where the Service Worker heard that this device was signed out, with no page open.
+      // Where the Service Worker heard that this device was signed out, with no page open, and perhaps was stopped meanwhile.
       void eraseSpool()
+      void eraseCiphertext()
       this.state.value = { kind: 'signed-out' }
       return
     }

@@ -104,7 +104,11 @@ export class Sweep {
       const gone = [...messages, ...effects].map(({ place }) => place)
       const floors = await this.#floorsOf(id, state, gone)
       for (const row of messages) await draft.expire(row)
-      for (const row of effects) draft.removeEffect(row)
+      for (const row of effects) {
+        draft.removeEffect(row)
+        // As long as this row named it, nothing else could take it away.
+        if (row.media && refOf(row.place).senderId === me.userId) draft.leave(row.media)
+      }
       // With what is gone itself: after a crash nothing else would remember it.
       state.forget.floors = mergeFloors(state.forget.floors, floors)
       await recount(this.#context, id, state, draft.moved)

@@ -115,7 +115,8 @@ export class CatchingUp {
     if (item) await this.#advance(connectionId, entries, verified)
     const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
     if (isGone) return this.#book.forget(connectionId)
-    const { doubt } = before ?? {}
+    // As it is by now: somebody may have met them meanwhile.
+    const { doubt } = this.#book.known.get(connectionId) ?? {}
     const known: Known = { view, entries, peer, note, doubt, state, fault: null }
     this.#book.known.set(connectionId, known)
     // Messages of an epoch are opened by keys that are in the vault by now.
@@ -123,7 +124,7 @@ export class CatchingUp {
       this.#book.show(new Set([connectionId]))
       await this.inbox.take(connectionId, served)
     }
-    await this.#book.kept.write({ view, entries, peer, note, doubt })
+    await this.#book.kept.write({ view, entries, peer, note, doubt: this.#book.known.get(connectionId)?.doubt })
   }
 
   /** Whoever asked: their identity as the server shows it has to be the one that signed. */

@@ -25,7 +25,8 @@ export class Meeting {
   /** @throws {AppError} `identity/changed`, `identity/rollback`, `log/…`; where the server cannot be asked now */
   async meet(connection: ConnectionId): Promise<void> {
     const item = this.#book.item(connection)
-    if (!item || !this.#isTime(connection)) return
+    const isDoubted = (this.#book.known.get(connection)?.doubt ?? null) !== null
+    if (!item || !(isDoubted || this.#isTime(connection))) return
     const { userId, identityKey, pin } = item.peer
     try {
       const { seq, head } = await learnIdentity(this.#book.context.api, userId, { ...pin, identityKey })

@@ -24,7 +24,7 @@ export async function sweepPictures(maxBytes = MAX_BYTES): Promise<void> {
 
 /** Asks of each, the newest first. */
 async function removeWhere(isGone: (url: string, sealedBytes: number) => boolean): Promise<void> {
-  if (!(await globalThis.caches?.has(PICTURES_CACHE))) return
+  if (!(await globalThis.caches?.has(PICTURES_CACHE).catch(() => false))) return
   const cache = await caches.open(PICTURES_CACHE)
   // Both in the order in which they were put there.
   const [requests, answers] = await Promise.all([cache.keys(), cache.matchAll()])

@@ -258,11 +258,17 @@ function createEffects(
 
 /** Forgets everything on this device. */
 export async function eraseDevice(): Promise<void> {
+  // First, and quick: a Service Worker may be stopped before it has taken away all the rest.
+  await removeHalf()
   const db = await openDevice()
   const stores = [...db.objectStoreNames]
   const transaction = db.transaction(stores, 'readwrite')
   await Promise.all([...stores.map((store) => transaction.objectStore(store).clear()), transaction.done])
+  await eraseCiphertext()
+}
+
+/** What lies beside the database: of no use to anybody without it, but in the way of others. */
+export async function eraseCiphertext(): Promise<void> {
   await removeAllPieces()
-  await removeHalf()
-  await globalThis.caches?.delete(PICTURES_CACHE)
+  await globalThis.caches?.delete(PICTURES_CACHE).catch(() => false)
 }

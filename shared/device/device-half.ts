@@ -9,13 +9,16 @@ const PLACE = '/device-half'
  * The second half of the device key: a key sealed under the first, in a file of its own. A database keeps what was deleted in
  * its log for as long as it likes, the first half too; a file that is deleted is gone from the profile
  * (docs/decisions/device-keys.md). Where the browser has no Cache Storage, or no room in it, there is none.
+ * @returns whether there is one.
  */
-export async function createHalf(first: CryptoKey): Promise<void> {
+export async function createHalf(first: CryptoKey): Promise<boolean> {
   const sealed = await sealAes(first, randomBytes(32), utf8(PLACE))
   try {
     await (await caches.open(CACHE)).put(PLACE, new Response(sealed))
+    return true
   } catch {
     // As in some private windows, which leave no profile.
+    return false
   }
 }
 

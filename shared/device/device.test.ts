@@ -123,6 +123,15 @@ describe('the second half of the device key', () => {
     expect(await codeOf(() => readSealed('a'))).toBe('vault/locked')
   })
 
+  it('is not done without where it only cannot be read now', async () => {
+    await createDeviceKey()
+    await writeSealed('a', utf8('secret'))
+    const reading = vi.spyOn(stored, 'match').mockRejectedValue(new DOMException('disk', 'UnknownError'))
+    expect(await codeOf(() => writeSealed('b', utf8('for a thief')))).toBe('vault/locked')
+    reading.mockRestore()
+    expect(await readSealed('a')).toEqual(utf8('secret'))
+  })
+
   it('goes with a lock, and with everything else on the device', async () => {
     for (const end of [removeDeviceKey, eraseDevice]) {
       await createDeviceKey()

@@ -86,18 +86,18 @@ export function pieceBytes(totalBytes: number, index: number): number {
 
 /** Bytes that lie here of an item, also of what is not whole yet. */
 export async function bytesHere(media: MediaId): Promise<number> {
-  if (!(await globalThis.caches?.has(PREFIX + media))) return 0
+  if (!(await globalThis.caches?.has(PREFIX + media).catch(() => false))) return 0
   const answers = await (await caches.open(PREFIX + media)).matchAll()
   return answers.reduce((sum, { headers }) => sum + Number(headers.get('content-length')), 0)
 }
 
 export async function removePieces(media: MediaId): Promise<void> {
-  await globalThis.caches?.delete(PREFIX + media)
+  await globalThis.caches?.delete(PREFIX + media).catch(() => false)
 }
 
 /** Items of which something lies here, wanted or left over. */
 export async function itemsWithPieces(): Promise<MediaId[]> {
-  const names = (await globalThis.caches?.keys()) ?? []
+  const names = (await globalThis.caches?.keys().catch(() => [])) ?? []
   return names.filter((name) => name.startsWith(PREFIX)).map((name) => name.slice(PREFIX.length) as MediaId)
 }
 

@@ -36,11 +36,14 @@ export async function openOnDevice(place: string, sealed: Bytes): Promise<Bytes>
   }
 }
 
+/** A row that says so, and is nothing sealed. */
+const HAS_HALF = 'has-half'
+
 /** Unlocks the device: what was sealed under its key before is gone. */
 export async function createDeviceKey(): Promise<void> {
   const first = await createKey('device')
   await (await openDevice()).clear('sealed')
-  await createHalf(first)
+  if (await createHalf(first)) await (await openDevice()).put('sealed', new Uint8Array(1), HAS_HALF)
 }
 
 /** Locks the device: nothing that was sealed under its key opens again, whatever the browser's files still hold of it. */
@@ -53,5 +56,10 @@ export async function removeDeviceKey(): Promise<void> {
 async function deviceKey(): Promise<CryptoKey> {
   const [first, half] = await Promise.all([readKey('device'), readSealedHalf()])
   if (!first) throw new AppError('vault/locked', 'this device is locked')
-  return (half && (await openHalf(first, half))) ?? first
+  const key = half && (await openHalf(first, half))
+  if (key) return key
+  // Never by the first half alone where there is a second: what a copied profile holds of the first would open it.
+  if (await (await openDevice()).get('sealed', HAS_HALF))
+    throw new AppError('vault/locked', 'the second half is not here')
+  return first
 }
