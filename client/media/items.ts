@@ -8,6 +8,7 @@ import type { EpochKeys } from '../../shared/crypto/group-key.ts'
 import { sign } from '../../shared/crypto/signing.ts'
 import { unwrapCardKey, unwrapContentKey } from '../../shared/crypto/wraps.ts'
 import {
+  advanceCursor,
   cardKeyOf,
   listMediaRecords,
   readCursor,
@@ -241,7 +242,11 @@ export class Items {
         await take(page.items)
         held.changeSeq = Math.max(held.changeSeq, ...page.items.map(({ changeSeq }) => changeSeq))
         more = page.more && page.items.length > 0
-        await writeCursor(groupId, { changeSeq: held.changeSeq, groupSeq: more ? (before?.groupSeq ?? -1) : groupSeq })
+        const cursor = { changeSeq: held.changeSeq, groupSeq: more ? (before?.groupSeq ?? -1) : groupSeq }
+        if (await advanceCursor(groupId, cursor)) continue
+        // Closed meanwhile: what this page remembers of the group is not on the device any more.
+        held.changeSeq = null
+        return this.#sync(groupId, held, tell)
       }
       return
     }

@@ -11,6 +11,7 @@ import { eraseDevice, openDevice } from './db.ts'
 import { createKey, readKey, removeKey } from './device-key.ts'
 import { readGroupKeys, requireEpochKeys, writeGroupKeys } from './group-keys.ts'
 import {
+  advanceCursor,
   cardKeyOf,
   contentKeyOf,
   listMediaRecords,
@@ -220,6 +221,16 @@ describe('group keys and items', () => {
     expect(await times()).toEqual([])
     expect(await readCursor(group)).toBeNull()
     expect(await times(other)).toEqual([9])
+  })
+
+  it('does not remember how far a group was known that was closed meanwhile', async () => {
+    const group = newGroupId()
+    await writeCursor(group, { changeSeq: 4, groupSeq: 0 })
+    expect(await advanceCursor(group, { changeSeq: 5, groupSeq: 1 })).toBe(true)
+    expect(await readCursor(group)).toEqual({ changeSeq: 5, groupSeq: 1 })
+    await removeMedia(group)
+    expect(await advanceCursor(group, { changeSeq: 6, groupSeq: 1 })).toBe(false)
+    expect(await readCursor(group)).toBeNull()
   })
 
   it('remembers how far the changes of a group are known', async () => {

@@ -104,6 +104,18 @@ export async function writeCursor(group: GroupId, cursor: MediaCursor): Promise<
   await (await openDevice()).put('cursors', cursor, group)
 }
 
+/**
+ * Moves on from what is there. `false`: there is none any more, and nothing is written: the group was closed meanwhile, by another
+ * tab perhaps, and whoever comes back to it has to ask for everything.
+ */
+export async function advanceCursor(group: GroupId, cursor: MediaCursor): Promise<boolean> {
+  const { store, done } = (await openDevice()).transaction('cursors', 'readwrite')
+  const isThere = (await store.get(group)) !== undefined
+  if (isThere) await store.put(cursor, group)
+  await done
+  return isThere
+}
+
 /** @throws {AppError} `vault/locked`, `key/unavailable` */
 export async function contentKeyOf(record: MediaRecord): Promise<Bytes> {
   const { media } = await requireEpochKeys(record.groupId, record.epoch)
