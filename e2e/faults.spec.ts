@@ -312,7 +312,8 @@ test('a private window that stores no keys: everything works until it is closed,
   await ada.upload(file)
   await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible()
   await ada.open('list')
-  // By the Service Worker, which borrows the page's key.
+  // By the Service Worker, which borrows the page's key; on a busy machine it comes a little later than the page.
+  await ada.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
   const downloading = ada.page.waitForEvent('download')
   await ada.page.getByRole('link', { name: 'Download' }).last().click()
   expect(await readFile(await (await downloading).path(), 'utf8')).toBe('Tomaten')

@@ -62,7 +62,7 @@ export class MediaDoor {
           : openWhole(object, source))
         const length = parts.reduce((sum, part) => sum + part.length, 0)
         const headers = headersOf(name === THUMB ? sniffType(parts[0] ?? new Uint8Array()) : typeByName(name), length)
-        return new Response(bodyOf(parts, this.#ports.engine), { headers })
+        return new Response(bodyOf(parts, this.#ports.engine, request), { headers })
       }
       const told = media
       const reader = await this.#opened.open(object, source)
@@ -88,10 +88,11 @@ export class MediaDoor {
 
 /**
  * What was opened whole. Chromium copies a buffer into a Blob in another process first, which costs twice as much as opening
- * it; a stream goes straight to the taker. Elsewhere a buffer outlives this program, and a stream would be cut with it.
+ * it; a stream goes straight to the taker, such as hls.js. Not to an element: one that pauses would hold it, and with it this
+ * program, which a new version then cannot follow. Elsewhere a buffer outlives this program, and a stream would be cut with it.
  */
-function bodyOf(parts: readonly Bytes[], engine: Engine): ReadableStream<Bytes> | Bytes {
-  if (engine !== 'chromium') return concat(...parts)
+function bodyOf(parts: readonly Bytes[], engine: Engine, { destination }: Request): ReadableStream<Bytes> | Bytes {
+  if (engine !== 'chromium' || destination !== '') return concat(...parts)
   return new ReadableStream({
     start(controller) {
       for (const part of parts) controller.enqueue(part)
@@ -129,7 +130,7 @@ async function originalAnswer(reader: Reader, request: Request, wanted: Wanted):
   const end = streamsParts ? range.end : capRange(start, range.end, PART_BYTES, reader.chunkBytes)
   const body = streamsParts
     ? streamFrom(partsOf(reader, start, end), failed, 1)
-    : bodyOf(await reader.read(start, end), engine)
+    : bodyOf(await reader.read(start, end), engine, request)
   headers.set('content-range', `bytes ${start}-${end - 1}/${trueBytes}`)
   headers.set('content-length', String(end - start))
   return new Response(body, { status: 206, headers })

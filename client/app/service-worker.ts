@@ -1,5 +1,6 @@
 import { Workbox } from 'workbox-window'
 import * as z from 'zod/mini'
+import { hasKeyInMemory } from '../../shared/device/device-key.ts'
 import type { MediaFault } from '../../shared/wire/page-sw.ts'
 import { workerMessage } from '../../shared/wire/page-sw.ts'
 import type { Busy } from './busy.ts'
@@ -64,7 +65,8 @@ export class MediaWorker {
     await Promise.race([this.controls.until(Boolean), new Promise((resolve) => setTimeout(resolve, CLAIM_MS))])
     if (this.controls.value) return
     // Nobody loses what they are typing or sending, and no page reloads for ever.
-    if (session.state.value.kind !== 'unlocked' || this.#busy.isBusy || sessionStorage.getItem(RELOADED)) {
+    const isCostly = this.#busy.isBusy || hasKeyInMemory()
+    if (session.state.value.kind !== 'unlocked' || isCostly || sessionStorage.getItem(RELOADED)) {
       this.needsReload.value = true
       return
     }

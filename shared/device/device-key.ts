@@ -30,6 +30,9 @@ export async function createKey(name: KeyName): Promise<CryptoKey> {
   return key
 }
 
+/** Whether a reload of this page would be a lock: the browser stores no keys, and this page has one. */
+export const hasKeyInMemory = (): boolean => inMemory.size > 0
+
 /** The key under `name` where there is one that works: what is sealed under it goes on opening. Else a new one. */
 export async function ensureKey(name: KeyName): Promise<CryptoKey> {
   try {
