@@ -66,6 +66,17 @@ test('a network that stands still: memory stays small, the rest and at last all 
   expect(lying.size).toBe(0)
 })
 
+test('a network that stands still after an acknowledgement that brought nothing new: the rest goes to the spool all the same', async () => {
+  const { spool, lying } = memorySpool()
+  const backlog = backlogOn(spool)
+  for (let index = 0; index < 8; index++) backlog.add(index, piece(index))
+  backlog.acknowledge(0)
+  const room = backlog.room()
+  vi.runAllTimers()
+  await room
+  expect(lying.size).toBeGreaterThan(0)
+})
+
 test('no room on the device: it goes on from memory as fast as pieces are acknowledged, and says that it is not kept', async () => {
   const state = memorySpool()
   state.isFull = true

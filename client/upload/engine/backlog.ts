@@ -44,7 +44,7 @@ export class Backlog {
   add(index: number, sealed: Blob): void {
     this.#young.set(index, sealed)
     this.#wake()
-    if (this.#young.size >= MAX_YOUNG_PIECES) this.#patience ??= setTimeout(() => this.#spill(), PATIENCE_MS)
+    this.#bePatient()
   }
 
   /** Resolves once each of them was sealed, or lies in the spool. */
@@ -67,6 +67,8 @@ export class Backlog {
       void this.#spool.remove(this.#media, spooled)
     }
     this.#wake()
+    // What was acknowledged may be nothing new: then nothing is added that would look again.
+    this.#bePatient()
   }
 
   /**
@@ -84,6 +86,10 @@ export class Backlog {
   /** Resolves when nothing is being written any more. */
   async settled(): Promise<void> {
     await this.#spilling
+  }
+
+  #bePatient(): void {
+    if (this.#young.size >= MAX_YOUNG_PIECES) this.#patience ??= setTimeout(() => this.#spill(), PATIENCE_MS)
   }
 
   #beginAnew(): void {
