@@ -45,6 +45,12 @@ const pushPorts: PushPorts = {
   forget,
 }
 
+// What the API answers is none of this worker's: where the browser can be told so, it does not even wake it up for that.
+self.addEventListener('install', (event) => {
+  const { addRoutes } = event as { addRoutes?: (rule: object) => Promise<void> }
+  void addRoutes?.call(event, { condition: { urlPattern: { pathname: '/api/*' } }, source: 'network' })
+})
+
 self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim()))
 
 self.addEventListener('message', (event) => {

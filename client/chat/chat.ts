@@ -3,6 +3,7 @@ import { type DeviceDb, openDevice } from '../../shared/device/db.ts'
 import { keepGrantedKey, sealGranted } from '../../shared/device/granted-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
+import type { StoredMessage } from '../../shared/wire/connections.ts'
 import type { Api } from '../app/api.ts'
 import type { Events } from '../app/events.ts'
 import { isPassing, passAppError } from '../app/passing.ts'
@@ -144,9 +145,9 @@ export class ChatEngine implements Chat {
     document.addEventListener('visibilitychange', onLook)
     this.#stops.push(
       this.media.connect(uploads),
-      events.on('connection', ({ connectionId }) => {
+      events.on('connection', ({ connectionId, message }) => {
         // The conversation itself at once; what else changed with it may wait a little, and is then asked for once.
-        if (this.#context.connections.newestEpoch(connectionId) !== null) void this.#askFor(connectionId)
+        if (this.#context.connections.newestEpoch(connectionId) !== null) void this.#askFor(connectionId, message)
         clearTimeout(later)
         later = setTimeout(catchUp, this.#shown.has(connectionId) ? CATCH_UP_MS : 0)
       }),
@@ -351,8 +352,10 @@ export class ChatEngine implements Chat {
     )
   }
 
-  async #askFor(id: ConnectionId): Promise<void> {
-    await this.#context.connections.fetch(id).catch((error: unknown) => {
+  /** @param told what the server told of by itself. */
+  async #askFor(id: ConnectionId, told?: StoredMessage): Promise<void> {
+    const { connections } = this.#context
+    await (told ? connections.arrived(id, told) : connections.fetch(id)).catch((error: unknown) => {
       if (!isPassing(error)) passAppError(error)
     })
   }

@@ -88,8 +88,10 @@ export class ChatInbox implements Inbox {
       this.#noteGap(state, before)
       if (!served.more) {
         noteLook(state, this.#context.now())
-        // It counted too high, or was set back to a backup: what comes under these numbers now is new.
-        if (served.lastSeq < state.cursor) state.cursor = 0
+        // It counted too high, or was set back to a backup: what comes under these numbers now is new. What another tab
+        // took after this one had asked is no sign of that.
+        const told = Math.max(served.since, ...served.messages.map(({ seq }) => seq))
+        if (served.lastSeq < Math.min(told, state.cursor)) state.cursor = 0
       }
       // It stays on the screen until something came that was as it should be.
       if (state.gap || served.messages.length === 0) state.fault ??= before.fault

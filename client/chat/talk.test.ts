@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import fc from 'fast-check'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import * as keys from '../../shared/crypto/connection-keys.ts'
 import { newKey } from '../../shared/crypto/random.ts'
 import { type DeviceDb, eraseDevice, openDatabase } from '../../shared/device/db.ts'
@@ -13,6 +13,7 @@ import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified } from '../../shared/logs/signed.ts'
 import { newPerson, type Person } from '../../shared/testing/people.ts'
+import type { StoredMessage } from '../../shared/wire/connections.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import type { Api } from '../app/api.ts'
 import { FriendConnections } from '../friends/connections.ts'
@@ -40,6 +41,8 @@ class TalkDevice {
   server: FakeServer
   friends!: FriendConnections
   chat!: ChatEngine
+  /** Routes that the server was called by. */
+  readonly asked: string[] = []
   /** Resolves when the program stops, wherever it is. */
   died!: Promise<void>
   isDead = true
@@ -117,6 +120,7 @@ class TalkDevice {
     }
     const call = async (route: Route, options: never) => {
       await check('before', route)
+      this.asked.push(`${route.method} ${route.path}`)
       const reply = await this.server.apiOf(person.userId).call(route, options)
       await check('after', route)
       return reply
@@ -130,6 +134,7 @@ const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('write' as const), at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('catch up' as const, 'rotate' as const), at }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'join' as const), at }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('hear' as const), at, back: fc.nat({ max: 2 }) }) },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constantFrom('die' as const, 'cut' as const), at, calls: fc.nat({ max: 8 }) }),
@@ -186,6 +191,7 @@ class Talk {
     if (device.isDead) await device.restart()
     if (step.do === 'write') await this.write(device)
     if (step.do === 'catch up') await during(device, device.chat.catchUp())
+    if (step.do === 'hear') await this.hear(device, step.back)
     if (step.do === 'rotate') await during(device, device.friends.setAllDue('unblocked'))
     if (step.do === 'join' && this.devices.length < 5) await this.join(step.at)
     if (step.do === 'remove') await this.remove(device)
@@ -205,6 +211,12 @@ class Talk {
     this.begun.push(text)
     const isDown = await during(device, device.chat.outbox.add(this.id, 'text', { text }))
     if (isDown) this.written.push({ text, by: device })
+  }
+
+  /** The server tells by itself of the newest message, or of one before it, late or again. */
+  async hear(device: TalkDevice, back: number): Promise<void> {
+    const told = this.server.connections.all.get(this.id)?.messages.at(-1 - back)
+    if (told) await during(device, device.friends.arrived(this.id, told))
   }
 
   /** By another device of the same person, as `endSession` does it; what the account was then stays with the removed one. */
@@ -340,4 +352,84 @@ it('keys and messages together: one epoch for a head, no key and nonce twice, no
   )
   // Devices were removed, and much was said after it.
   expect(unread).toBeGreaterThan(5)
+})
+
+describe('a message that the server tells of by itself', () => {
+  const CATCH_UP = 'POST /api/connections/catch-up'
+  async function told() {
+    const talk = new Talk()
+    await talk.start()
+    const [anna, ben] = talk.devices as [TalkDevice, TalkDevice]
+    for (const { chat } of talk.devices) await chat.catchUp()
+    const say = async (from: TalkDevice, text: string) => {
+      await from.chat.outbox.add(talk.id, 'text', { text })
+      await from.chat.settled()
+      from.asked.length = 0
+    }
+    const newest = () => talk.server.connections.all.get(talk.id)?.messages.at(-1) as StoredMessage
+    await say(anna, 'one')
+    ben.asked.length = 0
+    return { talk, anna, ben, say, newest, hear: (device: TalkDevice) => device.friends.arrived(talk.id, newest()) }
+  }
+
+  it('is taken where it is the next, without a question', async () => {
+    const { talk, anna, ben, hear } = await told()
+    await hear(ben)
+    await hear(anna)
+    for (const device of [anna, ben]) {
+      expect(await talk.shownOn(device)).toEqual(['one'])
+      expect(device.asked).not.toContain(CATCH_UP)
+    }
+  })
+
+  it('leads to a question where one before it did not come, or it came before', async () => {
+    const { talk, anna, ben, say, hear } = await told()
+    await say(anna, 'two')
+    await hear(ben)
+    expect(ben.asked).toContain(CATCH_UP)
+    expect(await talk.shownOn(ben)).toEqual(['one', 'two'])
+    await hear(ben)
+    expect(await talk.shownOn(ben)).toEqual(['one', 'two'])
+  })
+
+  it('leads to a question where keys changed before it', async () => {
+    const { talk, anna, ben, say, hear } = await told()
+    await hear(ben)
+    await anna.friends.setAllDue('unblocked')
+    await say(anna, 'under new keys')
+    await hear(ben)
+    expect(ben.asked).toContain(CATCH_UP)
+    expect(await talk.shownOn(ben)).toEqual(['one', 'under new keys'])
+    expect(ben.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+  })
+
+  it('taken by another tab after this one had asked, is no sign that the server was set back', async () => {
+    const { talk, anna, ben, say, newest, hear } = await told()
+    await hear(ben)
+    const { inbox } = ben.chat
+    const served = { messages: [], receipts: [], since: 1, lastSeq: 1, more: false }
+    await say(anna, 'two')
+    await hear(ben)
+    expect(await inbox.since(talk.id)).toBe(newest().seq)
+    await inbox.take(talk.id, served)
+    expect(await inbox.since(talk.id)).toBe(newest().seq)
+    // One that has fewer than what was asked from was set back.
+    await inbox.take(talk.id, { ...served, since: newest().seq })
+    expect(await inbox.since(talk.id)).toBe(0)
+  })
+
+  it('ends in its name where the server has changed it, and comes again as it was written', async () => {
+    const { talk, ben, newest, hear } = await told()
+    const sealed = newest().sealed?.slice() ?? new Uint8Array()
+    sealed[70] = (sealed[70] ?? 0) ^ 1
+    await ben.friends.arrived(talk.id, { ...newest(), sealed })
+    await ben.chat.settled()
+    expect(await talk.shownOn(ben)).toEqual([])
+    expect(ben.chat.conversations.value[0]?.fault?.code).toBe('message/tampered')
+    await ben.friends.arrived(talk.id, { ...newest(), sealed: new Uint8Array(600) })
+    await hear(ben)
+    await ben.chat.settled()
+    expect(await talk.shownOn(ben)).toEqual(['one'])
+    expect(ben.chat.conversations.value[0]?.fault).toBeNull()
+  })
 })

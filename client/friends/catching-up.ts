@@ -1,9 +1,10 @@
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
+import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { type ConnectionState, peerOf } from '../../shared/logs/connection.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
-import { type ConnectionView, catchUp, listConnections } from '../../shared/wire/connections.ts'
+import { type ConnectionView, catchUp, listConnections, type StoredMessage } from '../../shared/wire/connections.ts'
 import { isPassing } from '../app/passing.ts'
 import { Turns } from '../groups/turns.ts'
 import { advanceItem } from './advance.ts'
@@ -41,6 +42,30 @@ export class CatchingUp {
       const known = this.#book.known.get(connection)
       if (known) await this.#takeAll([known.view])
     })
+  }
+
+  arrived(connection: ConnectionId, message: StoredMessage): Promise<void> {
+    return this.#turns.run('all', async () => {
+      const known = this.#book.known.get(connection)
+      if (!known) return
+      const { inbox } = this
+      const since = (await inbox?.since(connection)) ?? 0
+      // Under other keys, or after others that did not come: what lies in between is asked for.
+      if (!inbox || known.fault || message.seq !== since + 1 || !this.#isOfNewestEpoch(connection, message)) {
+        await this.#takeAll([known.view])
+        return
+      }
+      const served = { messages: [message], receipts: [], since, lastSeq: message.seq, more: false }
+      await inbox.take(connection, served)
+    })
+  }
+
+  #isOfNewestEpoch(connection: ConnectionId, { sealed }: StoredMessage): boolean {
+    try {
+      return sealed !== null && parseMessageHeader(sealed).epoch === this.#book.item(connection)?.schedule?.epoch
+    } catch {
+      return false
+    }
   }
 
   async #catchUp(): Promise<void> {
@@ -112,7 +137,7 @@ export class CatchingUp {
     const peer = item ? null : (before?.peer ?? (await this.#learnAsker(state)))
     this.#checkView(view, state, item?.peer.username ?? peer?.username)
     const note = before?.note ?? (await this.#openNote(view, state))
-    if (item) await this.#advance(connectionId, entries, verified)
+    if (item && (item.pin?.length ?? 0) < entries.length) await this.#advance(connectionId, entries, verified)
     const isGone = view.state === 'ended' && !this.#book.item(connectionId)?.schedule
     if (isGone) return this.#book.forget(connectionId)
     // As it is by now: somebody may have met them meanwhile.

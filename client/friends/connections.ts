@@ -2,7 +2,7 @@ import { isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
-import { denyConnection, endConnection, type MessageTtl } from '../../shared/wire/connections.ts'
+import { denyConnection, endConnection, type MessageTtl, type StoredMessage } from '../../shared/wire/connections.ts'
 import { block, type Person, unblock } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
@@ -58,6 +58,10 @@ export class FriendConnections implements Connections {
 
   fetch(connection: ConnectionId): Promise<void> {
     return this.#catchingUp.fetch(connection)
+  }
+
+  arrived(connection: ConnectionId, message: StoredMessage): Promise<void> {
+    return this.#catchingUp.arrived(connection, message)
   }
 
   sendingKeys(connection: ConnectionId, next: { lastSeq: number; ttlMs: MessageTtl }): Promise<SendingKeys> {

@@ -4,7 +4,9 @@ import type { SignedEntry } from '../../shared/logs/signed.ts'
 import type { catchUp } from '../../shared/wire/connections.ts'
 import type { BodyOf, ReplyOf } from '../../shared/wire/route.ts'
 
-export type Served = ReplyOf<typeof catchUp>['connections'][number]
+type Answer = ReplyOf<typeof catchUp>['connections'][number]
+/** What is to be taken, and from which message on it was asked for. */
+export type Served = Answer & { readonly since: number }
 type Cursor = BodyOf<typeof catchUp>['cursors'][number]
 
 /** Up to where one catching-up has come in one conversation, answer by answer. */
@@ -30,7 +32,7 @@ export class Reached {
   }
 
   /** A server that says "more" and gives nothing could be asked for ever. */
-  leadsOn({ entries, messages }: Served): boolean {
+  leadsOn({ entries, messages }: Answer): boolean {
     return entries.length > 0 || messages.some(({ seq }) => seq > this.#since)
   }
 
@@ -39,7 +41,7 @@ export class Reached {
    * Half a log is held back, as it would look like a rollback; its signatures bound what a server can make one hold.
    * @throws {AppError} as `replayConnection`
    */
-  next(answer: Served): { logFrom: number; served: Served } | null {
+  next(answer: Answer): { logFrom: number; served: Served } | null {
     const entries = [...this.#entries, ...answer.entries]
     if (answer.more && answer.messages.length === 0) {
       if (answer.entries.length > 0) {
@@ -51,7 +53,8 @@ export class Reached {
     const logFrom = this.#logFrom
     this.#logFrom += entries.length
     this.#entries = []
-    this.#since = Math.max(this.#since, ...answer.messages.map(({ seq }) => seq))
-    return { logFrom, served: { ...answer, entries } }
+    const since = this.#since
+    this.#since = Math.max(since, ...answer.messages.map(({ seq }) => seq))
+    return { logFrom, served: { ...answer, entries, since } }
   }
 }

@@ -55,6 +55,8 @@ export type Inbox = {
     served: {
       messages: readonly StoredMessage[]
       receipts: readonly StoredReceipt[]
+      /** The number that was asked from. */
+      since: number
       lastSeq: number
       /** There is more: it is asked for next. */
       more: boolean
@@ -70,6 +72,8 @@ export interface Connections {
   catchUp(): Promise<void>
   /** One conversation anew from where its inbox is, whether or not the server says that it changed. */
   fetch(connection: ConnectionId): Promise<void>
+  /** A message that the server told of by itself: taken where nothing before it is unknown; else it is asked. */
+  arrived(connection: ConnectionId, message: StoredMessage): Promise<void>
   setInbox(inbox: Inbox): void
   /**
    * Keys to send with, rotated first where that is due.

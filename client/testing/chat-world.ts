@@ -332,6 +332,11 @@ export class ModelConnections implements Connections {
     return this.catchUp()
   }
 
+  /** Whoever is told of a message may always ask instead. */
+  arrived(): Promise<void> {
+    return this.catchUp()
+  }
+
   /** The two are no longer friends. */
   end(): void {
     this.list.value = this.list.value.map((one) => ({ ...one, state: 'ended' }))
@@ -405,7 +410,7 @@ export class ModelConnections implements Connections {
     for (let from = await inbox.since(id), more = true; more; ) {
       const page = this.#server.since(from)
       more = page.length === PAGE
-      await inbox.take(id, { messages: this.#server.deal(page), receipts, lastSeq, more })
+      await inbox.take(id, { messages: this.#server.deal(page), receipts, since: from, lastSeq, more })
       from = page.at(-1)?.seq ?? from
     }
   }

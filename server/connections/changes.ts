@@ -1,4 +1,5 @@
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
+import type { StoredMessage } from '../../shared/wire/connections.ts'
 import type { ConnectionSideRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
 
@@ -31,8 +32,9 @@ export async function changeSides(trx: Db, connectionId: ConnectionId, people: r
   return changes
 }
 
-export function publishChanges({ events }: Deps, changes: readonly Change[]): void {
+/** @param message what has changed, where it is that alone. */
+export function publishChanges({ events }: Deps, changes: readonly Change[], message?: StoredMessage): void {
   for (const { userId, connectionId, changeSeq } of changes) {
-    events.publish({ account: userId }, 'connection', { connectionId, changeSeq })
+    events.publish({ account: userId }, 'connection', { connectionId, changeSeq, ...(message ? { message } : {}) })
   }
 }

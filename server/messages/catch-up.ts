@@ -4,7 +4,7 @@ import type { Person } from '../actor.ts'
 import { findSide, readConnectionEntries } from '../connections/store.ts'
 import type { MessageRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
-import { toBytes } from '../format.ts'
+import { presentMessage } from './present.ts'
 import { readReceipts } from './receipts.ts'
 
 /** Of one answer: for one conversation, and for all. Log and receipts of one alone are smaller than that by far. */
@@ -99,17 +99,3 @@ function spend(room: Room, bytes: number): boolean {
 }
 
 const sizeOf = <T>(rows: readonly T[], size: (row: T) => number) => rows.reduce((sum, row) => sum + size(row), 0)
-
-function presentMessage(row: MessageRow, now: number): StoredMessage {
-  // Whose time is over is not handed out, although the sweep has not come yet.
-  const isGone = row.sealed === null || (row.expires_at !== null && row.expires_at <= now)
-  return {
-    seq: row.seq,
-    senderId: row.sender_id,
-    deviceId: row.device_id,
-    counter: row.counter,
-    sealed: isGone || row.sealed === null ? null : toBytes(row.sealed),
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-  }
-}

@@ -4,16 +4,20 @@ import type { ConnectionId, DeviceId } from '../../shared/format/ids.ts'
 import { type MessageHeader, parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { hashOf } from '../../shared/logs/signed.ts'
-import type { MessageTtl } from '../../shared/wire/connections.ts'
+import type { MessageTtl, StoredMessage } from '../../shared/wire/connections.ts'
+import { CARRIED_MAX_BYTES } from '../../shared/wire/events.ts'
 import type { Person } from '../actor.ts'
 import { type Change, changeSides, publishChanges } from '../connections/changes.ts'
 import { areFriends, findSide, refuse, requireSide, type Side } from '../connections/store.ts'
 import type { ConnectionRow, MessageRow } from '../db/chat-rows.ts'
 import type { Db, Deps } from '../deps.ts'
+import { presentMessage } from './present.ts'
 
 interface Sent {
   row: Pick<MessageRow, 'seq' | 'created_at'>
   changes: Change[]
+  /** What the event carries, so that nobody who listens has to ask. */
+  message?: StoredMessage
 }
 
 /** Messages lie here as ciphertext, in the order in which they came; order among people is in the messages. */
@@ -50,7 +54,8 @@ export function createMessages(deps: Deps) {
     }
     await trx<MessageRow>('connection_messages').insert(row)
     const changes = await changeSides(trx, connectionId, [side.me, side.peer_id])
-    return { row, changes }
+    const isCarried = sealed.length <= CARRIED_MAX_BYTES
+    return { row, changes, ...(isCarried ? { message: presentMessage(row, now) } : {}) }
   }
 
   return {
@@ -68,8 +73,8 @@ export function createMessages(deps: Deps) {
       if (header.connectionId !== connectionId || header.senderId !== actor.userId) {
         throw new AppError('message/misplaced', 'the message belongs elsewhere')
       }
-      const { row, changes } = await db.transaction((trx) => store(trx, actor, header, sealed, ttlMs))
-      publishChanges(deps, changes)
+      const { row, changes, message } = await db.transaction((trx) => store(trx, actor, header, sealed, ttlMs))
+      publishChanges(deps, changes, message)
       for (const { userId } of changes) if (userId !== actor.userId) events.wake(userId, 'news')
       return { seq: row.seq, createdAt: row.created_at }
     },

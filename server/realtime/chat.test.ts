@@ -1,9 +1,16 @@
 import { io, type Socket } from 'socket.io-client'
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import * as z from 'zod/mini'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
-import { catchUp, endConnection, listConnections } from '../../shared/wire/connections.ts'
-import { SOCKET_PATH } from '../../shared/wire/events.ts'
+import {
+  catchUp,
+  endConnection,
+  listConnections,
+  type StoredMessage,
+  storedMessage,
+} from '../../shared/wire/connections.ts'
+import { CARRIED_MAX_BYTES, SOCKET_PATH } from '../../shared/wire/events.ts'
 import { block, unblock } from '../../shared/wire/people.ts'
 import { ask, befriend, sealedBy, seedTalker, send, type Talker } from '../testing/chat.ts'
 import { randomId } from '../testing/seed.ts'
@@ -57,13 +64,24 @@ it('tells both sides, on every device, that a message came; and nobody else', as
   foreign.onAny(() => leaked++)
   const told = Promise.all([hers, his, hisOther].map((socket) => next(socket, 'connection')))
   await send(anna, connectionId, sealedBy(anna, connectionId))
-  expect(await told).toEqual([
-    { connectionId, changeSeq: 3 },
-    { connectionId, changeSeq: 3 },
-    { connectionId, changeSeq: 3 },
-  ])
+  const [message] = await messagesOf(ben)
+  const event = { connectionId, changeSeq: 3, message: z.encode(storedMessage, message as StoredMessage) }
+  expect(await told).toEqual([event, event, event])
   expect(leaked).toBe(0)
 })
+
+it('carries no large message: its readers ask for it when they have room', async () => {
+  const his = await connect(ben)
+  const told = next(his, 'connection')
+  await send(anna, connectionId, sealedBy(anna, connectionId, {}, CARRIED_MAX_BYTES + 1))
+  expect(await told).toEqual({ connectionId, changeSeq: 3 })
+  expect(await messagesOf(ben)).toHaveLength(1)
+})
+
+async function messagesOf({ client }: Talker): Promise<readonly StoredMessage[]> {
+  const body = { cursors: [{ connectionId, logFrom: 2, since: 0 }] }
+  return (await client.call(catchUp, { body })).connections[0]?.messages ?? []
+}
 
 it('passes on that somebody types, to the friend alone, and keeps nothing', async () => {
   const [hers, his, foreign] = [await connect(anna), await connect(ben), await connect(eve)]
