@@ -1,9 +1,13 @@
 import { type AppError, isAppError } from '../../shared/errors.ts'
-import { listBlocks, type Person } from '../../shared/wire/people.ts'
+import type { UserId } from '../../shared/format/ids.ts'
+import { block, listBlocks, type Person, unblock } from '../../shared/wire/people.ts'
 import { isPassing } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
+import { encodeItem } from '../vault/items.ts'
+import { blockedIn, blockItem, blockItemName, DEVICES_MAX } from './block-items.ts'
 import type { ConnectionBook } from './book.ts'
 import { learnIdentity } from './people.ts'
+import type { Sent } from './types.ts'
 
 /** Somebody whom this account has blocked, under the name that they signed; `fault`: no name of theirs was verified. */
 export type Blocked = Person & { readonly fault: AppError | null }
@@ -22,10 +26,34 @@ export class Blocks {
     this.#book = book
   }
 
-  /** Asks the server whom. @throws {AppError} where it cannot be asked now */
+  /** Asks the server whom, and the vault. @throws {AppError} where the server cannot be asked now */
   async read(): Promise<void> {
-    const { people } = await this.#book.context.api.call(listBlocks)
-    this.list.value = await Promise.all(people.map(({ userId }) => this.#named(userId)))
+    const { api, vault } = this.#book.context
+    const { people } = await api.call(listBlocks)
+    const all = new Set([...people.map(({ userId }) => userId), ...blockedIn(vault)])
+    this.list.value = await Promise.all([...all].map((userId) => this.#named(userId)))
+  }
+
+  /** Into the vault first: a device that dies then ignores them, and they can still be let back. */
+  async add(user: UserId, sent: Sent['counters']): Promise<void> {
+    const until = sent
+      .filter(({ senderId }) => senderId === user)
+      .map(({ deviceId, counter }) => ({ deviceId, counter }))
+      .slice(-DEVICES_MAX)
+    const name = blockItemName(user)
+    const { api, vault } = this.#book.context
+    // What was ignored since an earlier block stays ignored.
+    await vault.update((now) =>
+      now.read(blockItem, name) ? new Map() : new Map([[name, encodeItem(blockItem, { until })]]),
+    )
+    await api.call(block, { params: { userId: user } })
+  }
+
+  async remove(user: UserId): Promise<void> {
+    const name = blockItemName(user)
+    const { api, vault } = this.#book.context
+    await api.call(unblock, { params: { userId: user } })
+    await vault.update((now) => (now.read(blockItem, name) ? new Map([[name, null]]) : new Map()))
   }
 
   async #named(userId: Person['userId']): Promise<Blocked> {

@@ -11,6 +11,7 @@ import { Signal } from '../app/signal.ts'
 import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
+import { blockedUntil } from './block-items.ts'
 import {
   type ConnectionItem,
   connectionItem,
@@ -127,7 +128,9 @@ export class ConnectionBook {
     const known = this.require(connection)
     const fault = faultOf(known)
     if (fault) throw fault
-    if (known.view.state !== 'friends' || !known.state) throw new AppError('connection/refused', 'not friends now')
+    const isBlocked = blockedUntil(this.context.vault, known.view.peer.userId) !== null
+    if (known.view.state !== 'friends' || !known.state || isBlocked)
+      throw new AppError('connection/refused', 'not friends now')
     return known
   }
 
@@ -200,10 +203,12 @@ export class ConnectionBook {
     const signed = item?.peer ?? peer ?? { username: '', identityKey: NO_KEY }
     // The server says no more than whether they are gone.
     const username = view.peer.username && signed.username
+    // Whatever the server says of it.
+    const isBlocked = view.state !== 'ended' && blockedUntil(this.context.vault, view.peer.userId) !== null
     return {
       connectionId: view.connectionId,
       peer: { userId: view.peer.userId, username, identityKey: signed.identityKey },
-      state: view.state,
+      state: isBlocked ? 'blocked' : view.state,
       isVerified: item?.isVerified ?? false,
       note,
       createdAt: state?.createdAt ?? view.createdAt,

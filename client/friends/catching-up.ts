@@ -8,6 +8,7 @@ import { type ConnectionView, catchUp, listConnections, type StoredMessage } fro
 import { isPassing } from '../app/passing.ts'
 import { Turns } from '../groups/turns.ts'
 import { advanceItem } from './advance.ts'
+import { blockedUntil, withoutBlocked } from './block-items.ts'
 import type { ConnectionBook, Known } from './book.ts'
 import type { ConnectionItem } from './item.ts'
 import type { KeptConnection } from './kept.ts'
@@ -56,8 +57,12 @@ export class CatchingUp {
         return
       }
       const served = { messages: [message], receipts: [], since, lastSeq: message.seq, more: false }
-      await inbox.take(connection, served)
+      await inbox.take(connection, this.#heeded(known.view, served))
     })
+  }
+
+  #heeded<S extends Parameters<Inbox['take']>[1]>({ peer }: ConnectionView, served: S): S {
+    return withoutBlocked(served, peer.userId, blockedUntil(this.#book.context.vault, peer.userId))
   }
 
   #isOfNewestEpoch(connection: ConnectionId, { sealed }: StoredMessage): boolean {
@@ -147,7 +152,7 @@ export class CatchingUp {
     // Messages of an epoch are opened by keys that are in the vault by now.
     if (this.inbox && this.#book.item(connectionId)?.schedule) {
       this.#book.show(new Set([connectionId]))
-      await this.inbox.take(connectionId, served)
+      await this.inbox.take(connectionId, this.#heeded(view, served))
     }
     await this.#book.kept.write({ view, entries, peer, note, doubt: this.#book.known.get(connectionId)?.doubt })
   }

@@ -218,6 +218,36 @@ describe('two people', () => {
       expect(blockedBy(second)).toEqual(['ben'])
     })
 
+    it('stay blocked where the server lifts that by itself, on every device, and whoever asks anew is not shown', async () => {
+      const id = await befriend()
+      const cleo = await deviceOf(await newPerson('cleo'))
+      await ada.friends.block(ben.person.userId)
+      await ada.friends.block(cleo.person.userId)
+      const second = await deviceOf(ada.person)
+      server.connections.blocks.clear()
+      const asked = await cleo.friends.request(who(ada), null)
+      for (const device of [ada, second]) {
+        await device.restart()
+        await device.friends.blocks.read()
+        expect([device.of(id)?.state, device.of(asked)?.state]).toEqual(['blocked', 'blocked'])
+        expect(blockedBy(device).sort()).toEqual(['ben', 'cleo'])
+        expect(await codeOf(() => device.sending(id))).toBe('connection/refused')
+      }
+      await ada.friends.unblock(cleo.person.userId)
+      expect([ada.of(asked)?.state, blockedBy(ada)]).toEqual(['asked', ['ben']])
+    })
+
+    it('stay blocked where the program ends in the middle of it, and can be let back', async () => {
+      const id = await befriend()
+      ada.dies = (when, route) => when === 'before' && route.path.startsWith('/api/blocks')
+      await expect(ada.friends.block(ben.person.userId)).rejects.toThrow()
+      await ada.restart()
+      await ada.friends.blocks.read()
+      expect([ada.of(id)?.state, blockedBy(ada)]).toEqual(['blocked', ['ben']])
+      await ada.friends.unblock(ben.person.userId)
+      expect([ada.of(id)?.state, blockedBy(ada)]).toEqual(['friends', []])
+    })
+
     it('have the name that they signed, whatever the server calls them', async () => {
       await ada.friends.block(ben.person.userId)
       const told = blockedBy(ada)

@@ -3,7 +3,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
 import { denyConnection, endConnection, type MessageTtl, type StoredMessage } from '../../shared/wire/connections.ts'
-import { block, type Person, unblock } from '../../shared/wire/people.ts'
+import type { Person } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
 import { Blocks } from './blocks.ts'
@@ -53,7 +53,10 @@ export class FriendConnections implements Connections {
     await this.#catchingUp.catchUp()
     await this.#meeting.meetAll()
     // Another of one's devices has blocked somebody, or let them come back.
-    if (this.#blockedHere() !== before) await this.blocks.read()
+    if (this.#blockedHere() === before) return
+    await this.#book.context.vault.openServed()
+    await this.blocks.read()
+    this.#book.show()
   }
 
   fetch(connection: ConnectionId): Promise<void> {
@@ -132,7 +135,12 @@ export class FriendConnections implements Connections {
   }
 
   async block(user: UserId): Promise<void> {
-    await this.#book.context.api.call(block, { params: { userId: user } })
+    const theirs = this.list.value.filter(({ peer }) => peer.userId === user)
+    const sent = await Promise.all(theirs.map(({ connectionId }) => this.#catchingUp.inbox?.sent(connectionId)))
+    await this.blocks.add(
+      user,
+      sent.flatMap((one) => one?.counters ?? []),
+    )
     await this.#afterBlock()
   }
 
@@ -142,11 +150,14 @@ export class FriendConnections implements Connections {
       if (peer.userId === user && this.#book.item(connectionId)?.schedule)
         await this.#book.setDue(connectionId, 'unblocked')
     }
-    await this.#book.context.api.call(unblock, { params: { userId: user } })
+    await this.blocks.remove(user)
     await this.#afterBlock()
+    // What a server took of them meanwhile was ignored; it is part of what they say next.
+    for (const { connectionId, peer } of this.list.value) if (peer.userId === user) await this.fetch(connectionId)
   }
 
   async #afterBlock(): Promise<void> {
+    this.#book.show()
     await this.#catchingUp.catchUp()
     await this.blocks.read()
   }

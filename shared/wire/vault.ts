@@ -2,8 +2,8 @@ import * as z from 'zod/mini'
 import { bytes, natural } from './primitives.ts'
 import { route } from './route.ts'
 
-/** `identity`, `settings`, `groups/<id>`, `connections/<id>` (docs/protocol.md §3); the index is apart. */
-export const vaultItemName = z.string().check(z.regex(/^(identity|settings|(groups|connections)\/[\w-]{22})$/))
+/** `identity`, `settings`, `groups/<id>`, `connections/<id>`, `blocks/<userId>` (docs/protocol.md §3); the index is apart. */
+export const vaultItemName = z.string().check(z.regex(/^(identity|settings|(groups|connections|blocks)\/[\w-]{22})$/))
 /** Nonce and tag. */
 const SEAL_BYTES = 40
 const SEALED_MAX_BYTES = 262_144
