@@ -45,7 +45,9 @@ test('the password is changed: other devices are out, the old one opens nothing,
 
   // Signed out, a device keeps nothing.
   await tablet.go('Settings')
-  await tablet.page.getByRole('button', { name: 'Sign out', exact: true }).click()
+  // Other devices have such a button, too, as soon as their list is here.
+  const thisDevice = tablet.page.getByRole('region', { name: 'This device', exact: true })
+  await thisDevice.getByRole('button', { name: 'Sign out' }).click()
   await expect(tablet.page.getByText('You need your password, or your recovery key, to come back.')).toBeVisible()
   await tablet.page.locator('kith-dialog').getByRole('button', { name: 'Sign out' }).click()
   await expect(tablet.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()

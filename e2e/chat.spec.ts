@@ -274,6 +274,7 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   const inWorker = <T>(run: () => Promise<T>) => ben.context.serviceWorkers()[0]?.evaluate(run)
   const shown = () => inWorker(notificationsShown)
   await ben.page.close()
+  await expect.poll(() => inWorker(pagesWatched)).toBe(0)
   await ben.context.setOffline(false)
   await devtools.send('ServiceWorker.dispatchSyncEvent', { ...worker, tag: 'kith-outbox', lastChance: false })
   await expect(row(ada.page, 'Aus dem Tunnel')).toHaveCount(1)
@@ -300,6 +301,8 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await page.goto(`${world.origin}/settings`)
   await expect(page.getByText('This device says nothing while Kith is closed.')).toBeVisible()
   await page.goto('about:blank')
+  // A page that was left counts for a moment longer: whoever looks at Kith is told nothing.
+  await expect.poll(() => inWorker(pagesWatched)).toBe(0)
   await say(ada, 'Die Pflaumen auch')
   await expect(row(ada.page, 'Pflaumen').locator('[data-state=sent]')).toBeVisible()
   await wake()
@@ -315,6 +318,12 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await expect(row(page, 'Pflaumen')).toBeVisible()
   await expect.poll(shown).toEqual([])
 })
+
+/** In the Service Worker: pages that somebody looks at. */
+async function pagesWatched(): Promise<number> {
+  const { clients } = globalThis as unknown as { clients: Clients }
+  return (await clients.matchAll({ type: 'window' })).filter((page) => page.visibilityState === 'visible').length
+}
 
 /** Chromium has no push service here: what it would bring is brought by hand. */
 function pretendToSubscribe(): void {
