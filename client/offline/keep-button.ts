@@ -1,7 +1,6 @@
 import { css, html, nothing } from 'lit'
 import type { KeptRow } from '../../shared/device/db.ts'
 import { KithElement } from '../app/element.ts'
-import { sentenceForCode } from '../app/messages.ts'
 import { Watch } from '../app/signal.ts'
 import '../elements/dialog.ts'
 import { icon } from '../elements/icon.ts'
@@ -11,6 +10,7 @@ import { controls } from '../styles/controls.ts'
 import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
 import { choicesOf, usualHeight } from './plan.ts'
+import { problemOf } from './problem.ts'
 import { keptBytes, readRoom } from './room.ts'
 
 /** Takes one item along: asks for the quality, shows how far it has come, and takes it off again. */
@@ -134,7 +134,7 @@ export class KeepButton extends KithElement {
           : nothing
       }
       ${row.state === 'paused' ? html`<p>Paused.</p>` : nothing}
-      ${row.problem ? html`<p class="error" role="alert" data-code=${row.problem}>${sentenceForCode(row.problem)}</p>` : nothing}
+      ${row.problem ? html`<p class="error" role="alert" data-code=${row.problem}>${problemOf(row, row.problem)}</p>` : nothing}
       <div class="row">
         ${row.state === 'waiting' ? html`<button @click=${() => void keeper.pause(mediaId)}>Pause</button>` : nothing}
         ${

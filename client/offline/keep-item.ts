@@ -73,7 +73,7 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
         )
         return { ...row, state, objects: [...objects, ...before] }
       }
-      const { master: _before, ...rest } = row
+      const { master: _master, before: _before, ...rest } = row
       const playsBy = names.find((name) => name === wanted.made?.master)
       return { ...rest, state, objects, revision: wanted.revision, problem: null, ...(playsBy && { master: playsBy }) }
     })

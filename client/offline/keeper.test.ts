@@ -238,6 +238,38 @@ describe('where there is no room', () => {
     await shows(keeper, large, 'kept')
   })
 
+  it('for another quality, the one that was here stays whole, and the other one can be tried again', async () => {
+    const rendition = { name: '360p', width: 640, height: 360, bandwidth: 1000, codecs: 'avc1' }
+    const made: WorkerDocument = {
+      v: 1,
+      status: 'ready',
+      kind: 'video',
+      master: `${SET}/master-1.m3u8`,
+      renditions: [rendition],
+    }
+    const film = { ...(await share(new Map([...FILM, ['original', randomBytes(SIZE)]]))), made }
+    items = [film]
+    const keeper = tab()
+    await keeper.keep([film], 360)
+    await shows(keeper, film, 'kept')
+    const was = await readKept(idOf(film))
+    const taken = memory.usedBytes
+    memory.roomBytes = taken + 100
+    const isTried = shows(keeper, film, 'waiting')
+    await keeper.keep([film], null)
+    await isTried
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toEqual({ ...was, problem: 'offline/no-room' })
+    expect(await isHere(film)).toBe(true)
+    expect(memory.usedBytes).toBe(taken)
+    memory.roomBytes = Number.POSITIVE_INFINITY
+    await keeper.keep([film], null)
+    await keeper.rows.until((rows) => rows.get(idOf(film))?.height === null && rows.get(idOf(film))?.state === 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: null, problem: null })
+    expect((await readKept(idOf(film)))?.before).toBeUndefined()
+    expect(await isHere(film)).toBe(true)
+  })
+
   it('what lies here already is not asked for a second time', async () => {
     const item = await share()
     const sealed = store.get([...store.keys()][0] ?? '') as Bytes
@@ -269,7 +301,7 @@ it('what the worker makes later finds no room: the film plays on as it was kept'
   await keeper.sweep(async () => ({ revision: 2 }))
   await isTried
   await shows(keeper, film, 'kept')
-  expect(await readKept(idOf(film))).toEqual(was)
+  expect(await readKept(idOf(film))).toEqual({ ...was, tooLarge: 2 })
   expect(await isHere(film)).toBe(true)
 })
 

@@ -1,7 +1,13 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
 import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
-import { bytesHere, itemsWithPieces, KEPT_CHANNEL, removePieces } from '../../shared/device/kept-pieces.ts'
+import {
+  bytesHere,
+  itemsWithPieces,
+  KEPT_CHANNEL,
+  removeObjects,
+  removePieces,
+} from '../../shared/device/kept-pieces.ts'
 import { contentKeyOf } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
@@ -71,7 +77,7 @@ export class Keeper {
         const isSame = height === undefined || (row?.state === 'kept' && row.height === height)
         if (chosen && isSame) return chosen.byRule === row.byRule ? null : chosen
         const at = { createdAt: Date.now(), watchedAt: Date.now(), objects: [], mediaId, groupId, byRule }
-        return { ...(chosen ?? at), state: 'waiting', height: wanted, revision: 0, problem: null }
+        return { ...at, ...waitingAgain(chosen), height: wanted, revision: 0 }
       })
       if (height !== undefined) this.#stop(mediaId, height)
     }
@@ -94,10 +100,13 @@ export class Keeper {
   /** Takes an item off this device; for what found no room there may be some now. */
   async remove(media: MediaId): Promise<void> {
     await this.#takeOff(media)
-    for (const { mediaId } of await listKept())
-      await changeKept(mediaId, (row) =>
-        row?.state === 'no-room' ? { ...row, state: 'waiting', problem: null } : null,
-      )
+    for (const { mediaId } of await listKept()) {
+      await changeKept(mediaId, (row) => {
+        if (row?.state === 'no-room') return { ...row, state: 'waiting', problem: null }
+        const { tooLarge, ...rest } = row ?? {}
+        return row && tooLarge !== undefined ? (rest as KeptRow) : null
+      })
+    }
     await this.#changed()
     this.run()
   }
@@ -145,8 +154,8 @@ export class Keeper {
     for (const row of await listKept()) {
       const now = await mayKeep(row)
       if (!now) await this.#takeOff(row.mediaId)
-      else if (row.state === 'kept' && row.height !== null && now.revision > row.revision)
-        await changeKept(row.mediaId, (same) => same && { ...same, state: 'waiting' })
+      else if (row.state === 'kept' && row.height !== null && now.revision > Math.max(row.revision, row.tooLarge ?? 0))
+        await changeKept(row.mediaId, (same) => same && { ...same, ...waitingAgain(same) })
     }
     const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
     for (const media of await itemsWithPieces()) if (!rows.has(media)) await removePieces(media)
@@ -181,8 +190,10 @@ export class Keeper {
     const stop = new AbortController()
     this.#current = { media: mediaId, height, stop }
     this.#ports.setBusy(true)
+    let revision = 0
     try {
       const { record, card, made } = await this.#ports.read(mediaId)
+      revision = record.workerDocument?.revision ?? 0
       if (!card) throw new AppError('card/tampered', 'its card does not open')
       const estimate =
         choicesOf(card, made).find((choice) => choice.height === height)?.estimatedBytes ?? card.sizeBytes
@@ -190,7 +201,7 @@ export class Keeper {
       if (!(await hasRoomFor(estimate - known))) throw new AppError('offline/no-room', 'not enough room')
       const contentKey = await contentKeyOf(record)
       await keepItem(
-        { mediaId, card, made, height, contentKey, revision: record.workerDocument?.revision ?? 0 },
+        { mediaId, card, made, height, contentKey, revision },
         {
           signal: stop.signal,
           idOf: (name) => objectId(contentKey, name),
@@ -209,7 +220,7 @@ export class Keeper {
       return true
     } catch (error) {
       if (stop.signal.aborted) return true
-      return await this.#failed(mediaId, faultOf(error))
+      return await this.#failed(mediaId, faultOf(error), revision)
     } finally {
       this.#current = undefined
       this.#ports.setBusy(false)
@@ -217,29 +228,35 @@ export class Keeper {
     }
   }
 
-  async #failed(media: MediaId, error: AppError): Promise<boolean> {
+  async #failed(media: MediaId, error: AppError, revision: number): Promise<boolean> {
     if (isPassing(error) || error.code === 'vault/locked' || error.code === 'auth/required') {
       // Stays in line: the network comes back, or the person does.
       this.#retry = setTimeout(() => this.run(), RETRY_MS)
       return false
     }
     if (error.code === 'media/not-found') await removeKept(media)
-    else if (error.code === 'offline/no-room') await this.#noRoom(media)
+    else if (error.code === 'offline/no-room') await this.#noRoom(media, revision)
     else await changeKept(media, (row) => row && { ...row, state: 'failed', problem: error.code })
     await this.#changed()
     return true
   }
 
-  async #noRoom(media: MediaId): Promise<void> {
+  /** @param revision of the worker's document that did not fit. */
+  async #noRoom(media: MediaId, revision: number): Promise<void> {
     const after = await changeKept(media, (row) => {
-      if (!row) return null
-      const whole = row.objects.filter(({ sealedBytes }) => sealedBytes !== null)
-      // Only the newest of what the worker made did not fit: it plays on as it was kept.
-      if (row.revision > 0) return { ...row, state: 'kept', objects: whole }
-      return { ...row, state: 'no-room', objects: [], problem: 'offline/no-room' }
+      if (row?.state !== 'waiting') return null
+      const { before, ...rest } = row
+      const kept = { ...rest, ...before, state: 'kept' } as const
+      // It plays on as it was kept. That there is no room for what the worker has made since is no news to anybody.
+      if (before?.height === row.height) return { ...kept, problem: null, tooLarge: revision }
+      if (before) return { ...kept, problem: 'offline/no-room' }
+      return { ...rest, state: 'no-room', objects: [], problem: 'offline/no-room' }
     })
+    if (!after) return
     // Nothing half kept: what was fetched gives its room back.
-    if (after?.state === 'no-room') await removePieces(media)
+    const whole = new Set(after.state === 'kept' ? after.objects.map(({ objectId }) => objectId) : [])
+    if (whole.size === 0) await removePieces(media)
+    else await removeObjects(media, (id) => whole.has(id))
   }
 
   async #takeOff(media: MediaId): Promise<void> {
@@ -276,6 +293,14 @@ export class Keeper {
   async #look(): Promise<void> {
     this.rows.value = new Map((await listKept()).map((row) => [row.mediaId, row]))
   }
+}
+
+/** In line, and if it was kept, with what it falls back to. */
+function waitingAgain(row: KeptRow | null): Partial<KeptRow> & Pick<KeptRow, 'state' | 'problem'> {
+  const again = { ...row, state: 'waiting', problem: null } as const
+  if (row?.state !== 'kept') return again
+  const { height, revision, master, objects } = row
+  return { ...again, before: { height, revision, objects, ...(master === undefined ? {} : { master }) } }
 }
 
 /** What a browser's storage throws is not in its specification: an item that meets it must not hold up the others. */

@@ -5,7 +5,6 @@ import { readKeepRules } from '../../shared/device/kept.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
 import { KithElement } from '../app/element.ts'
-import { sentenceForCode } from '../app/messages.ts'
 import { Watch } from '../app/signal.ts'
 import { icon } from '../elements/icon.ts'
 import { currentGroup, groupLabel } from '../library/current-group.ts'
@@ -14,6 +13,7 @@ import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
+import { problemOf } from './problem.ts'
 import { type Room, readRoom, readTaken, type Taken, toMakeRoom } from './room.ts'
 import { readWatched } from './watched.ts'
 
@@ -187,9 +187,10 @@ export class OfflineScreen extends KithElement {
 
   #stateOf(row: KeptRow, part: number | undefined): string {
     const quality = row.height === null ? '' : ` · ${row.height}p`
-    if (row.problem) return sentenceForCode(row.problem)
+    if (row.problem && row.state !== 'kept') return problemOf(row, row.problem)
     const size = sizeLabel(this.taken.get(row.mediaId) ?? 0)
-    if (row.state === 'kept') return `${size}${quality}`
+    if (row.state === 'kept')
+      return row.problem ? `${size}${quality} · ${problemOf(row, row.problem)}` : `${size}${quality}`
     if (row.state === 'paused') return `Paused at ${size}${quality}`
     return part === undefined ? `Waits for its turn${quality}` : `${Math.round(part * 100)} %${quality}`
   }

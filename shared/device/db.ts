@@ -99,6 +99,10 @@ export type KeptRow = {
   /** Everything that playing it asks for; while it is fetched anew also what it played by before. `sealedBytes`: all of it is here, and it opened. */
   readonly objects: readonly { readonly objectId: ObjectId; readonly sealedBytes: number | null }[]
   readonly problem: ErrorCode | null
+  /** What was whole before something else of the item was fetched: where there is no room for that, it stays. */
+  readonly before?: Pick<KeptRow, 'height' | 'revision' | 'master' | 'objects'>
+  /** Revision of the worker's document for which there was no room. */
+  readonly tooLarge?: number
   readonly createdAt: number
   /** Least recently watched goes first when room is made. */
   readonly watchedAt: number
