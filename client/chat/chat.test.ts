@@ -823,6 +823,52 @@ describe('an item that was passed on', () => {
     expect(server.revoked).toEqual([])
   })
 
+  it('twice, in messages that disappear, both deleted here: access ends with the second one', async () => {
+    const { id, a, server } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    const media = await sayMedia(a, id)
+    await deleteHere(a, id)
+    server.pass(DAY_MS / 2)
+    await sayMedia(a, id, media)
+    await deleteHere(a, id)
+    for (const isOver of [false, true]) {
+      server.pass(DAY_MS / 2 + 1)
+      await a.restart()
+      await caughtUp([a])
+      expect(server.revoked.includes(media)).toBe(isOver)
+    }
+  })
+
+  it('again, and deleted again, while it is taken back: access ends', async () => {
+    const { id, a, server } = await world()
+    const media = await sayMedia(a, id)
+    const [first] = (await shown(a, id)).map(refIn)
+    let again: Promise<unknown> | undefined
+    a.line.cut = (when, call) => {
+      // Its way back is open: somebody sends it anew meanwhile.
+      if (when === 'after' && call.includes('grants'))
+        again ??= a.chat.outbox.add(id, 'media', {
+          media: {
+            mediaId: media,
+            contentKey: newKey(),
+            kind: 'file',
+            name: 'c',
+            type: '',
+            sizeBytes: 1,
+            hasThumb: false,
+          },
+        })
+      return false
+    }
+    if (first) await say(a, id, (thread) => thread.deleteForBoth(first))
+    await caughtUp([a])
+    expect(again).toBeDefined()
+    const { ref } = await last(a, id)
+    if (ref) await say(a, id, (thread) => thread.deleteForBoth(ref))
+    await caughtUp([a])
+    expect(server.revoked).toEqual([media, media])
+  })
+
   it('twice: access ends with the last message that gave it', async () => {
     const { id, a, b, server } = await world()
     const media = await sayMedia(a, id)

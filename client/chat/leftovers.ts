@@ -5,6 +5,7 @@ import { isPassing, passAppError } from '../app/passing.ts'
 import { Turns } from '../groups/turns.ts'
 import { type ChatContext, sendLock, stateLock } from './context.ts'
 import { bodyOf, refOf } from './rows.ts'
+import type { ConversationState } from './state.ts'
 
 export type LeftoverPorts = {
   /** Whether it is known what one's other devices have sent. */
@@ -49,19 +50,32 @@ export class Leftovers {
     for (const seq of messages)
       await unlessPassing(() => api.call(deleteMessage, { params: { connectionId: id, seq } }))
     const due = leftovers.items.filter(({ from }) => from <= now())
+    if (messages.length > 0)
+      await this.#note(id, ({ messages: all, items }) => ({
+        messages: all.filter((seq) => !messages.includes(seq)),
+        items,
+      }))
     for (const { mediaId } of due) {
       // Never while something is sent, which may grant the same item anew.
       await lock(sendLock(id), async () => {
-        if (!(await this.#isNamed(id, mediaId))) await unlessPassing(() => this.#ports.withdrawMedia(id, mediaId))
+        // Looked at again when the other one goes: one that is hidden goes without a word.
+        if (await this.#isNamed(id, mediaId)) return
+        await unlessPassing(() => this.#ports.withdrawMedia(id, mediaId))
+        await this.#note(id, ({ messages: all, items }) => {
+          return { messages: all, items: items.filter((one) => one.mediaId !== mediaId) }
+        })
       })
     }
-    if (messages.length + due.length === 0) return
-    await lock(stateLock(id), async () => {
+  }
+
+  #note(
+    id: ConnectionId,
+    change: (of: ConversationState['leftovers']) => ConversationState['leftovers'],
+  ): Promise<void> {
+    const { lock, store } = this.#context
+    return lock(stateLock(id), async () => {
       const state = await store.readState(id)
-      state.leftovers = {
-        messages: state.leftovers.messages.filter((seq) => !messages.includes(seq)),
-        items: state.leftovers.items.filter((one) => !due.some(({ mediaId }) => mediaId === one.mediaId)),
-      }
+      state.leftovers = change(state.leftovers)
       await store.commit(id, { state })
     })
   }
