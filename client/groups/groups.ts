@@ -107,6 +107,11 @@ export class Groups {
     return this.context.vault.names().includes(groupItemName(groupId))
   }
 
+  /** Whether every group that the vault has is open here, or is known not to open: what is meant for all of them can be said. */
+  get isWhole(): boolean {
+    return this.#known().every((group) => this.all.value.has(group) || this.failures.value.has(group))
+  }
+
   /** Whether this account is in the group, as far as it knows. */
   isMember(groupId: GroupId): boolean {
     const isIn = this.all.value.get(groupId)?.state.members.has(this.context.secrets.userId) ?? false

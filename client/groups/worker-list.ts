@@ -48,7 +48,8 @@ export class WorkerList extends KithElement {
   override connectedCallback(): void {
     super.connectedCallback()
     const { events, session } = this.services
-    new Watch(this, session.requireUnlocked().groups.all)
+    const { groups } = session.requireUnlocked()
+    new Watch(this, groups.all, groups.failures)
     const read = () => void this.#read()
     const stops = [
       events.on('worker', read),
@@ -78,12 +79,13 @@ export class WorkerList extends KithElement {
   override render() {
     const { groups, account } = this.services.session.requireUnlocked()
     const all = [...groups.all.value.values()]
-    const workers = this.workers ?? []
+    // Right after the start some groups may not be open yet: one tap is for all of them, and says so.
+    const workers = (groups.isWhole && this.workers) || []
     return html`<section class="card stack" aria-labelledby="workers">
       <h2 id="workers">Workers</h2>
       ${this.fault ? html`<p class="error" role="alert">${this.fault}</p>` : nothing}
       ${
-        workers.length === 0
+        this.workers?.length === 0
           ? html`<p class="soft">A worker makes videos streamable. It starts together with the server, and shows up here.</p>`
           : nothing
       }
