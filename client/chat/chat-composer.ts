@@ -216,13 +216,20 @@ export class ChatComposer extends KithElement {
     }
     if (this.editing) return
     if (!this.isEmpty) this.thread.typing()
-    clearTimeout(this.#saving)
+    this.#stopSaving()
     this.#saving = setTimeout(() => void this.#flushDraft(), SAVE_AFTER_MS)
   }
 
+  /** What was typed since it was last written down. */
   async #flushDraft(): Promise<void> {
-    clearTimeout(this.#saving)
+    if (this.#saving === undefined) return
+    this.#stopSaving()
     if (!this.editing) await this.thread.saveDraft(this.#field?.value ?? '')
+  }
+
+  #stopSaving(): void {
+    clearTimeout(this.#saving)
+    this.#saving = undefined
   }
 
   #came = (): void => {
@@ -230,7 +237,9 @@ export class ChatComposer extends KithElement {
     this.requestUpdate()
   }
 
-  #left = (): void => {
+  #left = ({ relatedTarget }: FocusEvent): void => {
+    // To the button beside it: what was written goes out in a moment.
+    if (relatedTarget instanceof Node && this.renderRoot.contains(relatedTarget)) return
     this.#isHere = false
     void this.#flushDraft().finally(() => this.requestUpdate())
   }
@@ -254,7 +263,7 @@ export class ChatComposer extends KithElement {
       return
     }
     const { editing, reply, thread } = this
-    clearTimeout(this.#saving)
+    this.#stopSaving()
     // At once: what is typed while this goes out belongs to the next message.
     this.#setText(editing ? thread.conversation.value.draft : '')
     // The button that sends goes away with what was written.
@@ -273,7 +282,9 @@ export class ChatComposer extends KithElement {
     this.failure = null
     if (editing?.ref) return thread.edit(editing.ref, text)
     await thread.sendText(text, reply?.ref ? { reply: reply.ref } : {})
-    if ((this.#field?.value ?? '') === '') await thread.saveDraft('')
+    // The draft went with it; what was typed meanwhile may have been written down before that.
+    const typed = this.#field?.value ?? ''
+    if (typed !== '') await thread.saveDraft(typed)
   }
 
   #leave = (): void => {

@@ -15,7 +15,7 @@ import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import { Announced } from './announced.ts'
 import { composeKept, composeWaiting, type Scene } from './compose.ts'
-import type { ChatContext, Moved } from './context.ts'
+import { type ChatContext, type Moved, NOTHING_MOVED } from './context.ts'
 import { ChatInbox, GAP_MS, LOOK_MS } from './inbox.ts'
 import { Leftovers } from './leftovers.ts'
 import { ChatMedia } from './media.ts'
@@ -360,8 +360,6 @@ export class ChatEngine implements Chat {
     })
   }
 }
-
-const NOTHING_MOVED: Moved = { added: [], removed: [] }
 
 function join(a: Moved, b: Moved): Moved {
   return a && b ? { added: [...a.added, ...b.added], removed: [...a.removed, ...b.removed] } : null

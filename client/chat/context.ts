@@ -9,6 +9,9 @@ import type { ChatStore, Position } from './store.ts'
 /** What moved in a conversation; null: look at everything anew. */
 export type Moved = { readonly added: readonly Position[]; readonly removed: readonly Position[] } | null
 
+/** What lies in the outbox has changed, or what is known of the conversation; no message. */
+export const NOTHING_MOVED: Moved = { added: [], removed: [] }
+
 /** What the parts of the chat engine work with while unlocked. */
 export type ChatContext = {
   readonly api: Pick<Api, 'call'>

@@ -7,7 +7,7 @@ import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
 import { EDITS_MAX, type MessageBody, type MessageRef, type MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
-import { type ChatContext, sendLock, stateLock } from './context.ts'
+import { type ChatContext, NOTHING_MOVED, sendLock, stateLock } from './context.ts'
 import { bodyOf, encodeBody, type OutboxContent, placeOf, refOf } from './rows.ts'
 import type { Waiting } from './store.ts'
 import { Draft } from './take.ts'
@@ -48,18 +48,18 @@ export class Outbox {
     this.#ports = ports
   }
 
-  /** Writes a message down, and sends it when that can be; held: on the next `kick`. @returns its key. */
+  /** Writes a message down, and sends it when that can be; held: on the next `kick`; draft: it is one no more. @returns its key. */
   async add<T extends MessageType>(
     id: ConnectionId,
     type: T,
     body: MessageBody<T>,
-    options: { awaits?: OutboxContent['awaits']; isHeld?: boolean } = {},
+    options: { awaits?: OutboxContent['awaits']; isHeld?: boolean; isDraft?: boolean } = {},
   ): Promise<string> {
     const { lock, store, now, changed } = this.#context
     const key = crypto.randomUUID()
     await lock(stateLock(id), async () => {
-      const waiting = await store.outbox(id)
-      const life = settingIn(waiting) ?? (await store.readState(id)).ttl
+      const [waiting, state] = await Promise.all([store.outbox(id), store.readState(id)])
+      const life = settingIn(waiting) ?? state.ttl
       // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
       const ttlMs = (type === 'settings' ? (body as MessageBody<'settings'>).disappearAfterMs : null) ?? life.ms
       const json = encodeBody(type, { ...body, sentAt: now(), ttlMs } as MessageBody<T>)
@@ -76,9 +76,10 @@ export class Outbox {
         hash: null,
         prev: null,
       }
-      await store.commit(id, { outbox: [{ row, content }] })
+      const isDraft = options.isDraft && state.draft !== ''
+      await store.commit(id, { outbox: [{ row, content }], ...(isDraft ? { state: { ...state, draft: '' } } : {}) })
     })
-    changed(id, null)
+    changed(id, NOTHING_MOVED)
     if (!options.isHeld) this.kick(id)
     return key
   }
@@ -180,14 +181,16 @@ export class Outbox {
 
   async #run(id: ConnectionId): Promise<void> {
     await this.#context.lock(sendLock(id), async () => {
+      let sealed: Waiting[] | null = null
       for (let tries = 0; ; ) {
-        const ready = await this.#ready(id)
+        const ready: Waiting[] = sealed ?? (await this.#ready(id))
+        sealed = null
         const unsealed = nextToSeal(ready)
         const next = unsealed[0] ?? ready.find(({ row }) => row.message !== null)
         if (!next || this.#isStopped) return
         try {
           this.#requireOpen(id)
-          if (unsealed.length > 0) await this.#seal(id, unsealed)
+          if (unsealed.length > 0) sealed = await this.#seal(id, unsealed)
           else await this.#send(id, next)
           tries = 0
         } catch (error) {
@@ -228,9 +231,12 @@ export class Outbox {
     }
   }
 
-  /** Counters and bytes are written down together, before anything is sent. */
-  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<void> {
-    const { connections, crypto, lock, me, store, changed } = this.#context
+  /**
+   * Counters and bytes are written down together, before anything is sent.
+   * @returns what is to be sent now; `null`: not known, since there was more than that.
+   */
+  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[] | null> {
+    const { connections, crypto, lock, me, store } = this.#context
     if (!this.#ports.isCaughtUp(id)) {
       await connections.catchUp()
       if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
@@ -238,9 +244,9 @@ export class Outbox {
     const { cursor } = await store.readState(id)
     const keys = await connections.sendingKeys(id, { lastSeq: cursor, ttlMs: lifeOf(unsealed[0]) })
     const orders = unsealed.map(({ row }) => row.order)
-    await lock(stateLock(id), async () => {
-      const state = await store.readState(id)
-      const waiting = (await store.outbox(id)).filter(({ row }) => orders.includes(row.order) && row.message === null)
+    const sealed = await lock(stateLock(id), async () => {
+      const [state, all] = await Promise.all([store.readState(id), store.outbox(id)])
+      const waiting = all.filter(({ row }) => orders.includes(row.order) && row.message === null)
       const { self } = state
       const toSeal = waiting.map(({ content }, index) => ({
         ...keys,
@@ -255,23 +261,24 @@ export class Outbox {
         type: content.type,
         body: content.body,
       }))
-      const sealed = await crypto.sealChain(toSeal)
+      const chain = await crypto.sealChain(toSeal)
       const outbox = waiting.map((one, index): Waiting => {
-        const { bytes, hash } = sealed[index] as SealedMessage
+        const { bytes, hash } = chain[index] as SealedMessage
         const { counter, lamport } = toSeal[index] as (typeof toSeal)[number]
         return {
           row: { ...one.row, message: { epoch: keys.epoch, counter, bytes } },
-          content: { ...one.content, hash, lamport, prev: index === 0 ? self.hash : (sealed[index - 1]?.hash ?? null) },
+          content: { ...one.content, hash, lamport, prev: index === 0 ? self.hash : (chain[index - 1]?.hash ?? null) },
         }
       })
       const last = outbox.at(-1)
-      if (!last?.content.hash || !last.row.message) return
+      if (!last?.content.hash || !last.row.message) return null
       const next = { ...state, lamport: last.content.lamport }
       next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
       await store.commit(id, { state: next, outbox })
+      return all.length === outbox.length ? outbox : null
     })
     this.#ports.requestSync()
-    changed(id, null)
+    return sealed
   }
 
   async #send(id: ConnectionId, waiting: Waiting): Promise<void> {
@@ -279,7 +286,7 @@ export class Outbox {
     const { row, content } = waiting
     if (!row.message) return
     this.sending.add(content.key)
-    changed(id, null)
+    changed(id, NOTHING_MOVED)
     try {
       const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
       const answer = await api.call(sendMessage, { params: { connectionId: id }, body })

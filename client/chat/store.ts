@@ -1,5 +1,5 @@
 import type { DeviceDb, EffectRow, MessageRow, OutboxRow } from '../../shared/device/db.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
 import { type OutboxContent, outboxContent, type RowKey, type SavedMessage, savedMessage } from './rows.ts'
 import { type ConversationState, conversationState, emptyState } from './state.ts'
@@ -26,11 +26,14 @@ export type Changes = {
 
 const STORES = ['conversations', 'messages', 'effects', 'outbox', 'granted'] as const
 const END = '\uffff'
+/** Several screens full. */
+const OPENED_MAX = 512
 
 /** Conversations on this device. Everything that is read or written lies sealed; keys and positions do not. */
 export class ChatStore {
   readonly #open: () => Promise<DeviceDb>
   readonly #key: RowKey
+  readonly #opened = new Map<string, { readonly sealed: Bytes; readonly saved: SavedMessage }>()
 
   constructor(open: () => Promise<DeviceDb>, key: RowKey) {
     this.#open = open
@@ -177,8 +180,19 @@ export class ChatStore {
     return { ...row, sealed: await this.#key.seal(savedMessage, saved, `${id}/${row.place}`) }
   }
 
+  /** What a screen shows is asked for again with each change: bytes that were opened lately are not opened again. */
   async #openKept<R extends MessageRow>(id: ConnectionId, row: R): Promise<{ row: R; saved: SavedMessage }> {
-    return { row, saved: await this.#key.open(savedMessage, row.sealed, `${id}/${row.place}`) }
+    const place = `${id}/${row.place}`
+    const known = this.#opened.get(place)
+    this.#opened.delete(place)
+    const isSame = known !== undefined && equalBytes(known.sealed, row.sealed)
+    const saved = isSame ? known.saved : await this.#key.open(savedMessage, row.sealed, place)
+    this.#opened.set(place, { sealed: row.sealed, saved })
+    for (const oldest of this.#opened.keys()) {
+      if (this.#opened.size <= OPENED_MAX) break
+      this.#opened.delete(oldest)
+    }
+    return { row, saved }
   }
 
   async #sealWaiting({ row, content }: Waiting): Promise<OutboxRow> {

@@ -109,7 +109,8 @@ export class OpenThread implements Thread {
   async sendText(text: string, options: { reply?: MessageRef } = {}): Promise<void> {
     const { reply } = options
     requireFits(text)
-    await this.#say('text', { text, ...(reply ? { reply } : {}) })
+    await this.#ports.outbox.add(this.id, 'text', { text, ...(reply ? { reply } : {}) }, { isDraft: true })
+    await this.#ports.updated()
   }
 
   async sendFiles(files: readonly File[], options: { text?: string; reply?: MessageRef } = {}): Promise<void> {
