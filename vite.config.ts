@@ -22,10 +22,10 @@ export default defineConfig({
     port: 5173,
     strictPort: true,
     proxy: {
-      '/api': server,
+      // Live events come by a WebSocket below it.
+      '/api': { target: server, ws: true },
       '/healthz': server,
       '/readyz': server,
-      '/socket.io': { target: server, ws: true },
     },
   },
   plugins: [
