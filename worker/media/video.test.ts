@@ -131,6 +131,20 @@ describe('a video that has to be converted', () => {
   })
 })
 
+it('makes several renditions from one decode, each of its size, with all frames at the same times', async () => {
+  const made = await make(generate('large.mp4', ...picture('1920x1080', 1, 5), ...CHEAP))
+  const sizes = { '1080p': [1920, 1080], '720p': [1280, 720], '480p': [854, 480], '360p': [640, 360] } as const
+  expect(made.document.renditions?.map(({ name }) => name).sort()).toEqual(Object.keys(sizes).sort())
+  const times: unknown[] = []
+  for (const [name, [width, height]] of Object.entries(sizes)) {
+    const { streams, frames = [] } = inspect(made, name, 'stream:frame=pts_time')
+    expect(streams).toMatchObject([{ codec_name: 'h264', width, height }])
+    times.push(frames.map(({ pts_time }) => pts_time))
+  }
+  expect(times[0]).toHaveLength(5)
+  for (const others of times) expect(others).toEqual(times[0])
+}, 60_000)
+
 describe('a video that already fits', () => {
   let made: Made
   let source: ReturnType<typeof generate>
