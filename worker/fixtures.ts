@@ -97,11 +97,25 @@ export function inspect(
   return JSON.parse(seen.stdout.toString('utf8'))
 }
 
-/** Mean brightness of the first frame, as it is coded: 16 black to 235 white. */
-export function luma(made: Made, rendition: string): number {
-  const out = ['-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', 'yuv420p', '-']
+/** The first frame as a player shows it, uncompressed. */
+function firstFrame(made: Made, rendition: string, format: 'yuv420p' | 'rgb24') {
+  const out = ['-frames:v', '1', '-f', 'rawvideo', '-pix_fmt', format, '-']
   const { stdout } = spawnSync('ffmpeg', ['-v', 'error', '-i', '-', ...out], { input: joined(made, rendition) })
   const { streams } = inspect(made, rendition)
-  const pixels = Number(streams[0]?.width) * Number(streams[0]?.height)
-  return stdout.subarray(0, pixels).reduce((sum, value) => sum + value, 0) / pixels
+  return { bytes: stdout, width: Number(streams[0]?.width), height: Number(streams[0]?.height) }
+}
+
+/** Mean brightness of the first frame, as it is coded: 16 black to 235 white. */
+export function luma(made: Made, rendition: string): number {
+  const { bytes, width, height } = firstFrame(made, rendition, 'yuv420p')
+  return bytes.subarray(0, width * height).reduce((sum, value) => sum + value, 0) / (width * height)
+}
+
+/** Which of red, green and blue is strongest in the first frame, at a place given in parts of its width and height. */
+export function hueAt(made: Made, rendition: string, across: number, down: number): 'red' | 'green' | 'blue' {
+  const { bytes, width, height } = firstFrame(made, rendition, 'rgb24')
+  const at = 3 * (Math.floor(down * height) * width + Math.floor(across * width))
+  const [red = 0, green = 0, blue = 0] = bytes.subarray(at, at + 3)
+  if (red > Math.max(green, blue)) return 'red'
+  return green > blue ? 'green' : 'blue'
 }

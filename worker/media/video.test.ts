@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sha256 } from '../../shared/crypto/hash.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
-import { CHEAP, generate, inspect, luma, type Made, make, picture, textOf, tone } from '../fixtures.ts'
+import { CHEAP, generate, hueAt, inspect, luma, type Made, make, picture, textOf, tone } from '../fixtures.ts'
 
 const base = (made: Made, file: string) => `r/${made.document.set}/${file}`
 const playlist = (made: Made, rung: string) => textOf(made, base(made, `${rung}/index.m3u8`))
@@ -208,15 +208,22 @@ describe('a video that is not like others', () => {
   )
 
   it('turned by a phone: shown upright', async () => {
-    const flat = generate('flat.mp4', ...picture('320x240', 1), '-c:v', 'libx264', '-preset', 'ultrafast')
+    // Red on the left, blue on the right; a quarter turn counter-clockwise brings the right to the top.
+    const half = (colour: string) => ['-f', 'lavfi', '-i', `color=${colour}:s=160x240:r=25:d=1`]
+    const encoded = ['-filter_complex', 'hstack,format=yuv420p', '-c:v', 'libx264', '-preset', 'ultrafast']
+    generate('flat.mp4', ...half('red'), ...half('blue'), ...encoded)
     const { folder } = await import('../fixtures.ts')
-    expect(flat.length).toBeGreaterThan(0)
     // ffmpeg 5 writes the matrix by this tag; newer ones have an option for it, and ignore the tag.
     const major = Number(/version n?(\d+)/.exec(spawnSync('ffmpeg', ['-version'], { encoding: 'utf8' }).stdout)?.[1])
     const input = ['-i', `${folder}/flat.mp4`, '-c', 'copy']
     const turn = major >= 6 ? ['-display_rotation', '90', ...input] : [...input, '-metadata:s:v', 'rotate=90']
     const made = await make(generate('turned.mp4', ...turn))
     expect([made.document.width, made.document.height]).toEqual([240, 320])
+    const corners = [0.1, 0.9].map((down) => [0.1, 0.9].map((across) => hueAt(made, '240p', across, down)))
+    expect(corners).toEqual([
+      ['blue', 'blue'],
+      ['red', 'red'],
+    ])
   }, 60_000)
 
   it.each([
