@@ -87,34 +87,35 @@ function mb(bytes: number): string {
   return (bytes / 1e6).toFixed(0)
 }
 
-/** What the kernel says now. `dataPath` lies on the disk whose room counts. */
-export async function readResources(dataPath: string): Promise<Readings> {
+/** What the kernel says now. `dataPath` lies on the disk whose room counts; `root` is where `/proc` and `/sys` are. */
+export async function readResources(dataPath: string, root = ''): Promise<Readings> {
   const [meminfo, loadavg, cgroup, disk] = await Promise.all([
-    text('/proc/meminfo'),
-    text('/proc/loadavg'),
-    readCgroup(),
+    text(`${root}/proc/meminfo`),
+    text(`${root}/proc/loadavg`),
+    readCgroup(root),
     statfs(dataPath).catch(() => null),
   ])
   return { meminfo, loadavg, cores: availableParallelism(), cgroup, freeDiskBytes: disk && disk.bavail * disk.bsize }
 }
 
-async function readCgroup(): Promise<Readings['cgroup']> {
-  const membership = (await text('/proc/self/cgroup')) ?? ''
+async function readCgroup(root: string): Promise<Readings['cgroup']> {
+  const membership = (await text(`${root}/proc/self/cgroup`)) ?? ''
   const v2 = /^0::(.*)$/m.exec(membership)?.[1]
   const v1 = /^\d+:[^:]*\bmemory\b[^:]*:(.*)$/m.exec(membership)?.[1]
+  const mounted = `${root}/sys/fs/cgroup`
   // Inside a container the own group is mounted at the root, whatever its name outside.
   const folders: readonly (readonly [string, 'v1' | 'v2'])[] = [
     ...(v1 === undefined
       ? []
       : ([
-          [`/sys/fs/cgroup/memory${v1}`, 'v1'],
-          ['/sys/fs/cgroup/memory', 'v1'],
+          [`${mounted}/memory${v1}`, 'v1'],
+          [`${mounted}/memory`, 'v1'],
         ] as const)),
     ...(v2 === undefined
       ? []
       : ([
-          [`/sys/fs/cgroup${v2}`, 'v2'],
-          ['/sys/fs/cgroup', 'v2'],
+          [`${mounted}${v2}`, 'v2'],
+          [mounted, 'v2'],
         ] as const)),
   ]
   for (const [folder, version] of folders) {
