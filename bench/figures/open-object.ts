@@ -75,7 +75,7 @@ export const bench: Bench = {
           'open 64 MiB in the Service Worker, as one stream',
           'MiB/s',
           { ours: again, peer: speed(streamed.peer), peerName: 'libsodium secretstream, 4 MiB messages' },
-          // Both go the same way from server to page, which takes longer than opening: the next row has that alone.
+          // Both go the same way from server to page, which takes longer than opening: docs/decisions/opening-is-measured-by-itself.md.
           { atLeast: 1 },
         ),
         figure(
