@@ -21,7 +21,7 @@ export const bench: Bench = {
   async run(log) {
     const folder = mkdtempSync(join(tmpdir(), 'kith-bench-'))
     try {
-      const video = corpusVideo() ?? generated(folder)
+      const { path: video, what } = corpusVideo() ?? generated(folder)
       const plain = new Uint8Array(readFileSync(video))
       // Sealed by who uploads it, and looked for when the worker starts: neither is part of a job.
       const source = await sealed(plain)
@@ -37,7 +37,7 @@ export const bench: Bench = {
         })
       const times = await inTurn(ROUNDS, ours, peer)
       const peerName = 'the same commands on plain files'
-      return [figure('transcode, wall', 's', { ...times, peerName }, { atMost: 1.08 })]
+      return [figure(`transcode ${what}, wall`, 's', { ...times, peerName }, { atMost: 1.08 })]
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -118,14 +118,17 @@ function replay([program = 'ffmpeg', ...args]: readonly string[], video: string,
   if (run.status !== 0) throw new Error(`${program} ${plain.join(' ')}: ${run.stderr.slice(-800)}`)
 }
 
-function corpusVideo(): string | undefined {
+/** `what`: what the row says was converted. */
+type Video = { readonly path: string; readonly what: string }
+
+function corpusVideo(): Video | undefined {
   const path = join(process.env.KITH_CORPUS ?? '/nowhere', 'big-buck-bunny-480p-30s.mp4')
-  return existsSync(path) ? path : undefined
+  return existsSync(path) ? { path, what: '30 s of a film, 480p' } : undefined
 }
 
-function generated(folder: string): string {
+function generated(folder: string): Video {
   const path = join(folder, 'source.mp4')
   const picture = ['-f', 'lavfi', '-i', 'testsrc2=s=854x480:r=24:d=20', '-f', 'lavfi', '-i', 'sine=d=20']
   spawnSync('ffmpeg', ['-v', 'error', ...picture, '-c:v', 'mpeg4', '-q:v', '4', '-c:a', 'aac', path])
-  return path
+  return { path, what: '20 s of a test picture, 480p' }
 }
