@@ -39,7 +39,7 @@ export const bench: Bench = {
         return file !== undefined
       }
       return await withBrowser(['sw', 'page'], answer, async (tab) => {
-        const text = { contentKey: toBase64Url(contentKey), streamKey: toBase64Url(newKey()) }
+        const text = { mediaId, contentKey: toBase64Url(contentKey), streamKey: toBase64Url(newKey()) }
         await tab.evaluate((given) => page.control(given), text)
         const play = (url: string) => tab.evaluate(([at, to]) => page.play(at, to), [url, SECONDS - 15] as const)
         const sealedUrl = mediaUrl(mediaId, `r/${set}/720p/index.m3u8`)

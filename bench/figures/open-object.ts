@@ -36,7 +36,7 @@ export const bench: Bench = {
       return bytes !== undefined
     }
     return withBrowser(['sw', 'page'], answer, async (tab) => {
-      const text = { contentKey: toBase64Url(keys.contentKey), streamKey: toBase64Url(keys.streamKey) }
+      const text = { mediaId, contentKey: toBase64Url(keys.contentKey), streamKey: toBase64Url(keys.streamKey) }
       await tab.evaluate((given) => page.control(given), text)
       const parts = (url: string) => tab.evaluate(([at, size]) => page.readParts(at, size), [url, SIZE_BYTES] as const)
       const whole = (url: string) => tab.evaluate(([at, size]) => page.readAll(at, size), [url, SIZE_BYTES] as const)

@@ -1,11 +1,20 @@
 /// <reference path="../../client/viewer/hls-light.d.ts" />
 import Hls from 'hls.js/light'
+import { newGroupId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
+import { wrapContentKey } from '../../shared/crypto/wraps.ts'
+import { writeGroupKeys } from '../../shared/device/group-keys.ts'
+import { takeMedia } from '../../shared/device/media-store.ts'
+import { createDeviceKey } from '../../shared/device/sealed-store.ts'
+import { fromBase64Url } from '../../shared/format/base64url.ts'
+import type { MediaId } from '../../shared/format/ids.ts'
 
 const PART_BYTES = 2 * 2 ** 20
 
 /** What the bench calls in the page. */
 const page = {
-  async control(keys: { contentKey: string; streamKey: string }): Promise<void> {
+  /** Keeps on this device what the app keeps of an item that it knows, and waits for the Service Worker. */
+  async control(keys: { mediaId: MediaId; contentKey: string; streamKey: string }): Promise<void> {
+    await keepItem(keys.mediaId, fromBase64Url(keys.contentKey))
     await navigator.serviceWorker.register('/sw.js')
     const registration = await navigator.serviceWorker.ready
     if (!navigator.serviceWorker.controller) {
@@ -80,4 +89,25 @@ const page = {
   },
 }
 export type BenchPage = typeof page
+
+async function keepItem(mediaId: MediaId, contentKey: Uint8Array<ArrayBuffer>): Promise<void> {
+  const context = { mediaId, groupId: newGroupId(), epoch: 1 }
+  const media = newKey()
+  await createDeviceKey()
+  await writeGroupKeys(context.groupId, new Map([[context.epoch, { media, meta: newKey() }]]))
+  const record = {
+    ...context,
+    wrappedContent: await wrapContentKey(media, context, contentKey),
+    wrappedCard: randomBytes(60),
+    card: { revision: 1, sealed: randomBytes(100) },
+    authorId: newUserId(),
+    state: 'ready',
+    workerDocument: null,
+    job: null,
+    createdAt: 1,
+    changeSeq: 1,
+  } as const
+  await takeMedia([record])
+}
+
 Object.assign(globalThis, { page })

@@ -4,6 +4,8 @@ import { openHeader, openParts } from '../../shared/crypto/open-object.ts'
 import { fromBase64Url } from '../../shared/format/base64url.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { HEADER_BYTES } from '../../shared/format/layout.ts'
+import { keptFirst } from '../../sw/kept-source.ts'
+import { contentKey, fileName } from '../../sw/keys.ts'
 import { MediaDoor } from '../../sw/media.ts'
 import { serverSource } from '../../sw/source.ts'
 
@@ -11,12 +13,13 @@ declare const self: ServiceWorkerGlobalScope
 
 /** 4 MiB of plaintext in each message, as Ente has it. */
 const MESSAGE_BYTES = 4 * 2 ** 20
-let contentKey = new Uint8Array(32)
+let keyAtHand = new Uint8Array(32)
 let streamKey = new Uint8Array(32)
+/** As `sw/sw.ts` has it. */
 const door = new MediaDoor({
-  contentKey: async () => contentKey,
-  fileName: async () => null,
-  source: serverSource,
+  contentKey,
+  fileName,
+  source: (mediaId, object) => keptFirst(mediaId, object, serverSource(mediaId, object)),
   notify: () => undefined,
   engine: 'chromium',
 })
@@ -28,7 +31,7 @@ self.addEventListener('message', ({ data, ports }) => {
     void timeToOpen(data.open, data.path, data.mediaId).then((seconds) => ports[0]?.postMessage(seconds))
     return
   }
-  contentKey = fromBase64Url(data.contentKey)
+  keyAtHand = fromBase64Url(data.contentKey)
   streamKey = fromBase64Url(data.streamKey)
   void sodium.ready.then(() => ports[0]?.postMessage('ready'))
 })
@@ -64,7 +67,7 @@ async function timeToOpen(way: 'kith' | 'secretstream', path: string, mediaId: M
   const sealed = new Uint8Array(await (await fetch(path)).arrayBuffer())
   const started = performance.now()
   if (way === 'kith') {
-    const object = { contentKey, mediaId, name: 'original' }
+    const object = { contentKey: keyAtHand, mediaId, name: 'original' }
     const opened = await openHeader(object, sealed.slice(0, HEADER_BYTES), sealed.length)
     for (let at = 0; at < opened.trueBytes; at += MESSAGE_BYTES)
       await openParts(opened, at, at + MESSAGE_BYTES, async (from, to) => sealed.subarray(from, to))
