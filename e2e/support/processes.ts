@@ -22,10 +22,19 @@ export class Program {
   readonly #waiting = new Set<() => void>()
   readonly exited: Promise<number | NodeJS.Signals>
 
-  constructor(name: string, entry: string, args: string[], env: Record<string, string>, logFile: string) {
+  /** @param isFrugal started by `bin/frugal`, as `npm start` and `npm run worker` start the worker. */
+  constructor(
+    name: string,
+    entry: string,
+    args: string[],
+    env: Record<string, string>,
+    logFile: string,
+    isFrugal = false,
+  ) {
     this.name = name
     const log = createWriteStream(logFile, { flags: 'a' })
-    this.#child = spawn(process.execPath, [join(PROJECT, entry), ...args], {
+    const [command = '', ...before] = isFrugal ? ['sh', 'bin/frugal'] : [process.execPath]
+    this.#child = spawn(command, [...before, join(PROJECT, entry), ...args], {
       cwd: PROJECT,
       env: { ...INHERITED, TZ: 'UTC', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],

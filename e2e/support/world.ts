@@ -54,9 +54,12 @@ export class World {
     await this.server.said(/listens on/)
   }
 
-  /** @param env overrides, such as thresholds that keep a job waiting. */
-  async startWorker(env: Record<string, string> = {}): Promise<void> {
-    this.worker = this.#start('worker', 'worker/main.ts', {
+  /**
+   * @param env overrides, such as thresholds that keep a job waiting.
+   * @param isFrugal with little memory, for some more work (`bin/frugal`).
+   */
+  async startWorker(env: Record<string, string> = {}, isFrugal = false): Promise<void> {
+    const settings = {
       KITH_SERVER: `http://127.0.0.1:${this.#isDirect ? this.#port : this.relay.port}`,
       KITH_WORKER_DATA: join(this.folder, 'worker'),
       KITH_WORKER_TOKEN_FILE: join(this.dataFolder, 'secrets', 'worker-token'),
@@ -65,7 +68,8 @@ export class World {
       KITH_WORKER_MAX_MEMORY_PERCENT: '100',
       KITH_LOG: 'debug',
       ...env,
-    })
+    }
+    this.worker = this.#start('worker', 'worker/main.ts', settings, isFrugal)
     await this.worker.said(/"ready"/)
   }
 
@@ -75,8 +79,8 @@ export class World {
     await rm(this.folder, { recursive: true, force: true })
   }
 
-  #start(name: string, entry: string, env: Record<string, string>): Program {
-    const program = new Program(name, entry, [], env, join(this.folder, 'logs', `${name}.log`))
+  #start(name: string, entry: string, env: Record<string, string>, isFrugal = false): Program {
+    const program = new Program(name, entry, [], env, join(this.folder, 'logs', `${name}.log`), isFrugal)
     this.#running.add(program)
     void program.exited.then(() => this.#running.delete(program))
     return program
