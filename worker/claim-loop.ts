@@ -1,5 +1,6 @@
 import { claimJob } from '../shared/wire/jobs.ts'
 import { isPassing } from './api.ts'
+import { createForecast } from './forecast.ts'
 import { type JobPorts, runJob, sleep } from './job.ts'
 import { checkGate, type Readings, type Thresholds } from './resources.ts'
 
@@ -19,13 +20,15 @@ export type Room = {
 /** Takes jobs one after the other until it is told to stop. */
 export async function claimLoop(ports: JobPorts, { thresholds, read, againMs = GATED_MS }: Room): Promise<void> {
   const { api, stopping, log } = ports
+  const forecast = createForecast()
   let wasClosed: string | null = null
   while (!stopping.aborted) {
     const gate = checkGate(await read(), thresholds)
     if (!gate.open && gate.reason !== wasClosed) log('no room for a job', { reason: gate.reason, detail: gate.detail })
     wasClosed = gate.open ? null : gate.reason
+    const estimate = forecast(gate)
     try {
-      const closed = gate.open ? null : { reason: gate.reason, estimateMs: gate.estimateMs }
+      const closed = gate.open ? null : { reason: gate.reason, estimateMs: estimate }
       const { job } = await api.call(claimJob, { body: { waitMs: POLL_MS, gate: closed }, signal: stopping })
       if (job) await runJob(ports, job)
       else if (closed) await sleep(againMs, stopping)

@@ -2,7 +2,7 @@ import { readFile, statfs } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 
 export type WaitReason = 'memory' | 'swap' | 'load' | 'disk'
-/** `detail` is for the log; `estimateMs` a guess at when to ask again, for people. */
+/** `detail` is for the log; `estimateMs` a guess at how long, where nothing is known of earlier times. */
 export type Gate =
   | { readonly open: true }
   | { readonly open: false; readonly reason: WaitReason; readonly detail: string; readonly estimateMs: number }

@@ -11,6 +11,7 @@ import {
   retryJob,
 } from '../../shared/wire/jobs.ts'
 import { deleteMedia, readMedia, restoreMedia, writeWorkerDocument } from '../../shared/wire/media.ts'
+import type { MembershipRow } from '../db/rows.ts'
 import { someBytes, uploadItem } from '../testing/media.ts'
 import { seedGroup, seedPerson, seedWorker } from '../testing/seed.ts'
 import type { TestClient } from '../testing/test-client.ts'
@@ -81,6 +82,70 @@ describe('a claim', () => {
     await worker.call(claimJob, { body })
     expect(server.notices).toHaveLength(before)
     expect(await claim()).toMatchObject({ mediaId })
+  })
+
+  it('with a gate tells the people of every job that it could take, and of no other', async () => {
+    const [b, c, o] = [await seedPerson(server), await seedPerson(server), await seedWorker(server)]
+    const second = await seedGroup(server, [
+      { id: b.userId, role: 'owner' },
+      { id: workerId, role: 'worker' },
+    ])
+    const third = await seedGroup(server, [
+      { id: c.userId, role: 'owner' },
+      { id: o.workerId, role: 'worker' },
+    ])
+    await uploadItem(anna, groupId)
+    server.clock.advance(5)
+    await uploadItem(anna, groupId)
+    await uploadItem(b.client, second)
+    await uploadItem(c.client, third)
+    const all = () =>
+      Promise.all(
+        [[anna, groupId] as const, [b.client, second] as const, [c.client, third] as const].map(
+          async ([client, group]) => {
+            const { jobs } = await client.call(listJobs, { params: { groupId: group } })
+            return jobs.map(({ state, waitReason, etaMs }) => [state, waitReason, etaMs])
+          },
+        ),
+      )
+    const [waits, queued] = [
+      ['waiting_resource', 'memory', 30_000],
+      ['queued', null, null],
+    ]
+    const body = { waitMs: 0, gate: { reason: 'memory', estimateMs: 30_000 } } as const
+    const before = server.notices.length
+    await worker.call(claimJob, { body })
+    expect(await all()).toEqual([[waits, waits], [waits], [queued]])
+    const told = server.notices.slice(before).map((notice) => notice.kind === 'event' && notice.to)
+    expect(told).toHaveLength(3)
+    expect(told).toEqual(expect.arrayContaining([{ group: groupId }, { group: second }]))
+    await worker.call(claimJob, { body })
+    expect(server.notices).toHaveLength(before + 3)
+
+    // Its gate is open again: one runs, and the others wait for a worker, no more for memory.
+    await claimed()
+    const running = ['running', null, null]
+    expect(await all()).toEqual([expect.arrayContaining([running, queued]), [queued], [queued]])
+    expect(server.notices).toHaveLength(before + 6)
+  })
+
+  it('with a gate says what a worker waits for, whatever another one has room for', async () => {
+    const other = await seedWorker(server)
+    await server.deps
+      .db<MembershipRow>('memberships')
+      .insert({ group_id: groupId, member_id: other.workerId, kind: 'worker', role: 'worker' })
+    for (let i = 0; i < 3; i++) await uploadItem(anna, groupId)
+    const states = async () =>
+      (await anna.call(listJobs, { params: { groupId } })).jobs.map(({ state }) => state).sort()
+    const shut = (reason: 'memory' | 'disk') => ({ waitMs: 0, gate: { reason, estimateMs: null } })
+    await worker.call(claimJob, { body: shut('memory') })
+    await claim(other.client)
+    expect(await states()).toEqual(['running', 'waiting_resource', 'waiting_resource'])
+    const before = server.notices.length
+    await other.client.call(claimJob, { body: shut('disk') })
+    expect(server.notices).toHaveLength(before)
+    await worker.call(claimJob, { body: shut('disk') })
+    expect(server.notices).toHaveLength(before + 2)
   })
 
   it('with a gate is forgotten when its worker falls silent: nobody waits for memory any more', async () => {

@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import { AppError } from '../../shared/errors.ts'
 import { type GroupId, idFromBytes, type JobId, parseJobId } from '../../shared/format/ids.ts'
 import type { ClaimedJob, claimJob, failJob, heartbeatJob, JobView } from '../../shared/wire/jobs.ts'
@@ -15,10 +16,12 @@ const LIST_MAX = 100
 const POLL_MAX_MS = 30_000
 const LOOK_EVERY_MS = 5000
 
-/** The queue: who works on what, by lease and fence. */
 /** What a worker said of waiting for room counts for so long. */
 const GATE_MS = 120_000
+/** Marked in one go: the rest of a long queue follows when the worker looks again. */
+const GATE_MAX = 100
 
+/** The queue: who works on what, by lease and fence. */
 export function createJobs(deps: Deps) {
   const { db, clock, config, events } = deps
   const bell = new EventTarget()
@@ -58,7 +61,8 @@ export function createJobs(deps: Deps) {
     return row
   }
 
-  async function claimable(trx: Db, actor: WorkerActor): Promise<JobRow | undefined> {
+  /** What the worker may take, in the order in which it would. */
+  function claimable(trx: Db, actor: WorkerActor) {
     const mine = trx('memberships').where({ member_id: actor.workerId, kind: 'worker' }).select('group_id')
     const deleted = trx('media').whereNotNull('deleted_at').select('media_id')
     return (
@@ -70,7 +74,6 @@ export function createJobs(deps: Deps) {
         .orderBy('attempt')
         .orderBy('created_at')
         .orderBy('job_id')
-        .first()
     )
   }
 
@@ -90,12 +93,17 @@ export function createJobs(deps: Deps) {
     if (rows.length > 0) wake()
   }
 
-  /** Leases the oldest job. */
+  /** Leases the oldest job. The others that the worker held up for want of room wait for a worker now. */
   async function claimOnce(actor: WorkerActor): Promise<ClaimedJob | null> {
-    const row = await db.transaction(async (trx) => {
-      const job = await claimable(trx, actor)
-      return job && store(trx, job, rules.lease(job, actor.workerId, clock.now(), config.leaseMs))
+    const { row, freed } = await db.transaction(async (trx) => {
+      const job = await claimable(trx, actor).first()
+      const row = job && (await store(trx, job, rules.lease(job, actor.workerId, clock.now(), config.leaseMs)))
+      const gated = trx<JobRow>('jobs').where({ state: 'waiting_resource', worker_id: actor.workerId })
+      const freed: JobRow[] = []
+      for (const other of await gated.limit(GATE_MAX)) freed.push(await store(trx, other, rules.ungate(other)))
+      return { row, freed }
     })
+    for (const other of freed) tell(other)
     if (!row) return null
     tell(row)
     return presentClaim(db, row)
@@ -116,19 +124,22 @@ export function createJobs(deps: Deps) {
     }
   }
 
-  /** Nothing is leased; the people see what the next job waits for. */
+  /** Nothing is leased; the people of each job that the worker could take see what it waits for. */
   async function gate(actor: WorkerActor, closed: NonNullable<BodyOf<typeof claimJob>['gate']>): Promise<void> {
-    const row = await db.transaction(async (trx) => {
-      const job = await claimable(trx, actor)
-      if (!job) return null
-      const isSame = job.state === 'waiting_resource' && job.wait_reason === closed.reason
-      // Noted now and then all the same: a worker that has gone says nothing any more.
-      const isNoted = clock.now() - job.updated_at < GATE_MS / 4
-      if (isSame && job.eta_ms === closed.estimateMs && isNoted) return null
-      const next = { ...job, state: 'waiting_resource' as const, wait_reason: closed.reason, eta_ms: closed.estimateMs }
-      return store(trx, job, next)
+    const rows = await db.transaction(async (trx) => {
+      // Noted now and then: a worker that has gone says nothing any more. Until then another worker's word stands.
+      const isDue = (some: Knex.QueryBuilder) =>
+        some
+          .where({ state: 'queued' })
+          .orWhere('updated_at', '<=', clock.now() - GATE_MS / 4)
+          .orWhere((own) => own.where({ worker_id: actor.workerId }).whereNot({ wait_reason: closed.reason }))
+      const changed: JobRow[] = []
+      for (const job of await claimable(trx, actor).where(isDue).limit(GATE_MAX)) {
+        changed.push(await store(trx, job, rules.gate(job, actor.workerId, closed.reason, closed.estimateMs)))
+      }
+      return changed
     })
-    if (row) tell(row)
+    for (const row of rows) tell(row)
   }
 
   return {

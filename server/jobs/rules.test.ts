@@ -12,6 +12,7 @@ const step = fc.oneof(
     do: fc.constantFrom('complete' as const, 'fail' as const, 'final' as const, 'release' as const),
     holder: fc.nat(3),
   }),
+  fc.record({ do: fc.constant('gate' as const), worker: fc.constantFrom(...workers) }),
   fc.record({ do: fc.constantFrom('cancel' as const, 'retry' as const) }),
   fc.record({ do: fc.constant('wait' as const), ms: fc.nat(100) }),
 )
@@ -28,6 +29,7 @@ it('never has two holders, never more than three attempts, never lowers a fence,
         if (each.do === 'wait') now += each.ms
         if (each.do === 'cancel') job = rules.requestCancel(job)
         if (each.do === 'retry') job = rules.retry(job)
+        if (each.do === 'gate' && rules.isClaimable(job)) job = rules.gate(job, each.worker, 'memory', null)
         if (each.do === 'claim') {
           if (rules.isExpired(job, now)) job = rules.failAttempt(job, 'job/stalled', false)
           if (rules.isClaimable(job)) {

@@ -44,9 +44,19 @@ const UNLEASED = {
   lease_until: null,
 } as const
 
-/** Nobody waits for room any more: the worker that did is silent. */
+/** A worker that could take it has no room. It is named, so that its next word about room undoes its last one only. */
+export function gate(
+  job: Job,
+  worker: NonNullable<JobRow['worker_id']>,
+  reason: NonNullable<JobRow['wait_reason']>,
+  estimateMs: number | null,
+): Job {
+  return { ...job, state: 'waiting_resource', worker_id: worker, wait_reason: reason, eta_ms: estimateMs }
+}
+
+/** Nobody waits for room any more: the worker that did has some, or is silent. */
 export function ungate(job: Job): Job {
-  return { ...job, state: 'queued', wait_reason: null, eta_ms: null }
+  return { ...job, state: 'queued', worker_id: null, wait_reason: null, eta_ms: null }
 }
 
 export function isClaimable({ state }: Job): boolean {
