@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { readInstance } from '../shared/wire/accounts.ts'
 import { startTestServer, type TestServer } from './testing/test-server.ts'
@@ -16,6 +17,31 @@ it('is alive and ready', async () => {
   const client = server.client()
   expect(await (await client.fetch('/healthz')).json()).toEqual({ status: 'ok' })
   expect(await (await client.fetch('/readyz')).json()).toEqual({ status: 'ok', database: true, blobs: true })
+})
+
+it.each([
+  ['database', (broken: TestServer) => broken.deps.db.destroy()],
+  [
+    'blobs',
+    async (broken: TestServer) => {
+      const { blobs } = broken.deps.config.folders
+      await rm(blobs, { recursive: true })
+      await writeFile(blobs, '') // a folder that is only missing would be made again
+    },
+  ],
+] as const)('is alive and not ready without its %s', async (what, lose) => {
+  const broken = await startTestServer()
+  try {
+    await lose(broken)
+    const client = broken.client()
+    const response = await client.fetch('/readyz')
+    expect(response.status).toBe(503)
+    const all = { status: 'unavailable', database: true, blobs: true }
+    expect(await response.json()).toEqual({ ...all, [what]: false })
+    expect((await client.fetch('/healthz')).status).toBe(200)
+  } finally {
+    await broken.close()
+  }
 })
 
 it('answers what it does not have with a problem', async () => {

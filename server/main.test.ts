@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -194,6 +195,28 @@ it('answers what is under way before it ends', async () => {
   await new Promise((resolve) => setTimeout(resolve, 100))
   child.kill('SIGTERM')
   expect((await sent).status).toBe(401)
+  expect(await exited).toBe(0)
+})
+
+it('is not ready while it ends', async () => {
+  const { child, ready, exited, output } = start()
+  const url = new URL(await ready)
+  // Under way when the end begins: it is answered still, and no new connection would be.
+  const socket = connect(Number(url.port), url.hostname)
+  await once(socket, 'connect')
+  socket.write(`GET /readyz HTTP/1.1\r\nHost: ${url.host}\r\n`)
+  // A whole request by another connection: what was written before it has arrived.
+  await fetch(`${url.origin}/healthz`)
+  const stopping = new Promise<void>((resolve) =>
+    child.stdout.on('data', () => output.stdout.includes('"stopping"') && resolve()),
+  )
+  child.kill('SIGTERM')
+  await stopping
+  socket.write('Connection: close\r\n\r\n')
+  let answer = ''
+  for await (const part of socket) answer += part
+  expect(answer).toMatch(/^HTTP\/1\.1 503 /)
+  expect(answer).toContain('"database":false')
   expect(await exited).toBe(0)
 })
 
