@@ -125,6 +125,31 @@ describe('an upload that was interrupted', () => {
     expect(saltOf(sealed as Bytes)).toEqual((await openUpload((await readUpload(mediaId)) as UploadRow)).salt)
   })
 
+  it('goes on by itself after a while, in the tab that stayed open', async () => {
+    server.requestsLeft = 1
+    const phases: string[] = []
+    const stopped = Promise.withResolvers<void>()
+    const over = Promise.withResolvers<void>()
+    const engine = new Engine(memorySpool(), ({ phase, code }) => {
+      phases.push(phase)
+      if (code === 'server/unreachable') stopped.resolve()
+      // All was sent: what comes after it meets no network.
+      if (phases.filter((one) => one === 'stopped').length === 2) over.resolve()
+    })
+    engine.give(mediaId, new Blob([first]))
+    await stopped.promise
+    const [before] = received() as [Bytes]
+    expect(before).toHaveLength(REQUEST)
+    server.requestsLeft = 10
+    await vi.advanceTimersByTimeAsync(5000)
+    await over.promise
+    const [sealed, ...more] = received() as [Bytes]
+    expect(more).toEqual([])
+    expect(equalBytes(sealed.subarray(0, REQUEST), before)).toBe(true)
+    expect(await holds(sealed, first)).toBe(true)
+    expect((await readUpload(mediaId))?.step).toBe('finish')
+  })
+
   it.each([0, 1])('and whose record fell back to %i pieces: nothing is sealed twice under one salt', async (pieces) => {
     server.requestsLeft = 2
     expect((await run(first)).code).toBe('server/unreachable')
