@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { boxKeysFrom } from '../../shared/crypto/box.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
 import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
@@ -29,6 +29,7 @@ import { sealGroupName } from './profile.ts'
 import { enrolWorker } from './workers.ts'
 
 const crypto = { makeRotation, openGroupBox, sealGroupBox, boxKeysFrom, openVault, sealVaultWrite } as unknown as Crypto
+const KEY_LIFE_MS = 30 * 86_400_000
 const INVITE = { role: 'member', days: 7, maxUses: 5 } as const
 
 let server: FakeServer
@@ -71,6 +72,8 @@ beforeEach(async () => {
   await ann.groups.show(circle)
 })
 
+afterEach(() => void vi.useRealTimers())
+
 describe('groups on a device', () => {
   it('share keys with who joins by an invite, and keep them for the Service Worker', async () => {
     const ben = await invited('ben')
@@ -95,6 +98,27 @@ describe('groups on a device', () => {
     await ann.groups.append(circle, () => ({ actions: [{ type: 'remove', payload: { memberId: ben.person.userId } }] }))
     await cid.groups.show(circle)
     expect(await codeOf(() => cid.groups.encryptTo(circle))).toBe('group/needs-rotation')
+  })
+
+  it('change a key that is older than 30 days, by whoever manages the circle and by nobody else', async () => {
+    const ben = await invited('ben')
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
+    const madeAt = ann.groups.get(circle).state.rotations.get(1)?.ts ?? 0
+    /** Whether this client is about to change the key, so long after it was made. */
+    const isAboutTo = async (client: Client, ageMs: number) => {
+      vi.setSystemTime(madeAt + ageMs)
+      await client.groups.show(circle)
+      return vi.getTimerCount() > 0
+    }
+    expect(await isAboutTo(ann, KEY_LIFE_MS)).toBe(false)
+    expect(await isAboutTo(ben, KEY_LIFE_MS + 1)).toBe(false)
+    expect(await isAboutTo(ann, KEY_LIFE_MS + 1)).toBe(true)
+    await vi.advanceTimersByTimeAsync(2000)
+    await ann.groups.all.until((all) => all.get(circle)?.state.epoch === 2)
+    expect(await isAboutTo(ann, KEY_LIFE_MS + 5000)).toBe(false)
+    await ben.groups.show(circle)
+    expect(ben.groups.encryptTo(circle).media).toEqual(ann.groups.encryptTo(circle).media)
+    expect(ben.groups.encryptTo(circle).epoch).toBe(2)
   })
 
   it('keep the key that won when two members change it at once', async () => {
