@@ -4,35 +4,9 @@ import { HEADER_BYTES, sealedChunk } from '../format/layout.ts'
 import { exactReader } from './exact-reader.ts'
 import type { ObjectName } from './object-key.ts'
 import { openChunk, openHeader } from './open-object.ts'
-import { createObjectSealer, plainRange, type SealerOptions } from './seal-object.ts'
 
 /** How much is read and opened ahead of the taker, in parallel; at least two chunks. */
 const AHEAD_BYTES = 2 * 2 ** 20
-
-/**
- * Seals plaintext as it arrives, split in any way: the header, then one chunk at a time.
- * The last chunk leaves only after the source has ended where `trueBytes` says.
- * @throws {AppError} `upload/source-changed` when the source is shorter or longer than `trueBytes`, or differs from `sealedBefore`.
- */
-export async function* sealStream(
-  options: SealerOptions,
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Bytes, void, undefined> {
-  const reader = exactReader(source, (what) => new AppError('upload/source-changed', `${options.name}: ${what}`))
-  try {
-    const sealer = await createObjectSealer(options)
-    yield sealer.header
-    const { layout } = sealer
-    for (let index = 0; index < layout.chunks; index++) {
-      const [start, end] = plainRange(layout, options.trueBytes, index)
-      const plain = await reader.take(end - start)
-      if (index === layout.chunks - 1) await reader.end()
-      yield (await sealer.sealChunk(index, plain)).sealed
-    }
-  } finally {
-    reader.close()
-  }
-}
 
 /**
  * Opens an object as it arrives, split in any way; holds a few chunks at a time (`AHEAD_BYTES`).
