@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
+import { layoutFor, sealedSize } from '../shared/format/layout.ts'
 import { makeVideo } from './support/media.ts'
 import { expect, test } from './support/test.ts'
 
@@ -42,6 +43,56 @@ test('an upload goes on after its tab was closed in the middle', async ({ world,
   await ada.open('large')
   const downloading = page.waitForEvent('download')
   await page.getByRole('link', { name: 'Download' }).last().click()
+  expect(await hashOf(await (await downloading).path())).toBe(await hashOf(file))
+})
+
+test('an upload whose tab stays open loses the network in the middle of a request, and goes on when it is back', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  await ada.makeCircle('Gartenfreunde')
+  const file = join(world.folder, 'large.bin')
+  const handle = await open(file, 'w')
+  for (let i = 0; i < 40; i++) await handle.write(Buffer.alloc(2 ** 20, i))
+  await handle.close()
+
+  const { relay } = world
+  relay.recording = false
+  /** Each request of the upload: from where it sends, and how much went. */
+  const sent: { offset: number; bytes: number }[] = []
+  const isPiece = (method: string, path: string) => method === 'PATCH' && path.startsWith('/api/uploads/')
+  relay.gate = async (method, path, headers) => {
+    if (isPiece(method, path)) sent.push({ offset: Number(headers['upload-offset']), bytes: 0 })
+  }
+  const lost = Promise.withResolvers<void>()
+  relay.onSent = (method, path, bytes) => {
+    const now = sent.at(-1)
+    if (!isPiece(method, path) || !now) return
+    now.bytes += bytes
+    if (sent.length === 2 && now.bytes > 4 * 2 ** 20) relay.lose().then(lost.resolve)
+  }
+  await ada.upload(file)
+  await lost.promise
+  expect(sent).toHaveLength(2)
+  relay.restore()
+
+  await expect(ada.page.getByRole('link', { name: 'large Uploading' })).toHaveCount(0, { timeout: 30_000 })
+  await ada.open('large')
+  const [first, cut, next, ...more] = sent
+  if (!first || !cut || !next) throw new Error('nothing more was sent')
+  // What the server has said to have never goes again, and of what was under way no more than did not arrive.
+  expect(cut.offset).toBe(first.bytes)
+  expect(next.offset).toBeGreaterThanOrEqual(cut.offset)
+  expect(next.offset).toBeLessThanOrEqual(cut.offset + cut.bytes)
+  let end = next.offset
+  for (const { offset, bytes } of [next, ...more]) {
+    expect(offset).toBe(end)
+    end += bytes
+  }
+  expect(end).toBe(sealedSize(layoutFor(40 * 2 ** 20)))
+  const downloading = ada.page.waitForEvent('download')
+  await ada.page.getByRole('link', { name: 'Download' }).last().click()
   expect(await hashOf(await (await downloading).path())).toBe(await hashOf(file))
 })
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { Unmasked } from './frames.ts'
 
@@ -24,10 +24,13 @@ export class Relay {
   #target: number
   rewrite: Rewrite | undefined
   /** May keep a request waiting before it is passed on. */
-  gate: ((method: string, path: string) => Promise<void>) | undefined
+  gate: ((method: string, path: string, headers: IncomingHttpHeaders) => Promise<void>) | undefined
+  /** Called with each part of a request's body that was passed on. */
+  onSent: ((method: string, path: string, bytes: number) => void) | undefined
   /** Another file than the server's, by its path: a newer version of the client, a broken one, or one that is gone. */
   readonly instead = new Map<string, { readonly type: string; readonly body: string; readonly status?: number }>()
   recording = true
+  #reached: (() => void) | null = null
   /** Called with each exchange after it was answered. */
   onExchange: ((exchange: Exchange) => void) | undefined
 
@@ -39,6 +42,11 @@ export class Relay {
     const relay = new Relay(0)
     relay.#server.on('upgrade', (incoming, socket, head) => relay.#upgrade(incoming, socket as Socket, head))
     relay.#server.on('connection', (socket) => {
+      if (relay.#reached) {
+        socket.destroy()
+        relay.#reached()
+        return
+      }
       relay.#sockets.add(socket)
       socket.once('close', () => relay.#sockets.delete(socket))
     })
@@ -73,6 +81,18 @@ export class Relay {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /** Drops every connection and every new one, until `restore`. Resolves when somebody tried in vain. */
+  lose(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#reached = resolve
+    this.cut()
+    return promise
+  }
+
+  restore(): void {
+    this.#reached = null
+  }
+
   #keep(...parts: (Buffer | string)[]): void {
     if (this.recording) this.#recorded.push(...parts.map((part) => Buffer.from(part)), Buffer.from('\n'))
   }
@@ -80,7 +100,7 @@ export class Relay {
   async #pass(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const path = incoming.url ?? '/'
     this.#keep(`${incoming.method} ${path}\n${incoming.rawHeaders.join('\n')}`)
-    await this.gate?.(incoming.method ?? 'GET', path)
+    await this.gate?.(incoming.method ?? 'GET', path, incoming.headers)
     const other = this.instead.get(path)
     if (other) {
       outgoing.writeHead(other.status ?? 200, {
@@ -102,7 +122,10 @@ export class Relay {
     })
     upstream.on('error', () => outgoing.destroy())
     outgoing.on('close', () => upstream.destroy())
-    incoming.on('data', (part: Buffer) => sent.push(part))
+    incoming.on('data', (part: Buffer) => {
+      sent.push(part)
+      this.onSent?.(incoming.method ?? 'GET', path, part.length)
+    })
     // Whole, however the network cut it; a request that breaks off has told something as well.
     incoming.once('close', () => this.#keep(Buffer.concat(sent)))
     incoming.pipe(upstream)
