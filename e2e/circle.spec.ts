@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
+import decodeQR from 'qr/decode.js'
 import { makeVideo } from './support/media.ts'
 import { Program } from './support/processes.ts'
 import { expect, test } from './support/test.ts'
@@ -51,14 +53,20 @@ test('somebody comes in by eight words, sees what is shared, and is removed', as
   await expect(ben.page.getByRole('link', { name: /^later/ })).toHaveCount(0)
 })
 
-test('a worker on another machine joins by an invite for workers', async ({ world, arrive }) => {
+test('a worker on another machine joins by the link of an invite for workers, whose QR code says the same', async ({
+  world,
+  arrive,
+}) => {
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
-  const words = await ada.inviteByWords('worker')
+  const link = await ada.invite('worker', async (shown) => {
+    const code = ada.page.getByRole('img', { name: 'QR code of the invite link' })
+    expect(await readQr(await code.screenshot())).toBe(shown)
+  })
   const away = new Program(
     'worker',
     'worker/main.ts',
-    ['join', words, '--server', world.origin],
+    ['join', link, '--server', world.origin],
     {
       KITH_WORKER_DATA: join(world.folder, 'worker-away'),
       KITH_WORKER_MAX_LOAD: '1000',
@@ -79,6 +87,15 @@ test('a worker on another machine joins by an invite for workers', async ({ worl
     await away.stop('SIGKILL')
   }
 })
+
+/** What a QR code in a PNG says. */
+async function readQr(png: Buffer): Promise<string> {
+  const width = png.readUInt32BE(16) // PNG §11.2.2: IHDR comes first
+  const height = png.readUInt32BE(20)
+  const ffmpeg = ['-v', 'error', '-i', 'pipe:0', '-f', 'rawvideo', '-pix_fmt', 'rgba', 'pipe:1']
+  const data = execFileSync('ffmpeg', ffmpeg, { input: png, maxBuffer: 2 ** 26 })
+  return decodeQR({ width, height, data })
+}
 
 test('the 24 words open the account when the password is forgotten', async ({ world, arrive }) => {
   const ada = await arrive('ada')

@@ -69,14 +69,17 @@ export class Person {
     await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible()
   }
 
-  async invite(): Promise<string> {
+  /** @param seen called while the link and its QR code are on the screen. */
+  async invite(role: 'member' | 'worker' = 'member', seen?: (link: string) => Promise<void>): Promise<string> {
     const { page } = this
     await this.go('Circle')
     await page.getByRole('button', { name: 'Invite', exact: true }).click()
+    await page.getByLabel('Comes in as').selectOption(role)
     await page.getByRole('button', { name: 'Make the invite' }).click()
-    const link = await page.getByTestId('invite-link').textContent()
+    const link = ((await page.getByTestId('invite-link').textContent()) ?? '').trim()
+    await seen?.(link)
     await page.getByRole('button', { name: 'Close' }).click()
-    return (link ?? '').trim()
+    return link
   }
 
   async inviteByWords(role: 'member' | 'worker'): Promise<string> {
