@@ -36,7 +36,19 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await ada.unlock(PASSWORD)
   await expect(ada.page.getByRole('alert')).toContainText('wrong', { timeout: 30_000 })
   await ada.unlock(NEW)
-  await expect(ada.page.getByRole('heading', { name: 'Settings' })).toBeVisible()
+  const settings = ada.page.getByRole('heading', { name: 'Settings' })
+  await expect(settings).toBeVisible()
+
+  // Left alone it locks by itself, and not before it is time.
+  await ada.page.getByLabel('Lock when not used for').selectOption({ label: '5 minutes' })
+  await ada.page.clock.install()
+  await ada.page.reload()
+  await expect(settings).toBeVisible()
+  await ada.page.clock.runFor('04:30')
+  await expect(settings).toBeVisible()
+  await ada.page.clock.runFor('00:50')
+  await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+
   const tablet = await arrive('ada')
   await tablet.signIn(PASSWORD)
   await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')
