@@ -10,7 +10,9 @@ export function isTaken(event: KeyboardEvent): boolean {
     target instanceof HTMLTextAreaElement ||
     target instanceof HTMLSelectElement ||
     target instanceof HTMLButtonElement
-  return isControl || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey
+  // The browser's own controls, or the player itself: both would play and pause at once, and nothing would come of it.
+  const isOfPlayer = target instanceof HTMLMediaElement && event.key === ' '
+  return isControl || isOfPlayer || event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey
 }
 
 /** What a key does to a video; `null` for every other key. */
