@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Locator, Page } from '@playwright/test'
+import { readInstance } from '../shared/wire/accounts.ts'
 import { corpusFile, makeVideo } from './support/media.ts'
 import { PASSWORD, type Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
@@ -145,6 +146,105 @@ test('every screen can be used by everybody, in both themes', async ({ world, ar
   await expect(page.getByRole('button', { name: 'Send to ben' })).toBeEnabled()
   await look(page, '38-share')
 })
+
+test('by keyboard alone from the first screen to a video and to an invite, and nothing moves for whoever wants no motion', async ({
+  world,
+  arrive,
+}) => {
+  const ada = await arrive('ada')
+  const { page } = ada
+  const { keyboard } = page
+  // What waits for the server breathes, unless no motion is wanted.
+  const late = Promise.withResolvers<void>()
+  world.relay.gate = async (_method, path) => {
+    if (path === readInstance.path) await late.promise
+  }
+  await page.emulateMedia({ reducedMotion: 'no-preference' })
+  await page.goto(world.origin)
+  await expect(page.locator('.skeleton')).toBeVisible()
+  expect(await page.evaluate(whatMoves)).toEqual(['skeleton tall'])
+  await page.emulateMedia({ reducedMotion: 'reduce' })
+  expect(await page.evaluate(whatMoves)).toEqual([])
+  late.resolve()
+
+  await tabTo(page, page.getByLabel('Your name'), 'Tab', 2)
+  await keyboard.type('ada')
+  await tabTo(page, page.getByLabel('Password', { exact: true }), 'Tab', 1)
+  await keyboard.type(PASSWORD)
+  await tabTo(page, page.getByLabel('Name of your circle'), 'Tab', 2)
+  await keyboard.type('The Lindens')
+  await tabTo(page, page.getByRole('button', { name: 'Make the circle' }), 'Tab', 1)
+  await keyboard.press('Enter')
+  await expect(page.getByRole('heading', { name: 'Write down your recovery key' })).toBeVisible({ timeout: 30_000 })
+  const words = await page.getByRole('list', { name: 'Recovery key' }).getByRole('listitem').allTextContents()
+  await tabTo(page, page.getByRole('button', { name: 'I wrote them down' }), 'Tab', 4)
+  await keyboard.press('Enter')
+  for (const field of await page.getByLabel(/^Word \d+$/).all()) {
+    await tabTo(page, field, 'Tab', 2)
+    await keyboard.type(words[Number((await field.getAttribute('id'))?.replace('word-', ''))] ?? '')
+  }
+  await keyboard.press('Enter')
+  await expect(page.getByRole('button', { name: 'Upload' })).toBeVisible()
+
+  const video = join(world.folder, 'sea.mp4')
+  await makeVideo(video, { seconds: 4, width: 320, height: 240 })
+  await ada.upload(video)
+  const tile = page.locator('[href^="/item/"]').and(page.getByRole('link', { name: /^sea/ }))
+  await expect(tile).toBeVisible()
+  await expect(page.getByRole('link', { name: /Uploading/ })).toHaveCount(0)
+  expect(await page.evaluate(whatMoves)).toEqual([])
+  await tabTo(page, page.getByRole('button', { name: 'Upload' }))
+  await tabTo(page, tile)
+  await keyboard.press('Enter')
+  await expect(page.getByRole('heading', { name: 'sea' })).toBeVisible()
+  const player = page.locator('video')
+  await tabTo(page, page.getByRole('button', { name: 'Back' }))
+  await tabTo(page, page.getByRole('link', { name: 'Download the original' }).first())
+  await tabTo(page, player)
+  const isPaused = () => player.evaluate((element: HTMLVideoElement) => element.paused)
+  const before = await isPaused()
+  await keyboard.press('Space')
+  await expect.poll(isPaused).toBe(!before)
+  await tabTo(page, page.getByRole('button', { name: 'Back' }), 'Shift+Tab')
+  await keyboard.press('Enter')
+  await expect(tile).toBeVisible()
+
+  await tabTo(page, page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Circle' }))
+  await keyboard.press('Enter')
+  const invite = page.getByRole('button', { name: 'Invite', exact: true })
+  await tabTo(page, invite)
+  await keyboard.press('Enter')
+  const dialog = page.getByRole('dialog', { name: 'Invite somebody' })
+  await expect(dialog).toBeVisible()
+  expect(await page.evaluate(whatMoves)).toEqual([])
+  await keyboard.press('Escape')
+  await expect(dialog).toHaveCount(0)
+  await expect(invite).toBeFocused()
+  await keyboard.press('Enter')
+  for (const label of ['Comes in as', 'As', 'Valid for', 'People']) {
+    await tabTo(page, page.getByLabel(label, { exact: true }), 'Tab', 2)
+  }
+  await tabTo(page, page.getByRole('button', { name: 'Make the invite' }), 'Tab', 1)
+  await keyboard.press('Enter')
+  await expect(page.getByTestId('invite-link')).toBeVisible()
+  await tabTo(page, page.getByRole('button', { name: 'Copy the link' }))
+  await keyboard.press('Escape')
+  await expect(dialog).toHaveCount(0)
+  await expect(invite).toBeFocused()
+})
+
+/** In the page: the classes of everything that an animation moves. */
+function whatMoves(): string[] {
+  const found = new Set<string>()
+  const visit = (root: Document | ShadowRoot) => {
+    for (const { effect, playState } of root.getAnimations()) {
+      if (playState === 'running' && effect instanceof KeyframeEffect) found.add(effect.target?.className ?? '')
+    }
+    for (const { shadowRoot } of root.querySelectorAll('*')) if (shadowRoot) visit(shadowRoot)
+  }
+  visit(document)
+  return [...found]
+}
 
 /** Ben looks for ada, and she for him. */
 async function becomeFriends(ada: Person, ben: Person): Promise<void> {
@@ -311,8 +411,8 @@ async function say(page: Page, text: string): Promise<void> {
 }
 
 /** As far as it takes, and no further than a patient person would go; what has the focus shows it. */
-async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab'): Promise<void> {
-  for (let step = 0; step < 30; step++) {
+async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab', steps = 30): Promise<void> {
+  for (let step = 0; step < steps; step++) {
     await page.keyboard.press(key)
     expect(await page.evaluate(showsFocus), `step ${step}`).toBe(true)
     if (await target.evaluate((element) => (element.getRootNode() as ShadowRoot).activeElement === element)) return
