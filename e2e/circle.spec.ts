@@ -53,7 +53,7 @@ test('somebody comes in by eight words, sees what is shared, and is removed', as
   await expect(ben.page.getByRole('link', { name: /^later/ })).toHaveCount(0)
 })
 
-test('a worker on another machine joins by the link of an invite for workers, whose QR code says the same', async ({
+test('workers on other machines join by the link of an invite, whose QR code says the same, and by its words', async ({
   world,
   arrive,
 }) => {
@@ -63,18 +63,25 @@ test('a worker on another machine joins by the link of an invite for workers, wh
     const code = ada.page.getByRole('img', { name: 'QR code of the invite link' })
     expect(await readQr(await code.screenshot())).toBe(shown)
   })
-  const away = new Program(
-    'worker',
-    'worker/main.ts',
-    ['join', link, '--server', world.origin],
-    {
-      KITH_WORKER_DATA: join(world.folder, 'worker-away'),
-      KITH_WORKER_MAX_LOAD: '1000',
-      KITH_WORKER_MAX_MEMORY_PERCENT: '100',
-    },
-    join(world.folder, 'logs', 'worker-away.log'),
-  )
+  const words = await ada.inviteByWords('worker')
+  const joining = (name: string, ...invite: string[]) =>
+    new Program(
+      name,
+      'worker/main.ts',
+      ['join', ...invite],
+      {
+        KITH_WORKER_DATA: join(world.folder, name),
+        KITH_WORKER_MAX_LOAD: '1000',
+        KITH_WORKER_MAX_MEMORY_PERCENT: '100',
+      },
+      join(world.folder, 'logs', `${name}.log`),
+    )
+  const spoken = joining('worker-by-words', words, '--server', world.origin)
+  const away = joining('worker-by-link', link)
   try {
+    await spoken.said(/^Joined/)
+    // One is enough for what comes now.
+    await spoken.stop('SIGKILL')
     await away.said(/^Joined/)
     const video = join(world.folder, 'sea.mp4')
     await makeVideo(video, { seconds: 2, width: 320, height: 240 })
@@ -84,7 +91,7 @@ test('a worker on another machine joins by the link of an invite for workers, wh
     await ada.plays()
     expect(await away.stop('SIGTERM')).toBe(0)
   } finally {
-    await away.stop('SIGKILL')
+    await Promise.all([spoken.stop('SIGKILL'), away.stop('SIGKILL')])
   }
 })
 
