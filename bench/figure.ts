@@ -10,7 +10,8 @@ export type Figure = {
   /** `ours / peer`, null without a peer. */
   readonly ratio: number | null
   readonly goal: string
-  readonly met: boolean
+  /** `null`: no goal, shown beside one. */
+  readonly met: boolean | null
 }
 
 /** What a bench promises: the ratio, or without a peer the figure itself, against a bound. */
@@ -46,10 +47,11 @@ export function figure(
   name: string,
   unit: string,
   values: { ours: number; peer?: number; peerName?: string },
-  goal: Goal,
+  goal?: Goal,
 ): Figure {
   const { ours, peer = null, peerName = '' } = values
   const ratio = peer === null ? null : ours / peer
+  if (!goal) return { name, unit, ours, peer, peerName, ratio, goal: '', met: null }
   const judged = ratio ?? ours
   const met = 'atLeast' in goal ? judged >= goal.atLeast : judged <= goal.atMost
   const bound = 'atLeast' in goal ? `≥ ${goal.atLeast}` : `≤ ${goal.atMost}`
@@ -69,7 +71,7 @@ const short = (value: number | null) => (value === null ? '' : String(Number(val
 export function toMarkdown(figures: readonly Figure[], machineLine: string): string {
   const rows = figures.map(
     (f) =>
-      `| ${f.name} | ${short(f.ours)} ${f.unit} | ${f.peer === null ? '' : `${short(f.peer)} ${f.unit}`} | ${f.peerName} | ${short(f.ratio)} | ${f.goal} | ${f.met ? 'yes' : '**no**'} |`,
+      `| ${f.name} | ${short(f.ours)} ${f.unit} | ${f.peer === null ? '' : `${short(f.peer)} ${f.unit}`} | ${f.peerName} | ${short(f.ratio)} | ${f.goal} | ${f.met === null ? '' : f.met ? 'yes' : '**no**'} |`,
   )
   return [
     '# Measured',
