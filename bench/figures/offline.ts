@@ -108,13 +108,16 @@ async function seeking(ada: Person, world: World, log: (line: string) => void) {
 
 async function seekAll(ada: Person): Promise<number[]> {
   const found: number[] = []
+  const devtools = await ada.context.newCDPSession(ada.page)
   for (const place of PLACES) {
-    // Anew each time: what was loaded before is not in the buffer.
+    // Anew each time: what was loaded before is neither in the buffer nor in the browser's own cache.
+    await devtools.send('Network.clearBrowserCache')
     await ada.page.goto(ada.world.origin)
     await ada.open('sea')
     await ada.plays()
     found.push(await seekMs(ada.page, place))
   }
+  await devtools.detach()
   return found
 }
 
