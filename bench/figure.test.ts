@@ -1,10 +1,16 @@
 import { expect, it } from 'vitest'
 import { figure, inTurn, median, toMarkdown } from './figure.ts'
+import { framesEachSecond } from './scrolling.ts'
 
 it('takes the middle, or the mean of the two middles', () => {
   expect(median([3, 1, 2])).toBe(2)
   expect(median([4, 1, 3, 2])).toBe(2.5)
   expect(() => median([])).toThrow(RangeError)
+})
+
+it('counts the frames that came, however regular most of them were', () => {
+  expect(framesEachSecond([20, 20, 20, 20])).toBe(50)
+  expect(framesEachSecond([20, 20, 20, 40])).toBe(40)
 })
 
 it('measures in turn', async () => {

@@ -5,6 +5,11 @@ export type Scrolled = {
   readonly frames: number[]
 }
 
+/** How many frames came each second, from first to last: each one that was dropped makes it less, which a median would hide. */
+export function framesEachSecond(frames: readonly number[]): number {
+  return (frames.length * 1000) / frames.reduce((sum, ms) => sum + ms, 0)
+}
+
 /** In the page: some way further in each frame, up where `stepPx` is below zero. */
 export async function scroll(element: Element, [count, stepPx]: readonly [number, number]): Promise<Scrolled> {
   let longest = 0

@@ -1,6 +1,6 @@
 import { fillLibrary } from '../../e2e/support/library.ts'
 import { type Bench, figure, median } from '../figure.ts'
-import { scroll } from '../scrolling.ts'
+import { framesEachSecond, scroll } from '../scrolling.ts'
 import { libraryIsOpen, markFirstTile, startMs, withPerson } from '../world.ts'
 
 const ITEMS = 10_000
@@ -29,9 +29,9 @@ export const bench: Bench = {
       await page.waitForFunction(() => document.documentElement.scrollHeight > 400_000)
       const { longest, frames } = await page.locator('html').evaluate(scroll, [FRAMES, STEP_PX] as const)
       return [
-        figure('library: start with 10,000 items', 'ms', { ours: median(starts) }, { atMost: 1000 }),
+        figure('library: start with 10,000 items, not slowed down', 'ms', { ours: median(starts) }, { atMost: 1000 }),
         figure('library: longest task while scrolling 10,000', 'ms', { ours: longest }, { atMost: 50 }),
-        figure('library: frames a second while scrolling', '/s', { ours: 1000 / median(frames) }, { atLeast: 58 }),
+        figure('library: frames a second while scrolling', '/s', { ours: framesEachSecond(frames) }, { atLeast: 58 }),
       ]
     }),
 }
