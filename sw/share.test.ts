@@ -1,9 +1,11 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { x25519PublicKey } from '../shared/crypto/agreement.ts'
+import { appManifest } from '../bin/build/manifest.ts'
+import { x25519PublicKey, x25519Shared } from '../shared/crypto/agreement.ts'
 import { newKey } from '../shared/crypto/random.ts'
+import { shareKeyFrom } from '../shared/crypto/share.ts'
 import { eraseDevice, openDevice } from '../shared/device/db.ts'
-import { listShares } from '../shared/device/shares.ts'
+import { listShares, openSharedFile, openShareHeader } from '../shared/device/shares.ts'
 import { takeShare } from './share.ts'
 
 /** What the share sheet posts. @returns where the page is sent. */
@@ -15,6 +17,7 @@ async function share(files: readonly File[], text = ''): Promise<string | null> 
   return answer.headers.get('location')
 }
 const small = (count: number) => Array.from({ length: count }, (_, at) => new File(['a'], `${at}.txt`))
+const secret = newKey()
 const waiting = async () => (await listShares()).length
 
 beforeEach(async () => {
@@ -24,11 +27,27 @@ beforeEach(async () => {
     (url, status) => new Response(null, { status: status ?? 302, headers: { location: String(url) } }),
   )
   await eraseDevice()
-  await (await openDevice()).put('shareKey', x25519PublicKey(newKey()), 'current')
+  await (await openDevice()).put('shareKey', x25519PublicKey(secret), 'current')
 })
 afterEach(() => {
   vi.restoreAllMocks()
   vi.unstubAllGlobals()
+})
+
+it('reads what the system posts by the names that the manifest gave it', async () => {
+  const { action, method, params } = appManifest.share_target
+  const body = new FormData()
+  for (const said of ['title', 'text', 'url'] as const) body.append(params[said], `its ${said}`)
+  for (const { name } of params.files) body.append(name, new File(['tomatoes'], 'list.txt'))
+  const answer = await takeShare(new Request(`https://kith.test${action}`, { method, body }))
+  expect(answer.headers.get('location')).toBe('/share')
+  const [row] = await listShares()
+  if (!row) throw new Error('nothing waits')
+  const agreed = x25519Shared(secret, row.ephemeral)
+  const key = await shareKeyFrom(agreed, row.ephemeral, x25519PublicKey(secret))
+  const header = await openShareHeader(row, key)
+  expect(header.text).toBe('its title\nits text\nits url')
+  expect(await (await openSharedFile(row.id, key, header, 0)).text()).toBe('tomatoes')
 })
 
 it('keeps thirty files, and nothing of thirty-one', async () => {

@@ -23,3 +23,22 @@ test('icons for every launcher, screenshots for phone and desk', () => {
   const forms = appManifest.screenshots.map(({ form_factor }) => form_factor)
   expect(new Set(forms)).toEqual(new Set(['narrow', 'wide']))
 })
+
+test('says who it is, where it begins, and that one window is enough', () => {
+  expect(appManifest).toMatchObject({
+    // Without an id of its own a later start address would be another app.
+    id: '/',
+    start_url: '/',
+    scope: '/',
+    display: 'standalone',
+    display_override: ['standalone', 'minimal-ui'],
+    launch_handler: { client_mode: ['focus-existing', 'auto'] },
+  })
+  expect(appManifest.shortcuts.map(({ url }) => url)).toEqual(['/chats', '/friends', '/activity'])
+})
+
+test('takes shares as a form that never leaves the device, of anything', () => {
+  const { action, method, enctype, params } = appManifest.share_target
+  expect([action, method, enctype]).toEqual(['/share', 'POST', 'multipart/form-data'])
+  expect(params.files[0]?.accept).toContain('*/*')
+})
