@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { objectId } from '../../shared/crypto/object-key.ts'
 import { newGroupId, newKey, newMediaId, newUserId, randomBytes } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
@@ -16,6 +16,7 @@ import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
 import type { Item } from '../media/items.ts'
 import { Keeper } from './keeper.ts'
+import { readTaken, toMakeRoom } from './room.ts'
 import { watch } from './watched.ts'
 
 const group = newGroupId()
@@ -224,7 +225,42 @@ it('an item that the storage fails on says so, and does not hold up the next', a
   expect((await readKept(idOf(bad)))?.problem).toBe('offline/storage')
 })
 
+it('what was watched last is the last to make room', async () => {
+  const [one, two] = [await share(), await share()]
+  const keeper = tab()
+  await keeper.keep([one, two])
+  await shows(keeper, one, 'kept')
+  await shows(keeper, two, 'kept')
+  const order = async () => {
+    const rows = [...keeper.rows.value.values()]
+    return toMakeRoom(rows, await readTaken(rows), memory.usedBytes, new Set()).map(({ mediaId }) => mediaId)
+  }
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 1000 })
+  onTestFinished(() => void vi.useRealTimers())
+  await keeper.watched(idOf(one))
+  expect(await order()).toEqual([two, one].map(idOf))
+  vi.setSystemTime(Date.now() + 1000)
+  await keeper.watched(idOf(two))
+  expect(await order()).toEqual([one, two].map(idOf))
+  // Of what is not kept nothing is written down.
+  const other = await share()
+  await keeper.watched(idOf(other))
+  expect(await readKept(idOf(other))).toBeNull()
+})
+
 describe('where there is no room', () => {
+  it('asks the server for nothing that could not fit', async () => {
+    const item = await share()
+    quota = 50 * 2 ** 20 + SIZE - 1
+    const keeper = tab()
+    await keeper.keep([item])
+    await shows(keeper, item, 'no-room')
+    expect(asked).toBe(0)
+    quota += 1
+    await keeper.resume(idOf(item))
+    await shows(keeper, item, 'kept')
+  })
+
   it('nothing half stays, and it goes on by itself once something was taken off', async () => {
     const [old, large] = [await share(), await share()]
     const keeper = tab()

@@ -112,7 +112,7 @@ export class Keeper {
   }
 
   async watched(media: MediaId): Promise<void> {
-    await changeKept(media, (row) => row && { ...row, watchedAt: Date.now() })
+    if (await changeKept(media, (row) => row && { ...row, watchedAt: Date.now() })) await this.#changed()
   }
 
   /** Keeps the newest of a group from now on; 0 ends that and takes those off that nobody chose by hand. */

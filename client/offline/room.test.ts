@@ -1,10 +1,12 @@
-import { expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { newMediaId, randomBytes } from '../../shared/crypto/random.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
 import { Pieces } from '../../shared/device/kept-pieces.ts'
 import { idFromBytes, type MediaId, type ObjectId } from '../../shared/format/ids.ts'
 import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
-import { keptBytes, readTaken, toMakeRoom } from './room.ts'
+import { hasRoomFor, keptBytes, readRoom, readTaken, toMakeRoom } from './room.ts'
+
+afterEach(() => vi.unstubAllGlobals())
 
 function row(watchedAt: number, bytes: number): KeptRow {
   const objectId = idFromBytes(randomBytes(16)) as ObjectId
@@ -58,4 +60,35 @@ it('makes room by what was watched longest ago, and by no more than it takes', (
 
 it('never takes what is being watched', () => {
   expect(toMakeRoom([newer, old, middle], taken, 300, new Set([old.mediaId]))).toEqual([middle, newer])
+})
+
+describe('how much room there is', () => {
+  const SPARE_BYTES = 50 * 2 ** 20
+  const tells = (estimate: () => Promise<StorageEstimate>) => vi.stubGlobal('navigator', { storage: { estimate } })
+
+  it('is what the browser grants, less what is used', async () => {
+    tells(async () => ({ quota: 1000, usage: 300 }))
+    expect(await readRoom()).toEqual({ usedBytes: 300, freeBytes: 700 })
+    tells(async () => ({ quota: 300, usage: 1000 }))
+    expect(await readRoom()).toEqual({ usedBytes: 1000, freeBytes: 0 })
+  })
+
+  it('is enough with something to spare, and not with a byte less', async () => {
+    tells(async () => ({ quota: SPARE_BYTES + 1000, usage: 0 }))
+    expect(await hasRoomFor(1000)).toBe(true)
+    expect(await hasRoomFor(1001)).toBe(false)
+    tells(async () => ({ quota: 0, usage: 0 }))
+    expect(await hasRoomFor(0)).toBe(true)
+    expect(await hasRoomFor(1)).toBe(false)
+  })
+
+  it.each([
+    ['no interface', {}],
+    ['no figures', { storage: { estimate: async () => ({}) } }],
+    ['a refusal', { storage: { estimate: () => Promise.reject(new TypeError('not here')) } }],
+  ])('is not known where there is %s: then it is tried', async (_what, navigator) => {
+    vi.stubGlobal('navigator', navigator)
+    expect(await readRoom()).toBeNull()
+    expect(await hasRoomFor(2 ** 50)).toBe(true)
+  })
 })
