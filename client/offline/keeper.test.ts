@@ -96,6 +96,13 @@ const FILM = new Map<string, Bytes>([
   [`${SET}/360p/init.mp4`, randomBytes(300)],
   [`${SET}/360p/00001.m4s`, randomBytes(SIZE)],
 ])
+const FILM_MADE: WorkerDocument = {
+  v: 1,
+  status: 'ready',
+  kind: 'video',
+  master: `${SET}/master-1.m3u8`,
+  renditions: [{ name: '360p', width: 640, height: 360, bandwidth: 1000, codecs: 'avc1' }],
+}
 
 async function share(files = new Map([['original', randomBytes(SIZE)]])): Promise<Item> {
   const mediaId = newMediaId()
@@ -319,9 +326,8 @@ describe('where there is no room', () => {
 })
 
 it('what the worker makes later finds no room: the film plays on as it was kept', async () => {
-  const rendition = { name: '360p', width: 640, height: 360, bandwidth: 1000, codecs: 'avc1' }
-  const master = `${SET}/master-1.m3u8`
-  const made: WorkerDocument = { v: 1, status: 'partial', kind: 'video', master, renditions: [rendition] }
+  const { master } = FILM_MADE
+  const made: WorkerDocument = { ...FILM_MADE, status: 'partial' }
   const film = { ...(await share(FILM)), made }
   const written = { revision: 1, sealed: randomBytes(64), workerId: newUserId() }
   items = [{ ...film, record: { ...film.record, workerDocument: written } }]
@@ -379,6 +385,36 @@ describe('after the device caught up', () => {
     held.go()
     expect([...keeper.rows.value.keys()]).toEqual([idOf(stays)])
     expect(await itemsWithPieces()).toEqual([idOf(stays)])
+  })
+
+  it.each(['one piece', 'all of it'])('what the browser has thrown away comes again: %s', async (lost) => {
+    const film = { ...(await share(FILM)), made: FILM_MADE }
+    items = [film]
+    const keeper = tab()
+    await keeper.keep(items)
+    await shows(keeper, film, 'kept')
+    const was = await readKept(idOf(film))
+    const name = `kith/kept/${idOf(film)}`
+    if (lost === 'all of it') await memory.delete(name)
+    else {
+      const id = was?.objects.at(-1)?.objectId
+      await (await memory.open(name)).delete(`/kept/${id}/0`)
+    }
+    const next = tab()
+    await next.start()
+    const held = holdAt(asked + 1)
+    await next.sweep(async () => ({ revision: 0 }))
+    await held.reached
+    // Without network it goes on showing what is left.
+    const { state, objects = [] } = (await readKept(idOf(film))) ?? {}
+    expect(state).toBe('waiting')
+    expect(objects.filter(({ sealedBytes }) => sealedBytes === null)).toHaveLength(
+      lost === 'all of it' ? (was?.objects.length ?? 0) : 1,
+    )
+    held.go()
+    await shows(next, film, 'kept')
+    expect(await readKept(idOf(film))).toEqual(was)
+    expect(await isHere(film)).toBe(true)
   })
 
   it('what the server does not show any more goes when it is its turn', async () => {

@@ -3,8 +3,10 @@ import type { KeptRow } from '../../shared/device/db.ts'
 import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
 import {
   bytesHere,
+  countPieces,
   itemsWithPieces,
   KEPT_CHANNEL,
+  PIECE_BYTES,
   removeObjects,
   removePieces,
 } from '../../shared/device/kept-pieces.ts'
@@ -47,6 +49,8 @@ export class Keeper {
   readonly #tabs = new BroadcastChannel(KEPT_CHANNEL)
   #current: { media: MediaId; height: number | null; stop: AbortController } | undefined
   #running: Promise<void> | undefined
+  /** Whose pieces were counted since this page is open. */
+  readonly #counted = new Set<MediaId>()
   #isWanted = false
   #retry: ReturnType<typeof setTimeout> | undefined
 
@@ -146,8 +150,8 @@ export class Keeper {
   }
 
   /**
-   * After the device caught up: what may no longer be seen (deleted, expired, removed from the group) goes, with bytes
-   * that no row names; what the worker has changed since is fetched again.
+   * After the device caught up: what may no longer be seen (deleted, removed from the group) goes, with bytes that no
+   * row names; what the worker has changed since is fetched again, and what the browser has thrown away.
    * @param mayKeep whether the device still knows the item and holds its keys.
    */
   async sweep(mayKeep: (row: KeptRow) => Promise<{ revision: number } | null>): Promise<void> {
@@ -156,11 +160,29 @@ export class Keeper {
       if (!now) await this.#takeOff(row.mediaId)
       else if (row.state === 'kept' && row.height !== null && now.revision > Math.max(row.revision, row.tooLarge ?? 0))
         await changeKept(row.mediaId, (same) => same && { ...same, ...waitingAgain(same) })
+      else if (row.state === 'kept') await this.#fetchLost(row)
     }
     const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
     for (const media of await itemsWithPieces()) if (!rows.has(media)) await removePieces(media)
     await this.#changed()
     this.run()
+  }
+
+  /** Browsers that run out of room may throw pieces away and leave the row; what is still here plays on meanwhile. */
+  async #fetchLost({ mediaId }: KeptRow): Promise<void> {
+    if (this.#counted.has(mediaId)) return
+    this.#counted.add(mediaId)
+    const counts = await countPieces(mediaId)
+    if (!counts) return
+    await changeKept(mediaId, (row) => {
+      if (row?.state !== 'kept') return null
+      const objects = row.objects.map((object) => {
+        const count = Math.ceil((object.sealedBytes ?? 0) / PIECE_BYTES)
+        return (counts.get(object.objectId) ?? 0) < count ? { ...object, sealedBytes: null } : object
+      })
+      const isLost = objects.some(({ sealedBytes }) => sealedBytes === null)
+      return isLost ? { ...row, state: 'waiting', objects, revision: 0 } : null
+    })
   }
 
   /** Goes on with what waits; where another tab does, once that one is done, or gone. */

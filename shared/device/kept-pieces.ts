@@ -91,6 +91,21 @@ export async function bytesHere(media: MediaId): Promise<number> {
   return answers.reduce((sum, { headers }) => sum + Number(headers.get('content-length')), 0)
 }
 
+/** How many pieces of each object lie here; `null`: the browser does not tell. */
+export async function countPieces(media: MediaId): Promise<ReadonlyMap<ObjectId, number> | null> {
+  const counts = new Map<ObjectId, number>()
+  try {
+    if (!(await caches.has(PREFIX + media))) return counts
+    for (const { url } of await (await caches.open(PREFIX + media)).keys()) {
+      const object = new URL(url).pathname.split('/')[2] as ObjectId
+      counts.set(object, (counts.get(object) ?? 0) + 1)
+    }
+    return counts
+  } catch {
+    return null
+  }
+}
+
 export async function removePieces(media: MediaId): Promise<void> {
   await globalThis.caches?.delete(PREFIX + media).catch(() => false)
 }
