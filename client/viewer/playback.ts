@@ -11,6 +11,9 @@ export type PlaybackEvents = {
   onFatal(isNetwork: boolean): void
 }
 
+/** hls.js asks for half a minute else: too long beside something that plays. */
+const KEPT_RETRIES = 2
+
 /** Plays a master playlist through hls.js in every engine: Chromium's own player refuses a Service Worker's answers. */
 export class Playback {
   readonly #video: HTMLVideoElement
@@ -24,13 +27,21 @@ export class Playback {
   }
 
   /**
+   * @param isKept whether something of it is on the device, which goes on where the server does not answer.
    * @param isHere whether a rendition's playlist can be had now; those that cannot are not offered. Left out: all.
    * @returns `false` where the engine has no Media Source.
    */
-  async start(url: string, atSeconds: number, isHere?: (url: string) => Promise<boolean>): Promise<boolean> {
+  async start(
+    url: string,
+    atSeconds: number,
+    isKept: boolean,
+    isHere?: (url: string) => Promise<boolean>,
+  ): Promise<boolean> {
     const { default: Player } = await import('hls.js/light')
     if (!Player.isSupported()) return false
     this.stop()
+    const { default: policy } = Player.DefaultConfig.fragLoadPolicy
+    const errorRetry = policy.errorRetry && { ...policy.errorRetry, maxNumRetry: KEPT_RETRIES }
     const hls = new Player({
       workerPath,
       startPosition: atSeconds > 0 ? atSeconds : -1,
@@ -39,6 +50,7 @@ export class Playback {
       maxBufferLength: 20,
       maxMaxBufferLength: 60,
       backBufferLength: 30,
+      ...(isKept && { fragLoadPolicy: { default: { ...policy, errorRetry } } }),
     })
     this.#hls = hls
     hls.on(Player.Events.MANIFEST_PARSED, () => {

@@ -193,7 +193,8 @@ export class VideoPlayer extends KithElement {
         this.video.pause()
       },
     })
-    if (!(await this.#playback.start(playlist, seconds, isAlone ? (url) => kept.isHere(url) : undefined))) {
+    const isHere = isAlone ? (url: string) => kept.isHere(url) : undefined
+    if (!(await this.#playback.start(playlist, seconds, kept !== null, isHere))) {
       this.video.src = playlist
       this.video.currentTime = seconds
     }
