@@ -29,6 +29,7 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   world,
   arrive,
 }) => {
+  world.relay.letsCache = false
   const ada = await arrive('ada')
   const { page } = ada
   await ada.makeCircle('Gartenfreunde')
@@ -41,9 +42,30 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   await keep(ada, 'sea', '360p')
   await keep(ada, 'photo-rotated')
 
+  // The network goes while another quality plays than the one that is here: this one goes on at the same place.
+  let passed = 0
+  const held = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method !== 'GET' || !/\/objects\//.test(path) || ++passed <= 5) return
+    held.resolve()
+    await new Promise(() => undefined)
+  }
+  const height = () => page.locator('video').evaluate((element: HTMLVideoElement) => element.videoHeight)
+  await ada.open('sea')
+  await ada.plays()
+  await page.getByLabel('Quality').selectOption({ label: '720p' })
+  await held.promise
+  await expect.poll(height).toBe(720)
   await world.server.stop('SIGKILL')
   await world.worker?.stop('SIGKILL')
   await ada.context.setOffline(true)
+  world.relay.gate = undefined
+  world.relay.cut()
+  await ada.seek(13)
+  await expect.poll(height).toBe(360)
+  await ada.plays(13)
+  await expect(page.getByText('The video stopped')).toHaveCount(0)
+
   await page.goto(world.origin)
   await expect(page.getByRole('link', { name: /^sea/ })).toBeVisible()
   await expect(page.getByText('Kept on this device')).toHaveCount(2)
@@ -158,6 +180,33 @@ test('what happened elsewhere takes effect without a reload: what was deleted go
   await ben.page.getByRole('button', { name: 'Keep offline' }).click()
   await ben.page.getByRole('button', { name: 'Show' }).click()
   await expect(ben.page.locator('[data-state=kept]')).toHaveCount(3, { timeout: 60_000 })
+
+  // By rule: what somebody else uploads comes by itself, at once and after a while without network.
+  await ben.page.getByLabel('Keep by itself').selectOption({ label: 'The newest 10' })
+  const brought = new Set<string>()
+  const held = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method === 'GET' && /\/objects\//.test(path) && brought.add(path).size > 1) await held.promise
+  }
+  const more = [join(world.folder, 'moor.mp4'), join(world.folder, 'fen.mp4')]
+  for (const file of more) await makeVideo(file, { seconds: 2, width: 320, height: 240 })
+  await ada.upload(more[0] as string)
+  const moor = ben.page.getByRole('listitem').filter({ hasText: 'moor' })
+  await expect(moor).toHaveAttribute('data-state', 'waiting')
+  await expect(moor.getByText('50 %')).toBeVisible()
+  await expect(moor.getByRole('progressbar', { name: 'Kept so far' })).toHaveJSProperty('value', 50)
+  held.resolve()
+  await expect(moor).toHaveAttribute('data-state', 'kept')
+  await expect(moor.getByRole('progressbar')).toHaveCount(0)
+  await ben.context.setOffline(true)
+  await ada.upload(more[1] as string)
+  await expect(ada.page.getByRole('link', { name: /^fen Uploading/ })).toHaveCount(0)
+  await ben.context.setOffline(false)
+  const fen = ben.page.getByRole('listitem').filter({ hasText: 'fen' })
+  await expect(fen).toHaveAttribute('data-state', 'kept')
+  await ben.page.getByLabel('Keep by itself').selectOption({ label: 'None' })
+  await expect(ben.page.locator('[data-state=kept]')).toHaveCount(3)
+  for (const row of [moor, fen]) await expect(row).toHaveCount(0)
   const source = await ben.page.getByRole('link', { name: 'lake' }).getAttribute('href')
   const media = `/media/${source?.split('/').at(-1)}/original`
   expect(await ben.page.evaluate((url) => fetch(url).then(({ status }) => status), media)).toBe(200)
@@ -233,6 +282,7 @@ test('killed at every step of keeping, app and Service Worker, it goes on until 
   world,
   arrive,
 }) => {
+  world.relay.letsCache = false
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   const video = join(world.folder, 'sea.mp4')

@@ -30,6 +30,8 @@ export class Relay {
   /** Another file than the server's, by its path: a newer version of the client, a broken one, or one that is gone. */
   readonly instead = new Map<string, { readonly type: string; readonly body: string; readonly status?: number }>()
   recording = true
+  /** Off: browsers keep no object in a cache of their own, so that what plays later without the server is what Kith kept. */
+  letsCache = true
   #reached: (() => void) | null = null
   /** Called with each exchange after it was answered. */
   onExchange: ((exchange: Exchange) => void) | undefined
@@ -150,6 +152,7 @@ export class Relay {
         body,
       }
       const headers = { ...answer.headers }
+      if (!this.letsCache) headers['cache-control'] = 'no-store'
       const other = await this.rewrite?.(exchange)
       if (other !== undefined) {
         body = other
