@@ -42,6 +42,11 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
     { what: 'a draft', text: 'Girlitz noch nicht gesagt' },
     { what: 'a photo that was shown', text: 'Kleiber klettert durch dieses Bild' },
     { what: 'a video that was played', text: 'Wendehals dreht diesen Film' },
+    { what: 'a text that was shared and waits', text: 'Pirol wartet auf jemanden' },
+    { what: 'the name of a file that was shared and waits', text: 'Rohrdommel-im-Schilf' },
+    { what: 'the content of a file that was shared and waits', text: 'Sperber lauert in dieser Datei' },
+    { what: 'the name of a file that is being uploaded', text: 'Wiedehopf-unterwegs' },
+    { what: 'the content of a file that is being uploaded', text: 'Ziegenmelker ist noch nicht angekommen' },
   ]
   const password = canaries[0]?.text ?? ''
   const profile = join(world.folder, 'profile')
@@ -88,6 +93,10 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   await ada.upload(video)
   await ada.open('Waldrand')
   await ada.plays(1)
+  await ada.page.getByRole('button', { name: 'Keep offline' }).click()
+  await ada.page.locator('kith-dialog').getByRole('button', { name: 'Keep offline' }).click()
+  await expect(ada.page.getByText('It plays without network.')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Close' }).click()
   const ben = await arrive('ben')
   await ben.joinBy(await ada.invite())
   await talk(ada, ben)
@@ -103,10 +112,31 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   })
   expect(half.length).toBe(60)
   await expect.poll(() => filesWith(profile, Buffer.from(half))).not.toEqual([])
+  // What is not done yet when it is locked: an upload that stopped in the middle, and something that another app shared.
+  const underWay = join(world.folder, 'Wiedehopf-unterwegs.txt')
+  await writeFile(underWay, 'Ziegenmelker ist noch nicht angekommen\n'.repeat(200))
+  const stopped = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method !== 'PUT' || !path.startsWith('/api/media/')) return
+    stopped.resolve()
+    await new Promise(() => undefined)
+  }
+  await ada.upload(underWay)
+  await stopped.promise
+  // Not by a form of the page, whose fields the browser itself writes down.
+  const shared = await ada.page.evaluate(async () => {
+    const body = new FormData()
+    body.append('text', 'Pirol wartet auf jemanden')
+    body.append('files', new File(['Sperber lauert in dieser Datei'.repeat(200)], 'Rohrdommel-im-Schilf.txt'))
+    return (await fetch('/share', { method: 'POST', body, redirect: 'manual' })).type
+  })
+  expect(shared).toBe('opaqueredirect')
   await ada.go('Settings')
   await ada.page.getByRole('button', { name: 'Lock now' }).click()
   await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
   await context.close()
+  world.relay.gate = undefined
+  world.relay.cut()
   expect(await filesWith(profile, Buffer.from(half))).toEqual([])
 
   const { findings, files } = await searchFolder(profile, canaries)
@@ -137,10 +167,34 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   expect(keys).toEqual(['lock'])
   await thief.close()
 
+  // The browser starts anew where there is no server: all that it needs is on the device.
+  await say(ben.page, 'Grünspecht lacht im Tal')
+  await expect(row(ben.page, 'Grünspecht').locator('[data-state=sent]')).toBeVisible()
+  await world.server.stop('SIGKILL')
   const again = await open(profile)
   const back = await Person.in(again, world, 'ada')
   await back.page.goto(world.origin)
   await back.unlock(password)
+  await expect(back.page.getByRole('link', { name: /^Stieglitz/ })).toBeVisible()
+  await back.open('Waldrand')
+  await back.plays(1)
+  await back.go('Chats')
+  await back.page.getByRole('link', { name: /ben/ }).click()
+  await expect(row(back.page, 'Gimpel')).toBeVisible()
+  await expect(back.page.getByRole('textbox', { name: 'Message' })).toHaveValue('Girlitz noch nicht gesagt')
+  await say(back.page, 'Zilpzalp wartet auf das Netz')
+  await expect(row(back.page, 'Zilpzalp').locator('[data-state=waiting], [data-state=sending]')).toBeVisible()
+  await expect(row(back.page, 'Grünspecht')).toHaveCount(0)
+  await world.startServer()
+  await expect(row(ben.page, 'Zilpzalp')).toHaveCount(1, { timeout: 30_000 })
+  await expect(row(back.page, 'Zilpzalp').locator('[data-state=delivered], [data-state=read]')).toBeVisible()
+  await expect(row(back.page, 'Grünspecht')).toHaveCount(1)
+  await back.go('Library')
+  await expect(
+    back.page.getByRole('link', { name: /^Wiedehopf/ }).and(back.page.locator('[href^="/item/"]')),
+  ).toBeVisible({ timeout: 30_000 })
+  await back.page.goto(`${world.origin}/share`)
+  await expect(back.page.getByText('Rohrdommel-im-Schilf.txt')).toBeVisible()
   await back.open('Stieglitz-am-Morgen')
   const elsewhere = await arrive('ada')
   await elsewhere.signIn(password)
