@@ -76,6 +76,14 @@ export class Visitor {
     )
   }
 
+  /** Once the screen is there: whether it says so. */
+  async says(text: string, isSaid: boolean): Promise<void> {
+    await this.until(
+      `return ${isSaid} === deep((node) => shown(node) && [...node.childNodes].some((child) => child.nodeType === 3 && child.data.includes(${JSON.stringify(text)}))).length > 0`,
+      isSaid ? `text “${text}”` : `no text “${text}”`,
+    )
+  }
+
   async upload(label: string, files: readonly string[]): Promise<void> {
     const find = `(() => { ${KIT}; return deep((node) => node.type === 'file' && named(node) === ${JSON.stringify(label)})[0] })()`
     await this.engine.upload(find, files)

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { chromium, expect, test } from '@playwright/test'
+import { LEAVE_OPEN } from '../../client/offline/background.ts'
 import config from '../../playwright.config.ts'
 import { corpusFile, makePhoto, makeVideo } from '../support/media.ts'
 import { PASSWORD, Person } from '../support/person.ts'
@@ -27,8 +28,19 @@ function isThere(name: string): boolean {
 const PLAYS = (seconds: number) => `const [video] = deep((node) => node.localName === 'video')
 if (!video) return false
 video.muted = true
-if (video.paused) await video.play().catch(() => undefined)
+if (video.paused) video.play().catch(() => undefined)
 return video.currentTime > ${seconds} + 0.2 && video.readyState > 2`
+
+type Lacks = Record<'backgroundFetch' | 'room' | 'install' | 'passkey' | 'push', boolean>
+/** What the engine has no interface for. */
+const LACKS = `const prf = (await window.PublicKeyCredential?.getClientCapabilities?.())?.['extension:prf']
+return {
+  backgroundFetch: !('BackgroundFetchManager' in window),
+  room: !('estimate' in (navigator.storage ?? {})),
+  install: !('onbeforeinstallprompt' in window),
+  passkey: !('PublicKeyCredential' in window) || prf === false,
+  push: !('PushManager' in window),
+}`
 
 const INTERFACES = `const passkey = window.PublicKeyCredential
 const capabilities = await passkey?.getClientCapabilities?.()
@@ -47,6 +59,7 @@ for (const [name, open] of Object.entries(ENGINES)) {
     test.setTimeout(400_000)
     test.skip(!isThere(name), `${name} is not installed`)
     const world = await World.open()
+    world.relay.letsCache = false
     const engine = await open()
     const visitor = new Visitor(engine)
     try {
@@ -107,6 +120,11 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.until(PLAYS(0), 'the video plays')
   await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 10`)
   await visitor.until(PLAYS(10), 'the video plays on after a seek')
+  const lacks = await visitor.value<Lacks>(LACKS)
+  const held = Promise.withResolvers<void>()
+  world.relay.gate = async (method, path) => {
+    if (method === 'GET' && /\/objects\//.test(path)) await held.promise
+  }
   await visitor.click('button', 'Keep offline')
   await visitor.until(
     `const [button] = deep((node) => node.localName === 'button' && node.classList.contains('primary') && shown(node) && named(node) === 'Keep offline')
@@ -114,9 +132,15 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
     return button !== undefined`,
     'the button that keeps it',
   )
+  await visitor.sees('It waits for its turn, or for the network.')
+  await visitor.says(LEAVE_OPEN, lacks.backgroundFetch)
+  held.resolve()
+  world.relay.gate = undefined
   await visitor.sees('It plays without network.')
 
   await visitor.goto(world.origin)
+  await limits(visitor, lacks)
+  await visitor.click('a', 'Library')
   await openItem(visitor, 'photo-rotated')
   await visitor.until(
     `const [picture] = deep((node) => node.localName === 'img' && node.src.includes('/original'))
@@ -133,6 +157,24 @@ async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.value(`deep((node) => node.localName === 'video')[0].currentTime = 11`)
   await visitor.until(PLAYS(11), 'what was kept seeks without the server')
   expect(await visitor.value<string>(`return document.title`)).toContain('Kith')
+}
+
+/** What this engine cannot do is said in words, and nothing of that where it can. */
+async function limits(visitor: Visitor, lacks: Lacks): Promise<void> {
+  await visitor.click('a', 'Settings')
+  await visitor.sees('Kith as an app')
+  // Chromium offers it where it finds that it can be, which it does not in a window that keeps nothing.
+  if (lacks.install) await visitor.says('This browser does not offer to install Kith now', true)
+  await visitor.sees('Passkey')
+  await visitor.says('This browser cannot unlock Kith with a passkey', lacks.passkey)
+  await visitor.says('Unlock with a passkey', !lacks.passkey)
+  await visitor.says('This browser cannot notify you while Kith is closed.', lacks.push)
+  await visitor.click('a', 'What is kept, and room')
+  await visitor.sees('One item takes')
+  await visitor.says('This browser does not tell how much more would fit.', lacks.room)
+  await visitor.says('more would fit.', true)
+  await visitor.click('button', 'Back')
+  await visitor.sees('Kith as an app')
 }
 
 /** A friend, in Chromium, comes by an invite; both write. */

@@ -152,7 +152,7 @@ export class Relay {
         body,
       }
       const headers = { ...answer.headers }
-      if (!this.letsCache) headers['cache-control'] = 'no-store'
+      if (!this.letsCache && /\/objects\//.test(path)) headers['cache-control'] = 'no-store'
       const other = await this.rewrite?.(exchange)
       if (other !== undefined) {
         body = other
