@@ -28,6 +28,15 @@ async function look(page: Page, name: string, isOther = false): Promise<void> {
         .map(({ id, localName }) => `${localName} ${id}`),
     )
   expect(small, `${name}, fields below 16 px`).toEqual([])
+  // A second tap is one, too: nothing waits for whether it was meant to zoom.
+  const slow = await page
+    .locator('button:visible, .button:visible')
+    .evaluateAll((buttons) =>
+      buttons
+        .filter((button) => getComputedStyle(button).touchAction !== 'manipulation')
+        .map((button) => button.textContent.trim()),
+    )
+  expect(slow, `${name}, taps that wait`).toEqual([])
   for (const [index, colorScheme] of (['light', 'dark'] as const).entries()) {
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
     for (const [at, size] of SIZES.entries()) {
@@ -47,6 +56,30 @@ async function look(page: Page, name: string, isOther = false): Promise<void> {
     }
   }
   await page.setViewportSize(SIZES[0] as (typeof SIZES)[number])
+}
+
+/** Beside a notch and above the line at the foot of a phone nothing is hidden. */
+async function keepsToTheSafeArea(page: Page): Promise<void> {
+  await expect(page.locator('meta[name=viewport]')).toHaveAttribute('content', /width=device-width.*viewport-fit=cover/)
+  const main = page.getByRole('navigation', { name: 'Main' })
+  const places = async () => {
+    const [first, upload, edge] = await Promise.all([
+      main.getByRole('link').first().boundingBox(),
+      page.getByRole('button', { name: 'Upload' }).boundingBox(),
+      page.locator('kith-app .frame').evaluate((frame) => getComputedStyle(frame).paddingTop),
+    ])
+    return { foot: first?.y ?? 0, left: first?.x ?? 0, upload: upload?.y ?? 0, top: Number.parseFloat(edge) }
+  }
+  const before = await places()
+  const devtools = await page.context().newCDPSession(page)
+  const insets = { top: 47, left: 11, bottom: 34, right: 13 }
+  await devtools.send('Emulation.setSafeAreaInsetsOverride', { insets })
+  await expect
+    .poll(places)
+    .toEqual({ foot: before.foot - 34, left: before.left + 11, upload: before.upload - 34, top: before.top + 47 })
+  await devtools.send('Emulation.setSafeAreaInsetsOverride', { insets: {} })
+  await expect.poll(places).toEqual(before)
+  await devtools.detach()
 }
 
 test('every screen can be used by everybody, in both themes', async ({ world, arrive }) => {
@@ -99,6 +132,7 @@ test('every screen can be used by everybody, in both themes', async ({ world, ar
   await expect(page.getByRole('link', { name: new RegExp(`^${title}`) })).toBeVisible()
   await page.waitForFunction(allPicturesShown)
   await look(page, '09-library')
+  await keepsToTheSafeArea(page)
   await ada.open(title)
   await ada.plays()
   await page.locator('video').evaluate((element: HTMLVideoElement) => element.pause())
