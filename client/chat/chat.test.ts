@@ -184,7 +184,8 @@ describe('talking', () => {
     expect(b2.chat.unread.value).toBe(1)
     await a.chat.catchUp()
     expect((await shown(a, id)).map(({ state }) => state)).toEqual(['read', 'read', 'delivered'])
-    expect(a.chat.conversations.value[0]?.lastConfirmedAt).not.toBeNull()
+    expect(a.chat.conversations.value[0]).toMatchObject({ hasConfirmed: true, lastConfirmedAt: expect.any(Number) })
+    expect(b.chat.conversations.value[0]).toMatchObject({ hasConfirmed: false, lastConfirmedAt: null })
   })
 
   it('tells what has come and not what was read, where the person tells no more', async () => {

@@ -321,6 +321,7 @@ export class ChatEngine implements Chat {
       disappearAfterMs: state.ttl.ms,
       missing: isOver ? missing : lost,
       lastConfirmedAt: state.confirmedAt,
+      hasConfirmed: state.told.delivered.length > 0,
       canSend: friendship === 'friends' && connection.fault === null,
       fault,
     }

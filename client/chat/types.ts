@@ -46,6 +46,8 @@ export type Conversation = {
   readonly missing: number
   /** Newest time at which the friend's devices are known to have seen everything; shown when they fall behind. */
   readonly lastConfirmedAt: number | null
+  /** Whether they have confirmed anything of one's own at all. */
+  readonly hasConfirmed: boolean
   /** Whether one may write here: friends, nothing wrong. */
   readonly canSend: boolean
   readonly fault: AppError | null
