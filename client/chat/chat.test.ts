@@ -11,7 +11,7 @@ import type { ConnectionId, MediaId } from '../../shared/format/ids.ts'
 import { DEVICES_A_SIDE } from '../../shared/logs/connection-entries.ts'
 import { ZERO_HASH } from '../../shared/logs/signed.ts'
 import { MESSAGE_MAX_BYTES } from '../../shared/wire/connections.ts'
-import type { Events } from '../app/events.ts'
+import { Events } from '../app/events.ts'
 import { Signal } from '../app/signal.ts'
 import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
 import type { Uploads } from '../upload/uploads.ts'
@@ -357,6 +357,35 @@ describe('without network', () => {
     await thread.total.until((total) => total === 2)
     await b.chat.settled()
     expect(texts(await shown(b, id)).sort()).toEqual(['said meanwhile', 'written away'])
+    expect((await shown(b, id)).map(({ state }) => state).sort()).toEqual([null, 'sent'])
+    await a.chat.catchUp()
+    expect(texts(await shown(a, id)).sort()).toEqual(['said meanwhile', 'written away'])
+  })
+
+  it.each(['online', 'focus', 'visibilitychange'])('goes on by itself at %s, without a socket', async (what) => {
+    const { id, a, b } = await world()
+    const page = new EventTarget()
+    for (const name of ['addEventListener', 'removeEventListener'] as const) vi.stubGlobal(name, page[name].bind(page))
+    const looks = Object.assign(new EventTarget(), { visibilityState: 'hidden' })
+    vi.stubGlobal('document', looks)
+    const happens = () => (what === 'visibilitychange' ? looks : page).dispatchEvent(new Event(what))
+    b.chat.connect({ events: new Events(), uploads: { all: new Signal(new Map()) } as unknown as Uploads })
+    b.line.isUp = false
+    const thread = await b.chat.open(id)
+    await thread.sendText('written away')
+    await b.chat.settled()
+    await say(a, id, (hers) => hers.sendText('said meanwhile'))
+    b.line.isUp = true
+    if (what === 'visibilitychange') {
+      // Nobody looks: it goes to the back.
+      happens()
+      await b.chat.settled()
+      expect((await last(b, id)).state).toBe('waiting')
+      looks.visibilityState = 'visible'
+    }
+    happens()
+    await thread.total.until((total) => total === 2)
+    await b.chat.settled()
     expect((await shown(b, id)).map(({ state }) => state).sort()).toEqual([null, 'sent'])
     await a.chat.catchUp()
     expect(texts(await shown(a, id)).sort()).toEqual(['said meanwhile', 'written away'])

@@ -142,6 +142,8 @@ export class ChatEngine implements Chat {
     }
     this.typing.send = (payload) => events.send('typing', payload)
     addEventListener('online', goOn)
+    // A window that was beside another one, seen all the time.
+    addEventListener('focus', goOn)
     document.addEventListener('visibilitychange', onLook)
     this.#stops.push(
       this.media.connect(uploads),
@@ -156,6 +158,7 @@ export class ChatEngine implements Chat {
       events.on('typing', (payload) => void this.typing.heard(payload)),
       events.connected.watch((isConnected) => isConnected && goOn()),
       () => removeEventListener('online', goOn),
+      () => removeEventListener('focus', goOn),
       () => document.removeEventListener('visibilitychange', onLook),
     )
     if (events.connected.value) goOn()
