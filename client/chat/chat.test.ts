@@ -15,6 +15,8 @@ import { Events } from '../app/events.ts'
 import { Signal } from '../app/signal.ts'
 import { ModelDevice, type ModelPerson, ModelServer, modelPerson, newConnectionId } from '../testing/chat-world.ts'
 import type { Uploads } from '../upload/uploads.ts'
+import { bodyOf, placeOf, RowKey } from './rows.ts'
+import { ChatStore } from './store.ts'
 import type { Message, Thread } from './types.ts'
 
 const DAY_MS = 86_400_000
@@ -216,6 +218,30 @@ describe('talking', () => {
       const { content, isEdited } = await last(b, id)
       expect([content.type === 'media' && content.text, isEdited]).toEqual([caption, true])
     }
+  })
+
+  it('names no more than the newest 256 edits of what it deletes, so that the deletion can be sent', async () => {
+    const { id, a, anna } = await world()
+    await say(a, id, (thread) => thread.sendText('draft'))
+    const target = refIn(await last(a, id))
+    await say(a, id, (thread) => thread.edit(target, 'another'))
+    const db = a.database
+    const store = new ChatStore(async () => db, await RowKey.from(anna.secrets.accountKey))
+    const [edit] = await store.effectsOn(id, placeOf(target))
+    if (!edit) throw new Error('no edit')
+    const more = Array.from({ length: 299 }, (_, index) => {
+      const counter = index + 3
+      return {
+        row: { ...edit.row, place: placeOf({ ...target, counter }) },
+        saved: { ...edit.saved, seq: edit.saved.seq + counter },
+      }
+    })
+    await store.commit(id, { effects: more })
+    a.line.isUp = false
+    await a.chat.outbox.addDeletion(id, target)
+    const [waiting] = await store.outbox(id)
+    const named = bodyOf('delete', waiting?.content.body ?? '').edits?.map(({ counter }) => counter)
+    expect(named).toEqual(Array.from({ length: 256 }, (_, index) => 301 - index))
   })
 
   it.each([

@@ -100,3 +100,22 @@ it('a row that is refused changes nothing that was verified, and once it is show
   )
   expect(told.size).toBe(Object.keys(lies).length)
 })
+
+it('keeps 64 rows in mind that prove nothing, however many are shown', async () => {
+  const server = new ModelServer()
+  const id = newConnectionId()
+  const [anna, ben] = [modelPerson('anna'), modelPerson('ben')]
+  const b = new ModelDevice(server, id, ben, anna)
+  await b.start()
+  await b.chat.catchUp()
+  const messages = Array.from({ length: 100 }, (_, index): StoredMessage => {
+    const row = { senderId: anna.secrets.userId, deviceId: newDeviceId(), counter: 1, expiresAt: null }
+    return { ...row, seq: index + 1, sealed: randomBytes(600), createdAt: server.now }
+  })
+  await b.chat.inbox.take(id, { messages, receipts: [], since: 0, lastSeq: 100, more: false })
+  const db = b.database
+  const store = new ChatStore(async () => db, await RowKey.from(ben.secrets.accountKey))
+  const { doubtful, windows } = await store.readState(id)
+  expect([doubtful.length, windows.length]).toEqual([64, 0])
+  await b.crash()
+})

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { newDeviceId, newUserId } from '../../shared/crypto/random.ts'
 import { NEVER_MAX } from '../../shared/wire/message-body.ts'
-import { advance, missingOf, skip, windowOf } from './windows.ts'
+import { advance, mayFollow, missingOf, skip, type Window, windowOf } from './windows.ts'
 
 const hash = (counter: number) => new Uint8Array(32).fill(counter % 251)
 const fresh = () => windowOf([], newUserId(), newDeviceId())
@@ -32,4 +32,23 @@ it('tells of a hole that was given up for what came after it', () => {
   const window = fresh()
   for (let counter = 4; counter < 1100; counter++) advance(window, { counter, hash: hash(counter), prev: null }, null)
   expect(window).toMatchObject({ low: { counter: 1099 }, lost: 3, never: [[1, 3]] })
+})
+
+it('follows 512 devices of one person, and half as many by the server’s word alone', () => {
+  const [anna, ben] = [newUserId(), newUserId()]
+  const windows: Window[] = []
+  const follow = (count: number) => {
+    while (windows.length < count) windowOf(windows, anna, newDeviceId())
+  }
+  follow(255)
+  expect(mayFollow(windows, anna, newDeviceId(), false)).toBe(true)
+  follow(256)
+  expect(mayFollow(windows, anna, newDeviceId(), false)).toBe(false)
+  follow(511)
+  expect(mayFollow(windows, anna, newDeviceId())).toBe(true)
+  follow(512)
+  expect(mayFollow(windows, anna, newDeviceId())).toBe(false)
+  // Who is followed goes on being followed, and nobody takes the other's room.
+  expect(windows.every(({ deviceId }) => mayFollow(windows, anna, deviceId, false))).toBe(true)
+  expect(mayFollow(windows, ben, newDeviceId(), false)).toBe(true)
 })
