@@ -66,3 +66,32 @@ it('keeps no keys of a conversation that is not shown any more', async () => {
   vi.useRealTimers()
   await expect.poll(() => readPreviewKeys(connectionId)).toBeNull()
 })
+
+it('puts the number of unread messages on the app’s icon, and takes it away when all are read', async () => {
+  const [here, there] = [connectionId, parseConnectionId(newDeviceId())]
+  const onIcon: (number | null)[] = []
+  vi.stubGlobal('navigator', {
+    serviceWorker: { getRegistration: async () => undefined },
+    setAppBadge: async (count: number) => void onIcon.push(count),
+    clearAppBadge: async () => void onIcon.push(null),
+  })
+  const context = {
+    me: { userId: me },
+    store: { readState: async () => ({ cursor: 4, windows: [] }) },
+    connections: { get: () => null, newestEpoch: () => null },
+  } as unknown as ChatContext
+  const announced = new Announced(context)
+  const unread = (a: number, b: number) =>
+    [
+      { connectionId: here, unread: a },
+      { connectionId: there, unread: b },
+    ] as Conversation[]
+  announced.update(unread(2, 0), [here])
+  // Many changes become one.
+  announced.update(unread(2, 3), [there])
+  vi.runAllTimers()
+  await vi.waitFor(() => expect(onIcon).toEqual([5]))
+  announced.update(unread(0, 0), [here, there])
+  vi.runAllTimers()
+  await vi.waitFor(() => expect(onIcon).toEqual([5, null]))
+})
