@@ -46,13 +46,17 @@ function memorySource(id: string): Source {
 
 function open(options: { locked?: boolean; engine?: Engine } = {}) {
   const told: MediaFault[] = []
+  const caches: RequestCache[] = []
   const door = new MediaDoor({
     contentKey: async () => {
       if (options.locked) throw new AppError('vault/locked')
       return contentKey
     },
     fileName: async () => 'vacances d’été (1).mp4',
-    source: (_, object) => memorySource(object),
+    source: (_, object, cache) => {
+      caches.push(cache)
+      return memorySource(object)
+    },
     notify: (message) => told.push(message),
     engine: options.engine ?? 'chromium',
   })
@@ -63,7 +67,7 @@ function open(options: { locked?: boolean; engine?: Engine } = {}) {
         range === undefined ? {} : { headers: { range } },
       ),
     )
-  return { door, told, get }
+  return { door, told, caches, get }
 }
 const bodyOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer())
 
@@ -196,6 +200,27 @@ describe('a failure is an answer with its code', () => {
     await expect(bodyOf(await get('original', 'bytes=0-'))).rejects.toThrow()
     expect(told.map(({ code }) => code)).toEqual(['object/tampered'])
     await keep('original', original)
+  })
+
+  it('tampered at its beginning: whoever tries again gets what is there then', async () => {
+    await keep('original', original, (sealed) => sealed.map((byte, i) => (i === HEADER_BYTES + 3 ? byte ^ 1 : byte)))
+    const { get, told, caches } = open()
+    expect((await get('original', 'bytes=0-9')).status).toBe(502)
+    expect(told.map(({ code }) => code)).toEqual(['object/tampered'])
+    await keep('original', original)
+    expect(await bodyOf(await get('original', 'bytes=0-9'))).toEqual(original.subarray(0, 10))
+    // Nor from what the browser has kept of the first answer.
+    expect(caches).toEqual(['default', 'reload'])
+  })
+
+  it('a download that cannot begin shows no page of its own, and the pages are told', async () => {
+    const { door, told } = open({ locked: true })
+    const request = new Request(`http://localhost${mediaUrl(mediaId, 'original')}?download`)
+    // As browsers make it: a program cannot.
+    Object.defineProperty(request, 'mode', { value: 'navigate' })
+    const response = await door.answer(request)
+    expect([response.status, await response.text()]).toEqual([204, ''])
+    expect(told.map(({ code }) => code)).toEqual(['vault/locked'])
   })
 
   it('forgets what it opened when keys change', async () => {

@@ -21,7 +21,8 @@ export type MediaPorts = {
   contentKey(media: MediaId): Promise<Bytes>
   /** What a downloaded original is called; `null` where it cannot be told. */
   fileName(media: MediaId): Promise<string | null>
-  source(media: MediaId, object: ObjectId): Source
+  /** @param cache `reload`: what the browser keeps of it did not open. */
+  source(media: MediaId, object: ObjectId, cache: RequestCache): Source
   notify(message: MediaFault): void
   readonly engine: Engine
 }
@@ -32,6 +33,8 @@ export type Engine = 'chromium' | 'gecko' | 'webkit'
 export class MediaDoor {
   readonly #ports: MediaPorts
   readonly #opened = new OpenedObjects()
+  /** Something of them did not open: the browser may have kept the answer, for a year. */
+  readonly #doubted = new Set<MediaId>()
 
   constructor(ports: MediaPorts) {
     this.#ports = ports
@@ -54,7 +57,7 @@ export class MediaDoor {
       name = parseObjectName(decodeURIComponent(path.slice(23)))
       const contentKey = await this.#ports.contentKey(media)
       const id = await objectId(contentKey, name)
-      const source = this.#ports.source(media, id)
+      const source = this.#ports.source(media, id, this.#doubted.has(media) ? 'reload' : 'default')
       const object = { contentKey, mediaId: media, name }
       if (name !== ORIGINAL) {
         const parts = await (isPicture(name)
@@ -77,11 +80,15 @@ export class MediaDoor {
     } catch (error) {
       const code = codeOf(error)
       if (media !== undefined) this.#report(media, name, code)
-      return problemAnswer(code)
+      // A download that cannot begin leaves the page where it is, which was told why.
+      return request.mode === 'navigate' ? new Response(null, { status: 204 }) : problemAnswer(code)
     }
   }
 
   #report(mediaId: MediaId, objectName: string, code: ErrorCode): void {
+    // Whoever tries again gets none of the bytes that did not open.
+    this.#opened.forget()
+    if (code.startsWith('object/')) this.#doubted.add(mediaId)
     this.#ports.notify({ type: 'media-error', mediaId, objectName, code })
   }
 }

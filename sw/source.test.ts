@@ -4,8 +4,9 @@ import { toBase64Url } from '../shared/format/base64url.ts'
 import { parseObjectId } from '../shared/format/ids.ts'
 import { serverSource } from './source.ts'
 
+const newObjectId = () => parseObjectId(toBase64Url(randomBytes(16)))
 const answering = (answer: () => Response) => {
-  const source = serverSource(newMediaId(), parseObjectId(toBase64Url(randomBytes(16))), async () => answer())
+  const source = serverSource(newMediaId(), newObjectId(), 'default', async () => answer())
   return {
     part: () => source.read(4, 8),
     whole: () => source.readAll(10),
@@ -36,6 +37,21 @@ describe('ciphertext from the server', () => {
     const large = () => new Response(new Uint8Array(11), { headers: { 'content-length': '11' } })
     await expect(answering(large).whole()).rejects.toMatchObject({ code: 'request/too-large' })
   })
+
+  it.each(['default', 'reload'] as const)(
+    'is asked for past what the browser keeps, where that is doubted: %s',
+    async (cache) => {
+      const asked: (RequestCache | undefined)[] = []
+      const source = serverSource(newMediaId(), newObjectId(), cache, async (_, init) => {
+        asked.push(init?.cache)
+        return new Headers(init?.headers).has('range') ? part('bytes 4-7/100') : new Response('sealed')
+      })
+      await source.read(4, 8)
+      await source.readAll(10)
+      await drain(source.stream())
+      expect(asked).toEqual([cache, cache, cache])
+    },
+  )
 
   it.each([
     [401, 'auth/required'],

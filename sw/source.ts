@@ -14,12 +14,21 @@ export type Source = {
   stream(): AsyncIterable<Uint8Array>
 }
 
-/** @throws {AppError} `object/not-found`, `auth/required`, `server/unreachable`, `server/bad-answer` */
-export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof fetch = fetch): Source {
-  const url = objectPath(media, object)
+/**
+ * @param cache `reload` asks the server also where the browser keeps an answer of it.
+ * @throws {AppError} `object/not-found`, `auth/required`, `server/unreachable`, `server/bad-answer`
+ */
+export function serverSource(
+  media: MediaId,
+  object: ObjectId,
+  cache: RequestCache = 'default',
+  fetcher: typeof fetch = fetch,
+): Source {
+  const ask = (headers: Record<string, string>) =>
+    request(fetcher, objectPath(media, object), { headers, cache, credentials: 'same-origin' })
   return {
     async read(from, to) {
-      const response = await request(fetcher, url, { range: `bytes=${from}-${to - 1}` })
+      const response = await ask({ range: `bytes=${from}-${to - 1}` })
       const range = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '')
       if (response.status !== 206 || !range || Number(range[1]) !== from) {
         await response.body?.cancel()
@@ -28,11 +37,11 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
       return { bytes: await readCapped(response, to - from, 'server/bad-answer'), totalBytes: Number(range[2]) }
     },
     async readAll(maxBytes) {
-      const response = await request(fetcher, url, {})
+      const response = await ask({})
       return readCapped(response, maxBytes)
     },
     async *stream() {
-      const response = await request(fetcher, url, {})
+      const response = await ask({})
       // By a reader: WebKit's streams cannot be iterated.
       const reader = response.body?.getReader()
       try {
@@ -44,10 +53,10 @@ export function serverSource(media: MediaId, object: ObjectId, fetcher: typeof f
   }
 }
 
-async function request(fetcher: typeof fetch, url: string, headers: Record<string, string>): Promise<Response> {
+async function request(fetcher: typeof fetch, url: string, init: RequestInit): Promise<Response> {
   let response: Response
   try {
-    response = await fetcher(url, { headers, credentials: 'same-origin' })
+    response = await fetcher(url, init)
   } catch (cause) {
     throw new AppError('server/unreachable', 'no answer from the server', { cause })
   }

@@ -23,7 +23,7 @@ const engine = /Chrom(e|ium)/.test(navigator.userAgent)
 const media = new MediaDoor({
   contentKey,
   fileName,
-  source: (mediaId, object) => keptFirst(mediaId, object, serverSource(mediaId, object)),
+  source: (mediaId, object, cache) => keptFirst(mediaId, object, serverSource(mediaId, object, cache)),
   engine,
   notify: (message) => void tellPages(message),
 })
