@@ -1,5 +1,6 @@
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, request, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { Transform } from 'node:stream'
 import { Unmasked } from './frames.ts'
 
 /** A request as the relay saw it, with its whole answer. */
@@ -179,7 +180,10 @@ export class Relay {
       upstream.write(`${lines.join('\r\n')}\r\n\r\n`)
       upstream.write(head)
       socket.pipe(upstream)
-      upstream.pipe(socket)
+      const passed = new Transform({
+        transform: (part: Buffer, _, done) => done(null, this.rewrite ? outOfOrder(part) : part),
+      })
+      upstream.pipe(passed).pipe(socket)
     })
     // The server's side passes in clear, the browser's masked.
     const said = new Unmasked()
@@ -190,4 +194,11 @@ export class Relay {
     socket.on('close', () => upstream.destroy())
     upstream.on('close', () => socket.destroy())
   }
+}
+
+/** A message that the socket brings gets another number, as long: whoever hears of it asks, and is told what the rewrite says. */
+function outOfOrder(frames: Buffer): Buffer {
+  const text = frames.toString('latin1')
+  const changed = text.replace(/("message":\{"seq":)(\d)/g, (_, key, digit) => `${key}${digit === '9' ? '8' : '9'}`)
+  return changed === text ? frames : Buffer.from(changed, 'latin1')
 }
