@@ -1,12 +1,16 @@
-import type { Page } from '@playwright/test'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Locator, Page } from '@playwright/test'
 import type { KithApp } from '../client/app/kith-app.ts'
 import type { Services } from '../client/app/services.ts'
 import { makeRotate } from '../shared/crypto/connection-keys.ts'
 import { newKey } from '../shared/crypto/random.ts'
 import { fromBase64Url, toBase64Url } from '../shared/format/base64url.ts'
 import { type ConnectionId, parseUserId } from '../shared/format/ids.ts'
+import { HEADER_BYTES } from '../shared/format/layout.ts'
 import type { SignedEntry } from '../shared/logs/signed.ts'
 import { newPerson } from '../shared/testing/people.ts'
+import { makePhoto } from './support/media.ts'
 import type { Person } from './support/person.ts'
 import type { Exchange } from './support/relay.ts'
 import { expect, test } from './support/test.ts'
@@ -72,6 +76,55 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
   await say(ben, 'Erste')
   await expect(row(ada.page, 'Erste')).toBeVisible()
   await expect(row(ben.page, 'Erste').locator('[data-state=read]')).toBeVisible()
+
+  await test.step('it changes a photo and a file: each says so in its place, and can be tried again', async () => {
+    const { page } = ada
+    const [photo, list] = [await makePhoto(join(world.folder, 'beet.jpg')), join(world.folder, 'liste.txt')]
+    await writeFile(list, 'Tomaten, Bohnen')
+    const changeObjects = () => {
+      world.relay.rewrite = ({ method, path, body }) =>
+        method === 'GET' && path.includes('/objects/') ? withOtherContent(body) : undefined
+    }
+    const isSaidIn = async (place: Locator) => {
+      await expect(place.locator('[data-code="object/tampered"]')).toContainText(
+        'This file was changed on the server after it was sealed. Kith stopped before showing a wrong byte.',
+        { timeout: 30_000 },
+      )
+      await expect(place.getByRole('img')).toHaveCount(0)
+    }
+    const tryAgain = async (place: Locator) => {
+      world.relay.rewrite = undefined
+      await place.getByRole('button', { name: 'Try again' }).click()
+      await expect(place.locator('[data-code]')).toHaveCount(0)
+    }
+    const widthOf = (place: Locator) =>
+      place.getByRole('img', { name: 'beet.jpg' }).evaluate((image: HTMLImageElement) => image.naturalWidth)
+
+    changeObjects()
+    await ben.page.getByLabel('Files to send').setInputFiles(photo)
+    const log = page.getByRole('region', { name: 'Conversation' })
+    await isSaidIn(log)
+    await tryAgain(log)
+    await expect.poll(() => widthOf(log)).toBe(640)
+    changeObjects()
+    await page.getByRole('button', { name: 'Photo beet.jpg, show large' }).click()
+    const large = page.getByRole('dialog', { name: 'beet.jpg' })
+    await isSaidIn(large)
+    await tryAgain(large)
+    await expect.poll(() => widthOf(large)).toBe(1200)
+    await large.getByRole('button', { name: 'Close' }).click()
+
+    await ben.page.getByLabel('Files to send').setInputFiles(list)
+    const file = page.locator('message-row').filter({ has: page.getByRole('link', { name: 'Download liste.txt' }) })
+    await expect(file).toBeVisible({ timeout: 30_000 })
+    changeObjects()
+    await file.getByRole('link').click()
+    await isSaidIn(file)
+    await tryAgain(file)
+    const downloading = page.waitForEvent('download')
+    await file.getByRole('link').click()
+    expect(await readFile(await (await downloading).path(), 'utf8')).toBe('Tomaten, Bohnen')
+  })
 
   await test.step('it edits the header of a message', async () => {
     // The place in the order, in the last byte of it; the signature covers it.
@@ -369,4 +422,12 @@ function withOtherKeys<T extends { bytes: string }>(entry: T): T {
   if (!('request' in body)) return entry
   const bytes = Buffer.from(JSON.stringify({ ...body, x: flipped(body.x, 0) })).toString('base64url')
   return { ...entry, bytes }
+}
+
+/** docs/protocol.md §7, KSO1: a byte of the first chunk. */
+function withOtherContent(body: Buffer): Buffer {
+  const changed = Buffer.from(body)
+  const at = HEADER_BYTES + 3
+  if (body.subarray(0, 4).toString() === 'KSO1') changed[at] = (changed[at] ?? 0) ^ 1
+  return changed
 }
