@@ -72,6 +72,7 @@ export class NotificationSettings extends KithElement {
         <input type="checkbox" .checked=${this.#tellsRead} @change=${this.#setTellsRead} />
         Tell friends when I have read what they wrote, and when I am writing
       </label>
+      <p class="soft small">That it reached a device of yours they are told all the same: so they see when the server holds something back.</p>
     </section>`
   }
 
