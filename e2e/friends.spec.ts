@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { chromium } from '@playwright/test'
+import type { QrCode } from '../client/friends/qr-code.ts'
 import config from '../playwright.config.ts'
 import { Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
@@ -100,16 +101,43 @@ test('two people connect and verify by what their cameras see', async ({ world, 
 
   await ben.page.getByRole('button', { name: 'More about ada' }).click()
   await ben.page.getByRole('button', { name: 'Verify' }).click()
+  const code = ben.page.locator('qr-code')
   const digits = await ben.page.getByRole('list', { name: 'Safety number' }).getByRole('listitem').allTextContents()
   expect(digits.join('')).toMatch(/^\d{60}$/)
-  await film(ben.page.locator('qr-code'), seen)
 
   await ada.page.getByRole('button', { name: 'More about ben' }).click()
   await ada.page.getByRole('button', { name: 'Verify' }).click()
   expect(await ada.page.getByRole('list', { name: 'Safety number' }).getByRole('listitem').allTextContents()).toEqual(
     digits,
   )
+  // Her camera still sees his link.
+  const said = ada.page.getByRole('alert')
   await ada.page.getByRole('button', { name: 'Scan their code' }).click()
+  await expect(said).toContainText('That code is no safety number. Ask ben to open “Verify” at your name.')
+  const right = await code.evaluate((element) => (element as QrCode).text)
+  const showCode = async (text: string) => {
+    await code.evaluate(async (element, other) => {
+      Object.assign(element, { text: other })
+      await (element as QrCode).updateComplete
+    }, text)
+    await film(code, seen)
+  }
+  // As it would be with somebody between the two.
+  const prefix = right.slice(0, 'kith-safety:1:'.length)
+  await showCode(prefix + [...right.slice(prefix.length)].reverse().join(''))
+  await ada.page.getByRole('button', { name: 'Scan their code' }).click()
+  await expect(said).toContainText('This is another number. Somebody may sit between you and ben')
+  await expect(ada.page.getByText('Verified.')).toHaveCount(0)
+  await showCode(right)
+  await ada.page.getByRole('button', { name: 'Scan their code' }).click()
+  await expect(ada.page.getByText('Verified.')).toBeVisible()
+  await expect(said).toHaveCount(0)
+
+  // What she has seen with her own eyes counts as much.
+  await ada.page.getByRole('button', { name: 'Take the mark back' }).click()
+  await expect(ada.page.getByText('Verified.')).toHaveCount(0)
+  await expect(ada.page.getByText('verified', { exact: true })).toHaveCount(0)
+  await ada.page.getByRole('button', { name: 'They are the same' }).click()
   await expect(ada.page.getByText('Verified.')).toBeVisible()
   await ada.page.getByRole('button', { name: 'Close' }).click()
   await expect(ada.page.getByText('verified', { exact: true })).toBeAttached()
