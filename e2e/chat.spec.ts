@@ -1,11 +1,11 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { chromium, type Page } from '@playwright/test'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { chromium, type Locator, type Page } from '@playwright/test'
 import type { KithApp } from '../client/app/kith-app.ts'
 import type { Services } from '../client/app/services.ts'
 import config from '../playwright.config.ts'
 import { openDatabase } from '../server/db/open.ts'
-import { corpusFile, makeVideo } from './support/media.ts'
+import { makePhoto, makeVideo } from './support/media.ts'
 import { PASSWORD, Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
@@ -29,6 +29,39 @@ const row = (page: Page, text: string) => page.locator('message-row').filter({ h
 async function doWith(page: Page, text: string, what: string): Promise<void> {
   await row(page, text).getByRole('button', { name: 'More about this message' }).click()
   await page.locator('message-menu').getByRole('button', { name: what }).click()
+}
+
+async function tellsRead(person: Person, isOn: boolean): Promise<void> {
+  await person.go('Settings')
+  const { page } = person
+  const saved = page.waitForResponse(
+    (answer) => answer.url().endsWith('/api/vault') && answer.request().method() !== 'GET',
+  )
+  await page.getByLabel('Tell friends when I have read').setChecked(isOn)
+  await saved
+}
+
+/** What one has received, and read, goes to the server now, and the other one asks for it. */
+async function receiptPasses(from: Person, to: Person): Promise<void> {
+  await from.page.evaluate(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const { chat } = await services.openTalk()
+    for (const { connectionId } of chat.conversations.value) await chat.receipts.tell(connectionId)
+  })
+  await to.page.evaluate(async () => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    const { chat } = await services.openTalk()
+    await chat.catchUp()
+    await chat.settled()
+  })
+}
+
+/** Name and bytes of what a link brings. */
+async function downloaded(link: Locator): Promise<[name: string, bytes: Buffer]> {
+  const downloading = link.page().waitForEvent('download')
+  await link.click({ timeout: 30_000 })
+  const download = await downloading
+  return [download.suggestedFilename(), await readFile(await download.path())]
 }
 
 const statusOf = (page: Page, path: string) => page.evaluate(async (url) => (await fetch(url)).status, path)
@@ -89,8 +122,11 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
 
   // What is too long for one message is said before it goes, and stays where it was typed.
   const field = ben.page.getByRole('textbox', { name: 'Message' })
-  await field.fill('a'.repeat(20_001))
-  await expect(ada.page.getByRole('heading', { name: 'ben is typing…' })).toBeVisible()
+  // Told every few seconds at most, and he has just typed something else: he goes on.
+  await expect(async () => {
+    await field.fill('a'.repeat(20_001))
+    await expect(ada.page.getByRole('heading', { name: 'ben is typing…' })).toBeVisible({ timeout: 1000 })
+  }).toPass()
   await ben.page.getByRole('button', { name: 'Send' }).click()
   await expect(ben.page.getByRole('alert')).toContainText('too long')
   await expect(field).toHaveValue('a'.repeat(20_001))
@@ -104,11 +140,23 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await expect(row(ben.page, 'jemand anderen')).toHaveCount(0)
   await expect(row(ben.page, 'This message was deleted.')).toBeVisible()
 
-  // Read when it is opened, also where nothing has to be scrolled.
+  // Whoever does not tell what they have read tells all the same what has come.
+  await tellsRead(ben, false)
+  await say(ada, 'Liest du das?')
+  await ben.go('Chats')
+  await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
+  await expect(row(ben.page, 'Liest du das?')).toBeVisible()
   await ben.page.getByRole('button', { name: 'Back' }).click()
+  await expect(ben.page.getByRole('link', { name: /ada/ })).not.toHaveText(/unread/)
+  await receiptPasses(ben, ada)
+  await expect(row(ada.page, 'Liest du das?').locator('[data-state]')).toHaveAttribute('data-state', 'delivered')
+  await tellsRead(ben, true)
+
+  // Read when it is opened, also where nothing has to be scrolled.
   await say(ada, 'Bis später')
   await ben.go('Chats')
   await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
+  await expect(row(ada.page, 'Liest du das?').locator('[data-state=read]')).toBeVisible()
   await expect(row(ada.page, 'Bis später').locator('[data-state=read]')).toBeVisible()
   await doWith(ben.page, 'Bis später', 'Delete on this device')
   await expect(row(ben.page, 'Bis später')).toHaveCount(0)
@@ -144,19 +192,46 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   const [ada, ben] = await twoFriends(arrive)
   const video = join(world.folder, 'garten.mp4')
   await makeVideo(video, { seconds: 2, width: 320, height: 240 })
-  const photo = corpusFile('photo-rotated.jpg')
-  await ada.page.getByLabel('Files to send').setInputFiles([video, ...(photo ? [photo] : [])])
+  const photo = await makePhoto(join(world.folder, 'beet.jpg'))
+  const list = join(world.folder, 'Kanarienvogel 7391.txt')
+  await writeFile(list, 'Tomaten, Bohnen, Dill')
+  await ada.page.getByLabel('Files to send').setInputFiles([video, photo, list])
   await expect(ben.page.getByRole('button', { name: /^Video garten/ })).toBeEnabled({ timeout: 30_000 })
   await ben.page.getByRole('button', { name: /^Video garten/ }).click()
   await ben.plays()
   await ben.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
-  if (photo) {
-    await expect
-      .poll(() =>
-        ben.page.getByRole('img', { name: 'photo-rotated' }).evaluate((image: HTMLImageElement) => image.naturalWidth),
-      )
-      .toBeGreaterThan(0)
-  }
+  const widthOf = (place: Page | Locator) =>
+    place.getByRole('img', { name: basename(photo) }).evaluate((image: HTMLImageElement) => image.naturalWidth)
+  await expect.poll(() => widthOf(ben.page)).toBe(640)
+  await ben.page.getByRole('button', { name: `Photo ${basename(photo)}, show large` }).click()
+  await expect.poll(() => widthOf(ben.page.getByRole('dialog'))).toBe(1200)
+  await ben.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+  const [name, bytes] = await downloaded(ben.page.getByRole('link', { name: `Download ${basename(list)}` }))
+  expect([name, bytes.toString()]).toEqual([basename(list), 'Tomaten, Bohnen, Dill'])
+  expect(world.relay.recorded.includes('Kanarienvogel')).toBe(false)
+
+  // What this browser does not know is a file all the same.
+  const old = join(world.folder, 'alt.mp4')
+  await makeVideo(old, { seconds: 2, width: 320, height: 240, codec: ['-c:v', 'mpeg4'] })
+  const unknown = [
+    {
+      name: 'herbst.heic',
+      mimeType: 'image/heic',
+      buffer: Buffer.from('\0\0\0\x18ftypheic, and nothing that is known'),
+    },
+    { name: 'alt.mp4', mimeType: 'video/mp4', buffer: await readFile(old) },
+  ]
+  await ada.page.getByLabel('Files to send').setInputFiles(unknown)
+  expect((await downloaded(ben.page.getByRole('link', { name: 'Download herbst.heic' })))[1]).toEqual(
+    unknown[0]?.buffer,
+  )
+  await ben.page.getByRole('button', { name: /^Video alt/ }).click()
+  await expect(ben.page.getByRole('dialog')).toContainText('This browser cannot play videos of this kind.')
+  const link = ben.page.getByRole('dialog').getByRole('link', { name: 'Download' })
+  expect((await downloaded(link))[1]).toEqual(unknown[1]?.buffer)
+  await ben.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
+  await expect(ben.page.getByRole('link', { name: 'Download alt.mp4' })).toBeVisible()
+
   const film = ada.page.locator('message-row').filter({ has: ada.page.getByRole('button', { name: /^Video garten/ }) })
   await film.getByRole('button', { name: 'More about this message' }).click()
   await ada.page.getByRole('button', { name: 'Add a caption' }).click()
@@ -290,6 +365,8 @@ test('a push says nothing: the device asks what came, and shows no more of it th
 
   const page = await ben.newPage()
   await page.addInitScript(pretendToSubscribe)
+  await page.addInitScript(noteBadges)
+  const onIcon = () => page.evaluate(() => (globalThis as unknown as { badge?: number | null }).badge)
   await page.goto(`${world.origin}/settings`)
   await page.getByRole('button', { name: 'Notify me' }).click()
   await page.getByLabel('Show who wrote').check()
@@ -298,6 +375,7 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await page.getByLabel('To', { exact: true }).fill('23:59')
   await ben.go('Chats')
   await expect(page.getByRole('link', { name: /ada.*1 unread/s })).toBeVisible()
+  await expect.poll(onIcon).toBe(1)
   await page.goto(`${world.origin}/settings`)
   await expect(page.getByText('This device says nothing while Kith is closed.')).toBeVisible()
   await page.goto('about:blank')
@@ -317,12 +395,19 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   }, chat)
   await expect(row(page, 'Pflaumen')).toBeVisible()
   await expect.poll(shown).toEqual([])
+  await expect.poll(onIcon).toBeNull()
 })
 
 /** In the Service Worker: pages that somebody looks at. */
 async function pagesWatched(): Promise<number> {
   const { clients } = globalThis as unknown as { clients: Clients }
   return (await clients.matchAll({ type: 'window' })).filter((page) => page.visibilityState === 'visible').length
+}
+
+/** Headless, there is no icon: what would stand on it is written down. */
+function noteBadges(): void {
+  const note = (badge: number | null) => async () => void Object.assign(globalThis, { badge })
+  Object.assign(navigator, { setAppBadge: (count: number) => note(count)(), clearAppBadge: note(null) })
 }
 
 /** Chromium has no push service here: what it would bring is brought by hand. */
@@ -514,6 +599,12 @@ test('a voice note is spoken, sealed and heard', async ({ arrive, world }) => {
   await ada.page.getByRole('button', { name: 'Send the voice note' }).click()
   const sound = ben.page.getByLabel('Voice note', { exact: true })
   await expect(sound).toBeVisible({ timeout: 30_000 })
+  // The microphone beeps, and is silent in between.
+  const drawn = (await ben.page.locator('.wave path').getAttribute('d')) ?? ''
+  const heights = [...drawn.matchAll(/M\d+ (\d+)V(\d+)/g)].map(([, from, to]) => Number(to) - Number(from))
+  expect(heights).toHaveLength(64)
+  expect(Math.max(...heights)).toBe(62)
+  expect(Math.min(...heights)).toBeLessThan(20)
   await expect
     .poll(() =>
       sound.evaluate(async (audio: HTMLAudioElement) => {
