@@ -410,6 +410,19 @@ test('a malicious server between people: another identity, another key, a messag
     await expect(ada.page.getByRole('textbox', { name: 'Message' })).toBeVisible()
     await expect(fault(ada.page, 'identity/changed')).toHaveCount(0)
   })
+
+  await test.step('it withholds a conversation from its first message on: its writer sees that nothing was confirmed', async () => {
+    await ada.go('Friends')
+    await write(ada, 'cleo')
+    lie(world, (served) => ({ ...served, messages: [] }))
+    await say(ada, 'Hörst du mich?')
+    await expect(ada.page.locator('.banner').filter({ hasText: 'confirmed' })).toHaveCount(0)
+    await ada.page.clock.install({ time: Date.now() + 2 * 3_600_000 })
+    await ada.page.reload()
+    await expect(ada.page.getByText('cleo has confirmed nothing of what was written yet.')).toBeVisible()
+    await expect(row(ada.page, 'Hörst du mich?').locator('[data-state=sent]')).toBeVisible()
+    world.relay.rewrite = undefined
+  })
 })
 
 /** Whom the server finds by a name. */
