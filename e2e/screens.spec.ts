@@ -2,8 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import AxeBuilder from '@axe-core/playwright'
 import type { Locator, Page } from '@playwright/test'
+import type { ConversationScreen } from '../client/chat/conversation-screen.ts'
 import { readInstance } from '../shared/wire/accounts.ts'
-import { corpusFile, makeVideo } from './support/media.ts'
+import { corpusFile, makePhoto, makeVideo } from './support/media.ts'
 import { PASSWORD, type Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
@@ -175,6 +176,7 @@ test('every screen can be used by everybody, in both themes', async ({ world, ar
   await becomeFriends(ada, ben)
   await talk(ada, ben, photos)
   await talkByKeyboard(ada, ben)
+  await manageByKeyboard(ada, ben, await makePhoto(join(world.folder, 'tomatoes.jpg')))
   await ada.open(title)
   await page.getByRole('button', { name: 'Send to a friend' }).click()
   await expect(page.getByRole('button', { name: 'Send to ben' })).toBeEnabled()
@@ -299,24 +301,47 @@ async function becomeFriends(ada: Person, ben: Person): Promise<void> {
   await look(page, '22-scan')
   await page.keyboard.press('Escape')
   await page.getByLabel('Name or link').fill('ada')
-  await page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }).click()
+  await tabTo(page, page.getByRole('list', { name: 'Found' }).getByRole('button', { name: 'Ask' }))
+  await page.keyboard.press('Enter')
   await look(page, '23-ask')
   await page.getByLabel(/^Note/).fill('We sing in the same choir: alto, second row, the one with the green scarf.')
-  await page.locator('kith-dialog').getByRole('button', { name: 'Ask' }).click()
+  await tabTo(page, page.locator('kith-dialog').getByRole('button', { name: 'Ask' }))
+  await page.keyboard.press('Enter')
   await expect(page.getByText('no answer yet')).toBeVisible()
   await look(page, '24-friends-asked')
   await ada.go('Friends')
   await expect(ada.page.getByText('We sing in the same choir')).toBeVisible()
   await look(ada.page, '25-friends-asks')
-  await ada.page.getByRole('button', { name: 'Accept' }).click()
+  await tabTo(ada.page, ada.page.getByRole('button', { name: 'Accept' }))
+  await ada.page.keyboard.press('Enter')
   await expect(page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
   await look(page, '26-friends')
   const menu = page.getByRole('button', { name: 'More about ada' })
-  await menu.click()
+  await tabTo(page, menu)
+  await page.keyboard.press('Enter')
   await look(page, '27-friend-menu')
-  await page.getByRole('button', { name: 'Verify' }).click()
+  await tabTo(page, page.getByRole('button', { name: 'Block' }))
+  await page.keyboard.press('Enter')
+  await tabTo(page, page.locator('confirm-dialog').getByRole('button', { name: 'Block' }))
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { name: 'Blocked' })).toBeVisible()
+  await look(page, '27-blocked')
+  await tabTo(page, page.getByRole('button', { name: 'Unblock' }))
+  await page.keyboard.press('Enter')
+  await expect(page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+  await tabTo(page, menu)
+  await page.keyboard.press('Enter')
+  await tabTo(page, page.getByRole('button', { name: 'Verify' }))
+  await page.keyboard.press('Enter')
   await expect(page.getByRole('list', { name: 'Safety number' })).toBeVisible()
   await look(page, '28-verify')
+  await tabTo(page, page.getByRole('button', { name: 'They are the same' }))
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('Verified.')).toBeVisible()
+  await look(page, '28-verified')
+  await tabTo(page, page.getByRole('button', { name: 'Take the mark back' }))
+  await page.keyboard.press('Enter')
+  await expect(page.getByText('Verified.')).toHaveCount(0)
   // The menu gave way to it: the focus goes back to where both began.
   await page.keyboard.press('Escape')
   await expect(menu).toBeFocused()
@@ -434,6 +459,100 @@ async function talkByKeyboard(ada: Person, ben: Person): Promise<void> {
   await tabTo(page, page.getByRole('button', { name: 'Back' }), 'Shift+Tab')
   await keyboard.press('Enter')
   await expect(page.getByRole('heading', { name: 'Chats' })).toBeVisible()
+}
+
+/** What else there is in a conversation, without a mouse; and how it looks where something is wrong. */
+async function manageByKeyboard(ada: Person, ben: Person, photo: string): Promise<void> {
+  const { page } = ben
+  const { keyboard } = page
+  const message = page.getByRole('textbox', { name: 'Message' })
+  const act = async (target: Locator, key?: 'Shift+Tab') => {
+    await tabTo(page, target, key)
+    await keyboard.press('Enter')
+  }
+  await act(page.getByRole('link', { name: /^ada/ }))
+  await expect(message).toBeFocused()
+
+  const search = page.getByRole('button', { name: 'Search in this chat' })
+  await act(search, 'Shift+Tab')
+  await keyboard.type('without a mouse')
+  await expect(page.getByText('1 of 1')).toBeVisible()
+  await keyboard.press('Escape')
+  await expect(search).toBeFocused()
+
+  const timer = page.getByRole('button', { name: 'Disappearing messages' })
+  await act(timer)
+  await tabTo(page, page.getByLabel('Messages disappear'))
+  await keyboard.press('ArrowDown')
+  await act(page.getByRole('button', { name: 'Set for ada and you' }))
+  await expect(row(ada.page, 'Messages disappear after 30 days')).toBeVisible()
+  await expect(timer).toBeFocused()
+
+  await act(menuOf(page, 'Written without a mouse'))
+  await act(page.getByRole('button', { name: 'Edit' }))
+  await expect(message).toBeFocused()
+  await keyboard.press('End')
+  await keyboard.type(', and changed')
+  await act(page.getByRole('button', { name: 'Save' }))
+  await expect(row(ada.page, 'Written without a mouse, and changed')).toContainText('edited')
+  await expect(message).toBeFocused()
+
+  const choosing = page.waitForEvent('filechooser')
+  await act(page.getByRole('button', { name: 'Attach files' }), 'Shift+Tab')
+  await (await choosing).setFiles(photo)
+  const tile = page.getByRole('button', { name: 'Photo tomatoes.jpg, show large' })
+  await expect(tile).toBeEnabled({ timeout: 30_000 })
+  await page.waitForFunction(allPicturesShown)
+  await act(tile, 'Shift+Tab')
+  await expect(page.getByRole('dialog', { name: 'tomatoes.jpg' })).toBeVisible()
+  await page.waitForFunction(allPicturesShown)
+  await look(page, '39-photo')
+  await keyboard.press('Escape')
+  await expect(tile).toBeFocused()
+
+  // No microphone here: what it would hear is made up.
+  await page.evaluate(() => {
+    navigator.mediaDevices.getUserMedia = async () => new AudioContext().createMediaStreamDestination().stream
+  })
+  const record = page.getByRole('button', { name: 'Record a voice note' })
+  await act(record)
+  await expect(page.getByText(/^Recording/)).toBeVisible()
+  await look(page, '40-recording')
+  await act(page.getByRole('button', { name: 'Throw the voice note away' }), 'Shift+Tab')
+  await expect(record).toBeFocused()
+
+  await ada.page.getByRole('button', { name: 'More about ben' }).click()
+  await ada.page.getByRole('button', { name: 'Block' }).click()
+  await ada.page.locator('confirm-dialog').getByRole('button', { name: 'Block' }).click()
+  await expect(ada.page.getByText('are not connected now')).toBeVisible()
+  await tabTo(page, message, 'Shift+Tab')
+  for (const text of ['Nobody hears this', 'Nor this']) {
+    await keyboard.type(text)
+    await keyboard.press('Enter')
+    await expect(row(page, text).getByRole('alert')).toBeVisible()
+  }
+  await look(page, '41-failed')
+  await act(row(page, 'Nor this').getByRole('button', { name: 'Take it back' }), 'Shift+Tab')
+  await expect(row(page, 'Nor this')).toHaveCount(0)
+  await ada.go('Friends')
+  await ada.page.getByRole('button', { name: 'Unblock' }).click()
+  await ada.page.getByRole('link', { name: 'Write to ben' }).click()
+  await act(row(page, 'Nobody hears this').getByRole('button', { name: 'Try again' }), 'Shift+Tab')
+  await expect(row(ada.page, 'Nobody hears this')).toBeVisible()
+
+  await page.locator('conversation-screen').evaluate(pretendToBeBehind)
+  await expect(page.getByText('2 messages are missing')).toBeVisible()
+  await expect(page.getByText(/^ada has confirmed what was written until/)).toBeVisible()
+  await look(page, '42-banners')
+}
+
+/** In the page: as it is shown where the server holds messages back. */
+function pretendToBeBehind(element: Element): void {
+  const screen = element as ConversationScreen
+  screen.lines = screen.lines.map((line) => ({ ...line, message: { ...line.message, state: 'sent', sentAt: 0 } }))
+  const conversation = screen.thread?.conversation
+  if (conversation)
+    conversation.value = { ...conversation.value, missing: 2, hasConfirmed: true, lastConfirmedAt: Date.now() }
 }
 
 const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })

@@ -181,7 +181,7 @@ export class ChatComposer extends KithElement {
       ></textarea>
       ${
         canSpeak
-          ? html`<button type="button" class="icon" aria-label="Record a voice note" @click=${this.#speak}>${icon('voice')}</button>`
+          ? html`<button type="button" class="icon voice" aria-label="Record a voice note" @click=${this.#speak}>${icon('voice')}</button>`
           : html`<button class="primary send" aria-label=${this.editing ? 'Save' : 'Send'} ?disabled=${this.isEmpty && !this.#isCaption}>${icon('send', 22)}</button>`
       }
     </form>`
@@ -352,6 +352,8 @@ export class ChatComposer extends KithElement {
     clearInterval(this.#clock)
     const { recorder } = this
     this.recorder = null
+    // Both buttons that end it are gone with it.
+    void this.updateComplete.then(() => this.renderRoot.querySelector<HTMLElement>('.voice')?.focus())
     return recorder
   }
 }
