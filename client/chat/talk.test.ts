@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as keys from '../../shared/crypto/connection-keys.ts'
 import { newKey } from '../../shared/crypto/random.ts'
-import { type DeviceDb, eraseDevice, openDatabase } from '../../shared/device/db.ts'
+import { type DeviceDb, eraseDevice, type OutboxRow, openDatabase } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
@@ -31,6 +31,12 @@ import type { Message } from './types.ts'
 const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
 /** docs/protocol.md §5: the header is 135 bytes, then the nonce. */
 const [NONCE_FROM, NONCE_TO] = [135, 159]
+
+type Copy = readonly {
+  readonly name: string
+  readonly keys: readonly IDBValidKey[]
+  readonly values: readonly unknown[]
+}[]
 
 let opened = 0
 
@@ -110,6 +116,34 @@ class TalkDevice {
     await this.start()
   }
 
+  /** Everything that lies in its database. */
+  async copy(): Promise<Copy> {
+    const db = this.#db as DeviceDb
+    const names = [...db.objectStoreNames]
+    const transaction = db.transaction(names)
+    const stores = names.map(async (name) => {
+      const store = transaction.objectStore(name)
+      const [keys, values] = await Promise.all([store.getAllKeys(), store.getAll()])
+      return { name, keys: store.keyPath === null ? keys : [], values }
+    })
+    return Promise.all(stores)
+  }
+
+  /** An old copy of the profile comes back. */
+  async restore(copy: Copy): Promise<void> {
+    await this.stop()
+    const db = await openDatabase(this.#dbName, () => undefined)
+    for (const { name, keys, values } of copy) {
+      const { store, done } = db.transaction(name as 'outbox', 'readwrite')
+      await store.clear()
+      for (const [index, value] of values.entries()) await store.put(value as OutboxRow, keys[index] as never)
+      await done
+    }
+    db.close()
+    this.line.cut = () => false
+    await this.start()
+  }
+
   #api(isAlive: () => boolean): Api {
     const { line, person } = this
     const check = async (when: 'before' | 'after', route: Route) => {
@@ -130,7 +164,7 @@ class TalkDevice {
 }
 
 const at = fc.nat({ max: 5 })
-const step = fc.oneof(
+const talking = [
   { weight: 5, arbitrary: fc.record({ do: fc.constant('write' as const), at }) },
   { weight: 3, arbitrary: fc.record({ do: fc.constantFrom('catch up' as const, 'rotate' as const), at }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('remove' as const, 'join' as const), at }) },
@@ -139,8 +173,13 @@ const step = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constantFrom('die' as const, 'cut' as const), at, calls: fc.nat({ max: 8 }) }),
   },
-)
-type Step = typeof step extends fc.Arbitrary<infer S> ? S : never
+] as const
+const step = fc.oneof(...talking)
+const restoring = fc.oneof(...talking, {
+  weight: 8,
+  arbitrary: fc.record({ do: fc.constantFrom('copy' as const, 'restore' as const), at }),
+})
+type Step = typeof restoring extends fc.Arbitrary<infer S> ? S : never
 
 /** A device that was signed out, and all that the server had of its account then. */
 type Removed = { readonly device: TalkDevice; readonly server: FakeServer; readonly logLength: number }
@@ -155,6 +194,9 @@ class Talk {
   /** What was written down, on devices that stayed; and all that anybody began to write. */
   written: { text: string; by: TalkDevice }[] = []
   readonly begun: string[] = []
+  readonly copies = new Map<TalkDevice, { readonly at: number; readonly had: number; readonly copy: Copy }>()
+  /** How often an old copy came back where that person had sent more since. */
+  behind = 0
   id!: ConnectionId
 
   async start(): Promise<void> {
@@ -186,6 +228,10 @@ class Talk {
     return this.server.connections.all.get(this.id)?.entries ?? []
   }
 
+  get stored(): readonly StoredMessage[] {
+    return this.server.connections.all.get(this.id)?.messages ?? []
+  }
+
   async take(step: Step): Promise<void> {
     const device = this.devices[step.at % this.devices.length] as TalkDevice
     if (device.isDead) await device.restart()
@@ -195,6 +241,9 @@ class Talk {
     if (step.do === 'rotate') await during(device, device.friends.setAllDue('unblocked'))
     if (step.do === 'join' && this.devices.length < 5) await this.join(step.at)
     if (step.do === 'remove') await this.remove(device)
+    if (step.do === 'copy')
+      this.copies.set(device, { at: this.begun.length, had: this.stored.length, copy: await device.copy() })
+    if (step.do === 'restore') await this.restore(device)
     if (step.do === 'die' || step.do === 'cut') {
       let left = step.calls
       device.line.cut = () => {
@@ -215,7 +264,7 @@ class Talk {
 
   /** The server tells by itself of the newest message, or of one before it, late or again. */
   async hear(device: TalkDevice, back: number): Promise<void> {
-    const told = this.server.connections.all.get(this.id)?.messages.at(-1 - back)
+    const told = this.stored.at(-1 - back)
     if (told) await during(device, device.friends.arrived(this.id, told))
   }
 
@@ -234,6 +283,18 @@ class Talk {
     this.devices.splice(this.devices.indexOf(device), 1)
     this.removed.push({ device, server, logLength: this.log.length })
     this.written = this.written.filter(({ by }) => by !== device)
+  }
+
+  /** What was written since and not sent yet is gone with it. */
+  async restore(device: TalkDevice): Promise<void> {
+    const old = this.copies.get(device)
+    if (!old) return
+    // What was just written goes out where it can: of that the copy knows nothing.
+    await during(device, device.chat.settled())
+    if (this.stored.slice(old.had).some(({ senderId }) => senderId === device.person.userId)) this.behind++
+    const later = new Set(this.begun.slice(old.at))
+    this.written = this.written.filter(({ text, by }) => by !== device || !later.has(text))
+    await device.restore(old.copy)
   }
 
   /** One head, one epoch, one secret. */
@@ -314,6 +375,31 @@ async function checkRemoved(talk: Talk, { device, server, logLength }: Removed):
   return later.length
 }
 
+/** Lets it all come together, and looks at everything that must hold then. @returns what the devices show. */
+async function checkTogether(talk: Talk): Promise<readonly string[]> {
+  await talk.settle()
+  for (const device of talk.devices) await talk.write(device)
+  await talk.settle()
+
+  const [first = [], ...others] = await Promise.all(talk.devices.map((device) => talk.shownOn(device)))
+  for (const other of others) expect(other).toEqual(first)
+  expect(talk.begun).toEqual(expect.arrayContaining(first))
+  expect(first).toEqual(expect.arrayContaining(talk.written.map(({ text }) => text)))
+  for (const { chat, friends } of talk.devices) {
+    expect(chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
+    expect(friends.newestEpoch(talk.id)).toBe(talk.log.length - 2)
+  }
+  for (const secrets of talk.secrets.values()) expect(secrets.size).toBe(1)
+  expect(new Set([...talk.secrets.values()].flatMap((one) => [...one])).size).toBe(talk.secrets.size)
+
+  const sealed = new Map(talk.server.connections.offered.map((bytes) => [toBase64Url(bytes), bytes]))
+  const places = [...sealed.values()].map(parseMessageHeader).map((one) => `${one.epoch}.${placeOf(one)}`)
+  expect(new Set(places).size).toBe(sealed.size)
+  const nonces = [...sealed.values()].map((bytes) => toBase64Url(bytes.slice(NONCE_FROM, NONCE_TO)))
+  expect(new Set(nonces).size).toBe(sealed.size)
+  return first
+}
+
 it('keys and messages together: one epoch for a head, no key and nonce twice, nothing lost, and a removed device reads nothing new', {
   timeout: 60_000,
 }, async () => {
@@ -323,28 +409,8 @@ it('keys and messages together: one epoch for a head, no key and nonce twice, no
       const talk = new Talk()
       await talk.start()
       for (const one of steps) await talk.take(one)
-      await talk.settle()
-      for (const device of talk.devices) await talk.write(device)
-      await talk.settle()
-
-      const [first, ...others] = await Promise.all(talk.devices.map((device) => talk.shownOn(device)))
-      for (const other of others) expect(other).toEqual(first)
-      expect(new Set(first).size).toBe(first?.length)
-      expect(talk.begun).toEqual(expect.arrayContaining(first ?? []))
-      expect(first).toEqual(expect.arrayContaining(talk.written.map(({ text }) => text)))
-      for (const { chat, friends } of talk.devices) {
-        expect(chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
-        expect(friends.newestEpoch(talk.id)).toBe(talk.log.length - 2)
-      }
-      for (const secrets of talk.secrets.values()) expect(secrets.size).toBe(1)
-      expect(new Set([...talk.secrets.values()].flatMap((one) => [...one])).size).toBe(talk.secrets.size)
-
-      const sealed = new Map(talk.server.connections.offered.map((bytes) => [toBase64Url(bytes), bytes]))
-      const places = [...sealed.values()].map(parseMessageHeader).map((one) => `${one.epoch}.${placeOf(one)}`)
-      expect(new Set(places).size).toBe(sealed.size)
-      const nonces = [...sealed.values()].map((bytes) => toBase64Url(bytes.slice(NONCE_FROM, NONCE_TO)))
-      expect(new Set(nonces).size).toBe(sealed.size)
-
+      const shown = await checkTogether(talk)
+      expect(new Set(shown).size).toBe(shown.length)
       for (const removed of talk.removed) unread += await checkRemoved(talk, removed)
       for (const device of talk.devices) await device.stop()
     }),
@@ -352,6 +418,29 @@ it('keys and messages together: one epoch for a head, no key and nonce twice, no
   )
   // Devices were removed, and much was said after it.
   expect(unread).toBeGreaterThan(5)
+})
+
+it('keys and messages together, where old copies of devices come back: no key and nonce twice, and nothing lost that the copy held', {
+  timeout: 60_000,
+}, async () => {
+  let behind = 0
+  await fc.assert(
+    fc.asyncProperty(fc.array(restoring, { minLength: 12, maxLength: 24 }), async (steps) => {
+      const talk = new Talk()
+      await talk.start()
+      // Each has sealed something: a copy holds who it seals as.
+      for (const device of talk.devices) await talk.write(device)
+      await talk.settle()
+      for (const at of talk.devices.keys()) await talk.take({ do: 'copy', at })
+      for (const one of steps) await talk.take(one)
+      await checkTogether(talk)
+      behind += talk.behind
+      for (const device of talk.devices) await device.stop()
+    }),
+    { numRuns: 8, seed: 77, endOnFailure: true },
+  )
+  // Copies did come back to which something had been added meanwhile.
+  expect(behind).toBeGreaterThan(5)
 })
 
 describe('a message that the server tells of by itself', () => {
