@@ -204,7 +204,8 @@ test('a new version waits while anything goes on in any tab, says what is new, a
   const isWaiting = () => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.waiting !== null)
   expect(await isWaiting()).toBe(true)
   // Chromium brings it half a minute later where a page asks the old one for something at the moment of the change.
-  const reloaded = page.waitForEvent('load', { timeout: 60_000 })
+  const patience = { timeout: 60_000 }
+  const reloaded = page.waitForEvent('load', patience)
   await Promise.all([reloaded, other.goto(`${world.origin}/settings`)])
   await expect(upload).toBeVisible()
   await expect(other.getByRole('heading', { name: 'Settings' })).toBeVisible()
@@ -235,7 +236,7 @@ test('a new version waits while anything goes on in any tab, says what is new, a
   await newer.goto(`${world.origin}/healthz`)
   serve((script) => `${script}\n;self.isNewer = 2`)
   await Promise.all([
-    page.waitForEvent('load'),
+    page.waitForEvent('load', patience),
     newer.evaluate(
       () =>
         new Promise((resolve) => {

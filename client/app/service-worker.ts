@@ -10,6 +10,11 @@ import { Signal } from './signal.ts'
 const RELOADED = 'kith/reloaded-for-controller'
 const CLAIM_MS = 3000
 const LOOK_AFTER_MS = 3_600_000
+/**
+ * Chromium stops the old worker to bring the new one, and forgets about it for half a minute or longer where a page asks
+ * the old one for something at that very moment: it is asked once nothing has gone on for so long.
+ */
+const QUIET_MS = 1500
 
 /** The Service Worker as the page sees it. */
 export class MediaWorker {
@@ -25,14 +30,15 @@ export class MediaWorker {
   onOpen: (path: string) => void = (path) => location.assign(path)
   readonly #workbox: Workbox
   readonly #busy: Busy
+  #isFollowing = false
   readonly #listeners = new Set<(message: MediaFault) => void>()
 
   constructor(url: string, type: 'classic' | 'module', busy: Busy) {
     this.#workbox = new Workbox(url, { type })
     this.#busy = busy
     this.#workbox.addEventListener('waiting', () => {
-      // What it shows is loaded when it is needed.
-      void import('./update-banner.ts')
+      // What it shows is loaded when it is needed. Whoever follows is not asked, and asks for nothing just then.
+      if (!this.#isFollowing) void import('./update-banner.ts')
       this.updateWaits.value = true
     })
     navigator.serviceWorker?.addEventListener('message', ({ data }) => {
@@ -93,11 +99,15 @@ export class MediaWorker {
   async update(): Promise<void> {
     this.updateComes.value = true
     await this.#busy.untilAllIdle()
+    // Who has just ended something goes somewhere, and asks the old worker for it: see `QUIET_MS`.
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS))
+    await this.#busy.untilAllIdle()
     this.#workbox.messageSkipWaiting()
   }
 
   /** Another tab is of a newer version already: this one follows by itself. */
   async follow(): Promise<void> {
+    this.#isFollowing = true
     await navigator.serviceWorker?.ready
     // A server that cannot be reached now is asked again by the next page that is shown.
     void this.#workbox.update().catch(() => undefined)
