@@ -250,7 +250,9 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
       async ({ id, seq }) => {
         const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
         const { friends } = await services.openTalk()
-        return friends.sendingKeys(id, { lastSeq: seq, ttlMs: null }).catch(({ code }: { code: string }) => code)
+        return friends
+          .sendingKeys(id, { lastSeq: async () => seq, ttlMs: null })
+          .catch(({ code }: { code: string }) => code)
       },
       { id: connectionId, seq: lastSeq - 1 },
     )

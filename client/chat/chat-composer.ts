@@ -264,13 +264,15 @@ export class ChatComposer extends KithElement {
     }
     const { editing, reply, thread } = this
     this.#stopSaving()
+    // It is on its way while the page changes.
+    const sending = this.#send(text, editing, reply, thread)
     // At once: what is typed while this goes out belongs to the next message.
     this.#setText(editing ? thread.conversation.value.draft : '')
     // The button that sends goes away with what was written.
     this.focus()
     if (editing || reply) this.dispatchEvent(new CustomEvent('done'))
     if (!editing) this.dispatchEvent(new CustomEvent('sent'))
-    void this.#send(text, editing, reply, thread).catch((error: unknown) => {
+    sending.catch((error: unknown) => {
       this.failure = sentenceFor(error)
       const typed = this.#field?.value ?? ''
       this.#setText(typed === '' ? text : `${text}\n${typed}`)

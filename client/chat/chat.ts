@@ -366,7 +366,9 @@ export class ChatEngine implements Chat {
 }
 
 function join(a: Moved, b: Moved): Moved {
-  return a && b ? { added: [...a.added, ...b.added], removed: [...a.removed, ...b.removed] } : null
+  if (!a || !b) return null
+  const isOnlyNew = a.isOnlyNew === true && b.isOnlyNew === true
+  return { added: [...a.added, ...b.added], removed: [...a.removed, ...b.removed], isOnlyNew }
 }
 
 const timeOf = ({ last }: Conversation) => last?.sentAt ?? 0

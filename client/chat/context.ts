@@ -7,7 +7,12 @@ import type { ChatCrypto } from './ports.ts'
 import type { ChatStore, Position } from './store.ts'
 
 /** What moved in a conversation; null: look at everything anew. */
-export type Moved = { readonly added: readonly Position[]; readonly removed: readonly Position[] } | null
+export type Moved = {
+  readonly added: readonly Position[]
+  readonly removed: readonly Position[]
+  /** Nothing else has changed, in what is added or in any other message. */
+  readonly isOnlyNew?: boolean
+} | null
 
 /** What lies in the outbox has changed, or what is known of the conversation; no message. */
 export const NOTHING_MOVED: Moved = { added: [], removed: [] }

@@ -98,7 +98,9 @@ export class ChatInbox implements Inbox {
       // Most conversations have nothing new: nothing is written of them.
       if (JSON.stringify(state) === known) return null
       await store.commit(id, { ...draft.changes, granted: await this.#sealGranted(draft) })
-      return { moved: draft.moved, hasGap: state.gap !== null || state.cursor < before.cursor }
+      // Receipts say of older ones how far they came.
+      const moved = { ...draft.moved, isOnlyNew: draft.moved.isOnlyNew && served.receipts.length === 0 }
+      return { moved, hasGap: state.gap !== null || state.cursor < before.cursor }
     })
     if (moved?.hasGap) this.onGap(id)
     if (moved) changed(id, moved.moved)

@@ -57,7 +57,7 @@ export class Outbox {
   ): Promise<string> {
     const { lock, store, now, changed } = this.#context
     const key = crypto.randomUUID()
-    await lock(stateLock(id), async () => {
+    const alone = await lock(stateLock(id), async () => {
       const [waiting, state] = await Promise.all([store.outbox(id), store.readState(id)])
       const life = settingIn(waiting) ?? state.ttl
       // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
@@ -78,9 +78,10 @@ export class Outbox {
       }
       const isDraft = options.isDraft && state.draft !== ''
       await store.commit(id, { outbox: [{ row, content }], ...(isDraft ? { state: { ...state, draft: '' } } : {}) })
+      return waiting.length === 0 && !content.awaits ? [{ row, content }] : undefined
     })
     changed(id, NOTHING_MOVED)
-    if (!options.isHeld) this.kick(id)
+    if (!options.isHeld) this.kick(id, alone)
     return key
   }
 
@@ -106,8 +107,8 @@ export class Outbox {
     await this.add(id, 'delete', { target, hash: kept.saved.hash, ...(edits.length > 0 ? { edits } : {}) })
   }
 
-  /** Looks at one conversation, soon. Safe to call often. */
-  kick(id: ConnectionId): void {
+  /** Looks at one conversation, soon. Safe to call often. @param waiting all that waits there, as it was just written. */
+  kick(id: ConnectionId, waiting?: readonly Waiting[]): void {
     if (this.#isStopped) return
     clearTimeout(this.#timers.get(id))
     this.#timers.delete(id)
@@ -115,7 +116,7 @@ export class Outbox {
       this.#again.add(id)
       return
     }
-    const done = this.#run(id)
+    const done = this.#run(id, waiting)
       .then(
         () => void this.#failures.delete(id),
         (error: unknown) => this.#later(id, error),
@@ -179,18 +180,19 @@ export class Outbox {
     return this.#context.lock(sendLock(id), () => this.#amend(id, change))
   }
 
-  async #run(id: ConnectionId): Promise<void> {
+  async #run(id: ConnectionId, written?: readonly Waiting[]): Promise<void> {
     await this.#context.lock(sendLock(id), async () => {
-      let sealed: Waiting[] | null = null
+      // Not read again: what another tab has made of it meanwhile is seen before it is sealed, resp. sent.
+      let known = written
       for (let tries = 0; ; ) {
-        const ready: Waiting[] = sealed ?? (await this.#ready(id))
-        sealed = null
+        const ready: readonly Waiting[] = known ?? (await this.#ready(id))
+        known = undefined
         const unsealed = nextToSeal(ready)
         const next = unsealed[0] ?? ready.find(({ row }) => row.message !== null)
         if (!next || this.#isStopped) return
         try {
           this.#requireOpen(id)
-          if (unsealed.length > 0) sealed = await this.#seal(id, unsealed)
+          if (unsealed.length > 0) known = await this.#seal(id, unsealed)
           else await this.#send(id, next)
           tries = 0
         } catch (error) {
@@ -233,16 +235,16 @@ export class Outbox {
 
   /**
    * Counters and bytes are written down together, before anything is sent.
-   * @returns what is to be sent now; `null`: not known, since there was more than that.
+   * @returns what is to be sent now; `undefined`: there was more than that.
    */
-  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[] | null> {
+  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[] | undefined> {
     const { connections, crypto, lock, me, store } = this.#context
     if (!this.#ports.isCaughtUp(id)) {
       await connections.catchUp()
       if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
     }
-    const { cursor } = await store.readState(id)
-    const keys = await connections.sendingKeys(id, { lastSeq: cursor, ttlMs: lifeOf(unsealed[0]) })
+    const lastSeq = async () => (await store.readState(id)).cursor
+    const keys = await connections.sendingKeys(id, { lastSeq, ttlMs: lifeOf(unsealed[0]) })
     const orders = unsealed.map(({ row }) => row.order)
     const sealed = await lock(stateLock(id), async () => {
       const [state, all] = await Promise.all([store.readState(id), store.outbox(id)])
@@ -271,11 +273,11 @@ export class Outbox {
         }
       })
       const last = outbox.at(-1)
-      if (!last?.content.hash || !last.row.message) return null
+      if (!last?.content.hash || !last.row.message) return undefined
       const next = { ...state, lamport: last.content.lamport }
       next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
       await store.commit(id, { state: next, outbox })
-      return all.length === outbox.length ? outbox : null
+      return all.length === outbox.length ? outbox : undefined
     })
     this.#ports.requestSync()
     return sealed

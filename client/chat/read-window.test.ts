@@ -6,8 +6,12 @@ import type { Message } from './types.ts'
 const opened: number[] = []
 const edits = new Map<number, string>()
 const revision = new Signal(0)
+let isOnlyMore = false
 const thread = {
   revision,
+  get stableSince() {
+    return isOnlyMore ? 0 : revision.value
+  },
   read: async (from: number, to: number) =>
     Array.from({ length: Math.max(0, to - from) }, (_, index) => messageAt(from + index)),
 }
@@ -16,6 +20,7 @@ beforeEach(() => {
   opened.length = 0
   edits.clear()
   revision.value = 0
+  isOnlyMore = false
   view = new ReadWindow(thread)
 })
 
@@ -71,4 +76,15 @@ it('opens again what was changed while it was read', async () => {
   const [, second] = await view.read(0, 2)
   expect(opened).toEqual([0, 1])
   expect(second?.content).toEqual({ type: 'text', text: 'Changed meanwhile' })
+})
+
+it('opens the new ones alone where there is only more at the end', async () => {
+  isOnlyMore = true
+  const before = await view.read(0, 4)
+  opened.length = 0
+  revision.value++
+  const after = await view.read(0, 6)
+  expect(keysOf(after)).toEqual(keys(0, 6))
+  expect(after.slice(0, 4)).toEqual(before)
+  expect(opened).toEqual([4, 5])
 })

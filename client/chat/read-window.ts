@@ -5,19 +5,20 @@ import type { Message, Thread } from './types.ts'
  * a message that says the same stays the same object, so that its row is not drawn anew.
  */
 export class ReadWindow {
-  readonly #thread: Pick<Thread, 'read' | 'revision'>
+  readonly #thread: Pick<Thread, 'read' | 'revision' | 'stableSince'>
   #from = 0
   #messages: readonly Message[] = []
   #revision = -1
 
-  constructor(thread: Pick<Thread, 'read' | 'revision'>) {
+  constructor(thread: Pick<Thread, 'read' | 'revision' | 'stableSince'>) {
     this.#thread = thread
   }
 
   /** Messages at `[from, to)`. One call at a time. */
   async read(from: number, to: number): Promise<readonly Message[]> {
     const revision = this.#thread.revision.value
-    const messages = revision === this.#revision ? await this.#around(from, to) : await this.#anew(from, to)
+    const isStable = this.#revision >= this.#thread.stableSince
+    const messages = isStable ? await this.#around(from, to) : await this.#anew(from, to)
     this.#from = from
     this.#messages = messages
     this.#revision = revision

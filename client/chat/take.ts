@@ -67,11 +67,12 @@ export class Draft {
   }
 
   /** Positions that are new, and those that are gone. */
-  get moved(): { added: Position[]; removed: Position[] } {
+  get moved(): { added: Position[]; removed: Position[]; isOnlyNew: boolean } {
     const added = [...this.#messages.values()].flatMap((one): Position[] =>
       one ? [[one.row.lamport, one.row.place]] : [],
     )
-    return { added, removed: this.#removed }
+    const isOnlyNew = [this.#removed, this.#removedEffects, this.#sent].every(({ length }) => length === 0)
+    return { added, removed: this.#removed, isOnlyNew: isOnlyNew && this.#effects.size + this.#outbox.size === 0 }
   }
 
   putWaiting(waiting: Waiting): void {

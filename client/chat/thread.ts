@@ -33,6 +33,7 @@ export class OpenThread implements Thread {
   readonly conversation: Signal<Conversation>
   readonly total = new Signal(0)
   readonly revision = new Signal(0)
+  stableSince = 0
   readonly id: ConnectionId
   readonly #context: ChatContext
   readonly #ports: ThreadPorts
@@ -236,11 +237,17 @@ export class OpenThread implements Thread {
   }
 
   async #update(moved: Moved): Promise<void> {
+    const last = this.#positions.at(-1)
+    const isMoreAtTheEnd =
+      moved?.isOnlyNew === true &&
+      this.#waiting.length === 0 &&
+      moved.added.every((position) => !last || comesBefore(last, position))
     if (moved) this.#positions = merge(this.#positions, moved.added, moved.removed)
     else this.#positions = await this.#context.store.positions(this.id)
     this.#scene = await this.#ports.sceneOf(this.id)
     this.#waiting = this.#scene.outbox.filter(({ content }) => isVisible(content.type))
     this.total.value = this.#positions.length + this.#waiting.length
+    if (!isMoreAtTheEnd) this.stableSince = this.revision.value + 1
     this.revision.value += 1
   }
 }

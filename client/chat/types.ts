@@ -70,6 +70,8 @@ export interface Thread {
   readonly total: Signal<number>
   /** Counts up whenever something inside changed. */
   readonly revision: Signal<number>
+  /** Since this revision there was only more at the end. */
+  readonly stableSince: number
   read(from: number, to: number): Promise<readonly Message[]>
   /** Position of the first message not read; `null`: none. */
   firstUnread(): Promise<number | null>

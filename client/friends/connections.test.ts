@@ -94,7 +94,7 @@ class Device {
     return this.friends.get(id)
   }
   sending(id: ConnectionId, ttlMs: MessageTtl = null) {
-    return this.friends.sendingKeys(id, { lastSeq: lastSeq(id), ttlMs })
+    return this.friends.sendingKeys(id, { lastSeq: async () => lastSeq(id), ttlMs })
   }
   endSpent(id: ConnectionId) {
     return this.friends.endSpentEpoch(id, lastSeq(id))

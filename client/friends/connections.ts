@@ -2,7 +2,7 @@ import { isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
-import { denyConnection, endConnection, type MessageTtl, type StoredMessage } from '../../shared/wire/connections.ts'
+import { denyConnection, endConnection, type StoredMessage } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
@@ -12,7 +12,7 @@ import { CatchingUp } from './catching-up.ts'
 import { mergeFloors } from './floors.ts'
 import { Meeting } from './meeting.ts'
 import { Rotation } from './rotation.ts'
-import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, Sent } from './types.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, SendNext, Sent } from './types.ts'
 
 const NOTHING_SENT: Sent = { counters: [], lives: [], isSpent: false }
 
@@ -67,7 +67,7 @@ export class FriendConnections implements Connections {
     return this.#catchingUp.arrived(connection, message)
   }
 
-  sendingKeys(connection: ConnectionId, next: { lastSeq: number; ttlMs: MessageTtl }): Promise<SendingKeys> {
+  sendingKeys(connection: ConnectionId, next: SendNext): Promise<SendingKeys> {
     return this.#rotation.sendingKeys(connection, next)
   }
 

@@ -5,12 +5,11 @@ import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
 import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified } from '../../shared/logs/signed.ts'
-import type { MessageTtl } from '../../shared/wire/connections.ts'
 import type { ConnectionBook } from './book.ts'
 import { rotationDue } from './due.ts'
 import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
 import type { Meeting } from './meeting.ts'
-import type { SendingKeys, Sent } from './types.ts'
+import type { SendingKeys, SendNext, Sent } from './types.ts'
 import { closable, writersIn } from './writers.ts'
 
 const TRIES = 4
@@ -37,10 +36,7 @@ export class Rotation {
     this.#fetch = fetch
   }
 
-  async sendingKeys(
-    connection: ConnectionId,
-    { lastSeq, ttlMs }: { lastSeq: number; ttlMs: MessageTtl },
-  ): Promise<SendingKeys> {
+  async sendingKeys(connection: ConnectionId, { lastSeq, ttlMs }: SendNext): Promise<SendingKeys> {
     await this.#meeting.meet(connection)
     if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
     const resetAt = this.#resetAt
@@ -53,15 +49,19 @@ export class Rotation {
 
   async endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void> {
     await this.#meeting.meet(connection)
-    await this.#rotateWhile(connection, lastSeq, (_, { isSpent }) => (isSpent ? 'disappearing' : null))
+    await this.#rotateWhile(
+      connection,
+      async () => lastSeq,
+      (_, { isSpent }) => (isSpent ? 'disappearing' : null),
+    )
   }
 
   async #rotateWhile(
     connection: ConnectionId,
-    lastSeq: number,
+    lastSeq: () => Promise<number>,
     reasonFor: (state: ConnectionState, sent: Sent) => RotateReason | null,
   ): Promise<void> {
-    let seq = lastSeq
+    let seq: number | undefined
     for (let attempt = 1; ; attempt++) {
       const { state } = this.#book.requireFriend(connection)
       const sent = await this.#sent(connection)
@@ -69,6 +69,7 @@ export class Rotation {
       if (!reason) return
       // Taken again and again, and never shown: nobody waits for that for ever.
       if (attempt > TRIES) throw new AppError('server/bad-answer', 'the log does not show the keys that it took')
+      seq ??= await lastSeq()
       try {
         await this.#rotate(connection, seq, reason, sent.counters)
       } catch (error) {

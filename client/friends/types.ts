@@ -23,6 +23,7 @@ export type Connection = {
 
 /** What a conversation needs to seal its next message. */
 export type SendingKeys = { readonly epoch: number; readonly messageSecret: Bytes }
+export type SendNext = { readonly lastSeq: () => Promise<number>; readonly ttlMs: MessageTtl }
 /** Up to where each device's messages count in an epoch that is over (docs/protocol.md §5, `closes`). */
 export type Closes = ReadonlyMap<`${UserId}.${DeviceId}`, number>
 
@@ -77,10 +78,10 @@ export interface Connections {
   setInbox(inbox: Inbox): void
   /**
    * Keys to send with, rotated first where that is due.
-   * @param next the newest message number known, and how long what is sent next lives.
+   * @param next the newest message number known, asked only where keys change, and how long what is sent next lives.
    * @throws {AppError} `connection/refused`, `identity/changed`, `server/unreachable`, …
    */
-  sendingKeys(connection: ConnectionId, next: { lastSeq: number; ttlMs: MessageTtl }): Promise<SendingKeys>
+  sendingKeys(connection: ConnectionId, next: SendNext): Promise<SendingKeys>
   /**
    * Ends the newest epoch where nothing of it is kept any more, so that its secret can be forgotten although nobody
    * writes. Any device may, and the first one counts.
