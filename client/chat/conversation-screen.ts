@@ -184,7 +184,8 @@ export class ConversationScreen extends KithElement {
     await this.updateComplete
     if (this.#isAtFoot) this.#toFoot()
     if (grown > 0 && this.#isAtFoot) this.#say(thread, before)
-    this.#look()
+    // Only what was painted can have been read, and what is written down of that must not hold up the painting.
+    requestAnimationFrame(() => setTimeout(this.#look))
   }
 
   /** Only what is new, and only where it can be seen: history is never read out. */

@@ -12,9 +12,9 @@ export interface Change {
 
 /** The next number of a person's changes; every change of any of their connections takes one. */
 export async function nextConnectionChange(trx: Db, userId: UserId): Promise<number> {
-  await trx('connection_changes').insert({ user_id: userId, seq: 0 }).onConflict('user_id').ignore()
-  await trx('connection_changes').where({ user_id: userId }).increment('seq', 1)
-  const row = await trx<{ user_id: UserId; seq: number }>('connection_changes').where({ user_id: userId }).first()
+  const sql =
+    'insert into connection_changes (user_id, seq) values (?, 1) on conflict (user_id) do update set seq = seq + 1 returning seq'
+  const [row] = await trx.raw<{ seq: number }[]>(sql, [userId])
   return row?.seq ?? 0
 }
 
