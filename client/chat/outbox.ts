@@ -192,8 +192,11 @@ export class Outbox {
         if (!next || this.#isStopped) return
         try {
           this.#requireOpen(id)
-          if (unsealed.length > 0) known = await this.#seal(id, unsealed)
-          else await this.#send(id, next)
+          if (unsealed.length > 0) known = withSealed(ready, unsealed, await this.#seal(id, unsealed))
+          else {
+            await this.#send(id, next)
+            known = ready.length > 1 ? ready.filter((one) => one !== next) : undefined
+          }
           tries = 0
         } catch (error) {
           if (!isAppError(error) || isTransient(error) || ++tries > TRIES) throw error
@@ -235,9 +238,9 @@ export class Outbox {
 
   /**
    * Counters and bytes are written down together, before anything is sent.
-   * @returns what is to be sent now; `undefined`: there was more than that.
+   * @returns those that are sealed now.
    */
-  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[] | undefined> {
+  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[]> {
     const { connections, crypto, lock, me, store } = this.#context
     if (!this.#ports.isCaughtUp(id)) {
       await connections.catchUp()
@@ -273,11 +276,11 @@ export class Outbox {
         }
       })
       const last = outbox.at(-1)
-      if (!last?.content.hash || !last.row.message) return undefined
+      if (!last?.content.hash || !last.row.message) return []
       const next = { ...state, lamport: last.content.lamport }
       next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
       await store.commit(id, { state: next, outbox })
-      return all.length === outbox.length ? outbox : undefined
+      return outbox
     })
     this.#ports.requestSync()
     return sealed
@@ -303,7 +306,7 @@ export class Outbox {
     const { lock, me, store, changed } = this.#context
     const moved = await lock(stateLock(id), async () => {
       const state = await store.readState(id)
-      const waiting = (await store.outbox(id)).find(({ row }) => row.order === sent.row.order)
+      const waiting = await store.waitingAt(id, sent.row.order)
       const { message } = sent.row
       const { hash, type, body, lamport, key } = sent.content
       // It came by the other way meanwhile, or this tab slept while another went on.
@@ -425,6 +428,17 @@ function nextToSeal(ready: readonly Waiting[]): Waiting[] {
   const lifeMs = lifeOf(ready.find(({ row }) => row.message !== null) ?? unsealed[0])
   const other = unsealed.findIndex((one) => lifeOf(one) !== lifeMs)
   return other < 0 ? unsealed : unsealed.slice(0, other)
+}
+
+/** What is ready once some of it is sealed; `undefined`: another tab was faster with some of that. */
+function withSealed(
+  ready: readonly Waiting[],
+  unsealed: readonly Waiting[],
+  sealed: readonly Waiting[],
+): readonly Waiting[] | undefined {
+  if (sealed.length !== unsealed.length) return undefined
+  const byOrder = new Map(sealed.map((one) => [one.row.order, one]))
+  return ready.map((one) => byOrder.get(one.row.order) ?? one)
 }
 
 const lifeOf = (waiting: Waiting | undefined) => (waiting?.row.ttlMs ?? null) as MessageTtl

@@ -132,6 +132,11 @@ export class ChatStore {
     )
   }
 
+  async waitingAt(id: ConnectionId, order: number): Promise<Waiting | null> {
+    const row = await (await this.#open()).get('outbox', [id, order])
+    return row ? { row, content: await this.#key.open(outboxContent, row.sealed, outboxPlace(row)) } : null
+  }
+
   /** Conversations that have something to send. */
   async waiting(): Promise<ConnectionId[]> {
     const keys = await (await this.#open()).getAllKeys('outbox')
