@@ -124,7 +124,8 @@ test('two people connect and verify by what their cameras see', async ({ world, 
   }
   // As it would be with somebody between the two.
   const prefix = right.slice(0, 'kith-safety:1:'.length)
-  await showCode(prefix + [...right.slice(prefix.length)].reverse().join(''))
+  const wrong = prefix + [...right.slice(prefix.length)].reverse().join('')
+  await showCode(wrong)
   await ada.page.getByRole('button', { name: 'Scan their code' }).click()
   await expect(said).toContainText('This is another number. Somebody may sit between you and ben')
   await expect(ada.page.getByText('Verified.')).toHaveCount(0)
@@ -139,6 +140,12 @@ test('two people connect and verify by what their cameras see', async ({ world, 
   await expect(ada.page.getByText('verified', { exact: true })).toHaveCount(0)
   await ada.page.getByRole('button', { name: 'They are the same' }).click()
   await expect(ada.page.getByText('Verified.')).toBeVisible()
+  // Another number later takes the mark away.
+  await showCode(wrong)
+  await ada.page.getByRole('button', { name: 'Scan their code' }).click()
+  await expect(said).toContainText('This is another number.')
+  await expect(ada.page.getByText('verified', { exact: true })).toHaveCount(0)
+  await ada.page.getByRole('button', { name: 'They are the same' }).click()
   await ada.page.getByRole('button', { name: 'Close' }).click()
   await expect(ada.page.getByText('verified', { exact: true })).toBeAttached()
   await browser.close()

@@ -104,10 +104,16 @@ export class VerifyDialog extends KithElement {
     this.scanning = false
     this.result = compareSafety(this.#number, event.detail)
     if (this.result === 'same') this.#set(true)
+    // What was compared before does not count any more; that they differ stays said.
+    if (this.result === 'different') this.#mark(false)
   }
 
   #set(isVerified: boolean): void {
     if (!isVerified) this.result = null
+    this.#mark(isVerified)
+  }
+
+  #mark(isVerified: boolean): void {
     void this.attempt(async () => {
       await (await this.services.openTalk()).friends.setVerified(this.connectionId, isVerified)
     })

@@ -164,11 +164,12 @@ export class VideoPlayer extends KithElement {
     this.trouble = 'This video is being made playable. It starts here as soon as the first quality is ready.'
   }
 
-  async #play(master: string, { seconds, isPlaying }: Place): Promise<void> {
+  /** @param goesAlone from what is on the device, whether or not the server is there. */
+  async #play(master: string, { seconds, isPlaying }: Place, goesAlone = false): Promise<void> {
     this.#begin(master)
     this.better = null
     const { kept } = this
-    const isAlone = kept !== null && !(await isServerThere())
+    const isAlone = kept !== null && (goesAlone || !(await isServerThere()))
     if (this.#playing !== master) return
     const playlist = isAlone ? (kept.master ?? master) : master
     // Of a video whose original alone was kept, the original plays.
@@ -183,9 +184,10 @@ export class VideoPlayer extends KithElement {
         this.shown = shown
       },
       onFatal: (isNetwork) => {
-        // The network went while it played: what is on the device goes on at the same place.
+        // The network went while it played: what is on the device goes on at the same place. Not by asking again: a server
+        // that is there, and does not give the video, would be asked without end.
         if (isNetwork && this.kept && !isAlone) {
-          void this.#play(master, { seconds: this.video.currentTime, isPlaying: !this.video.paused })
+          void this.#play(master, { seconds: this.video.currentTime, isPlaying: !this.video.paused }, true)
           return
         }
         if (isNetwork) this.#noAnswer()
