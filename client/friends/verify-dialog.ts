@@ -38,6 +38,7 @@ export class VerifyDialog extends KithElement {
   ]
   declare connectionId: ConnectionId
   declare scanning: boolean
+  /** Of the last scan. */
   declare result: 'same' | 'different' | 'not-a-number' | null
   #number: SafetyNumber | undefined
 
@@ -109,7 +110,7 @@ export class VerifyDialog extends KithElement {
   }
 
   #set(isVerified: boolean): void {
-    if (!isVerified) this.result = null
+    this.result = null
     this.#mark(isVerified)
   }
 
