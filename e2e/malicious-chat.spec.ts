@@ -237,7 +237,7 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
     await ada.context.setOffline(true)
     await changeKeys(ben)
     await say(ben, 'Zehnte')
-    const { connectionId, lastSeq } = await viewFor(ben)
+    const { connectionId } = await viewFor(ben)
     lie(world, (served) => ({ ...served, entries: [], messages: [], lastSeq: served.lastSeq - 1 }))
     const late: Entry[] = []
     world.relay.onExchange = ({ method, path, status, requestBody }) => {
@@ -246,16 +246,11 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
     }
     await ada.context.setOffline(false)
     await changeKeys(ada)
-    const code = await ada.page.evaluate(
-      async ({ id, seq }) => {
-        const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
-        const { friends } = await services.openTalk()
-        return friends
-          .sendingKeys(id, { lastSeq: async () => seq, ttlMs: null })
-          .catch(({ code }: { code: string }) => code)
-      },
-      { id: connectionId, seq: lastSeq - 1 },
-    )
+    const code = await ada.page.evaluate(async (id) => {
+      const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+      const { friends } = await services.openTalk()
+      return friends.sendingKeys(id, null).catch(({ code }: { code: string }) => code)
+    }, connectionId)
     expect(code).toBe('log/conflict')
     world.relay.rewrite = undefined
     world.relay.onExchange = undefined

@@ -63,9 +63,10 @@ export class ChatInbox implements Inbox {
   }
 
   async sent(id: ConnectionId): Promise<Sent> {
-    const { windows, live } = await this.#context.store.readState(id)
+    const { cursor, windows, live } = await this.#context.store.readState(id)
     const newest = live.find(({ epoch }) => epoch === this.#context.connections.newestEpoch(id))
-    return { counters: countersOf(windows), lives: newest?.lives ?? [], isSpent: newest?.count === 0 }
+    const lives = newest?.lives ?? []
+    return { counters: countersOf(windows), lives, isSpent: newest?.count === 0, lastSeq: cursor }
   }
 
   async take(id: ConnectionId, served: Served): Promise<void> {

@@ -246,8 +246,7 @@ export class Outbox {
       await connections.catchUp()
       if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
     }
-    const lastSeq = async () => (await store.readState(id)).cursor
-    const keys = await connections.sendingKeys(id, { lastSeq, ttlMs: lifeOf(unsealed[0]) })
+    const keys = await connections.sendingKeys(id, lifeOf(unsealed[0]))
     const orders = unsealed.map(({ row }) => row.order)
     const sealed = await lock(stateLock(id), async () => {
       const [state, all] = await Promise.all([store.readState(id), store.outbox(id)])

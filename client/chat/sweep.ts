@@ -151,9 +151,9 @@ export class Sweep {
     const { connections, store } = this.#context
     const connection = connections.get(id)
     if (connection?.state !== 'friends' || connection.fault) return
-    const { cursor, live } = await store.readState(id)
+    const { live } = await store.readState(id)
     const newest = live.find(({ epoch }) => epoch === connections.newestEpoch(id))
-    if (newest?.count === 0) await connections.endSpentEpoch(id, cursor)
+    if (newest?.count === 0) await connections.endSpentEpoch(id)
   }
 
   /** What is gone, beyond what is noted already: a new device must not take it for lost. */

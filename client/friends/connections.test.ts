@@ -35,8 +35,11 @@ import type { Inbox, Sent } from './types.ts'
 const crypto = { ...keys, openVault, sealVaultWrite } as unknown as Crypto
 const DAY_MS = 86_400_000
 
-const lastSeq = (id: ConnectionId) => server.connections.all.get(id)?.messages.length ?? 0
-const sentOf = (counters: Sent['counters'] = []): Sent => ({ counters, lives: [], isSpent: false })
+/** Of a device that has taken everything. */
+const sentOf = (counters: Sent['counters'] = []): Sent => {
+  const lastSeq = Math.max(0, ...[...server.connections.all.values()].map(({ messages }) => messages.length))
+  return { counters, lives: [], isSpent: false, lastSeq }
+}
 
 class Died extends Error {}
 
@@ -94,10 +97,10 @@ class Device {
     return this.friends.get(id)
   }
   sending(id: ConnectionId, ttlMs: MessageTtl = null) {
-    return this.friends.sendingKeys(id, { lastSeq: async () => lastSeq(id), ttlMs })
+    return this.friends.sendingKeys(id, ttlMs)
   }
   endSpent(id: ConnectionId) {
-    return this.friends.endSpentEpoch(id, lastSeq(id))
+    return this.friends.endSpentEpoch(id)
   }
 }
 

@@ -2,7 +2,7 @@ import { isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
 import type { RotateReason } from '../../shared/logs/connection-entries.ts'
-import { denyConnection, endConnection, type StoredMessage } from '../../shared/wire/connections.ts'
+import { denyConnection, endConnection, type MessageTtl, type StoredMessage } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
@@ -12,9 +12,9 @@ import { CatchingUp } from './catching-up.ts'
 import { mergeFloors } from './floors.ts'
 import { Meeting } from './meeting.ts'
 import { Rotation } from './rotation.ts'
-import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, SendNext, Sent } from './types.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, Sent } from './types.ts'
 
-const NOTHING_SENT: Sent = { counters: [], lives: [], isSpent: false }
+const NOTHING_SENT: Sent = { counters: [], lives: [], isSpent: false, lastSeq: 0 }
 
 /** Friends of the account that is unlocked: logs verified against their pins, keys in the vault before they are used. */
 export class FriendConnections implements Connections {
@@ -67,12 +67,12 @@ export class FriendConnections implements Connections {
     return this.#catchingUp.arrived(connection, message)
   }
 
-  sendingKeys(connection: ConnectionId, next: SendNext): Promise<SendingKeys> {
-    return this.#rotation.sendingKeys(connection, next)
+  sendingKeys(connection: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys> {
+    return this.#rotation.sendingKeys(connection, ttlMs)
   }
 
-  endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void> {
-    return this.#rotation.endSpentEpoch(connection, lastSeq)
+  endSpentEpoch(connection: ConnectionId): Promise<void> {
+    return this.#rotation.endSpentEpoch(connection)
   }
 
   /**

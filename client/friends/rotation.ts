@@ -5,11 +5,12 @@ import type { ConnectionId } from '../../shared/format/ids.ts'
 import { type ConnectionState, type PublicKeys, peerOf } from '../../shared/logs/connection.ts'
 import { type RotateEntry, type RotateReason, rotateEntry } from '../../shared/logs/connection-entries.ts'
 import { decodeUnverified } from '../../shared/logs/signed.ts'
+import type { MessageTtl } from '../../shared/wire/connections.ts'
 import type { ConnectionBook } from './book.ts'
 import { rotationDue } from './due.ts'
 import { type ConnectionItem, SUPERSEDED_MAX } from './item.ts'
 import type { Meeting } from './meeting.ts'
-import type { SendingKeys, SendNext, Sent } from './types.ts'
+import type { SendingKeys, Sent } from './types.ts'
 import { closable, writersIn } from './writers.ts'
 
 const TRIES = 4
@@ -36,32 +37,26 @@ export class Rotation {
     this.#fetch = fetch
   }
 
-  async sendingKeys(connection: ConnectionId, { lastSeq, ttlMs }: SendNext): Promise<SendingKeys> {
+  async sendingKeys(connection: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys> {
     await this.#meeting.meet(connection)
     if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
     const resetAt = this.#resetAt
-    await this.#rotateWhile(connection, lastSeq, (state, sent) => {
+    await this.#rotateWhile(connection, (state, sent) => {
       const asked = { due: this.#book.item(connection)?.due ?? null, resetAt, ttlMs }
       return rotationDue(state, this.#book.me, sent, asked, this.#book.now())
     })
     return this.#book.newestKeys(connection)
   }
 
-  async endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void> {
+  async endSpentEpoch(connection: ConnectionId): Promise<void> {
     await this.#meeting.meet(connection)
-    await this.#rotateWhile(
-      connection,
-      async () => lastSeq,
-      (_, { isSpent }) => (isSpent ? 'disappearing' : null),
-    )
+    await this.#rotateWhile(connection, (_, { isSpent }) => (isSpent ? 'disappearing' : null))
   }
 
   async #rotateWhile(
     connection: ConnectionId,
-    lastSeq: () => Promise<number>,
     reasonFor: (state: ConnectionState, sent: Sent) => RotateReason | null,
   ): Promise<void> {
-    let seq: number | undefined
     for (let attempt = 1; ; attempt++) {
       const { state } = this.#book.requireFriend(connection)
       const sent = await this.#sent(connection)
@@ -69,25 +64,18 @@ export class Rotation {
       if (!reason) return
       // Taken again and again, and never shown: nobody waits for that for ever.
       if (attempt > TRIES) throw new AppError('server/bad-answer', 'the log does not show the keys that it took')
-      seq ??= await lastSeq()
       try {
-        await this.#rotate(connection, seq, reason, sent.counters)
+        await this.#rotate(connection, reason, sent)
       } catch (error) {
         const isRace = isAppError(error, 'log/conflict') || isAppError(error, 'connection/behind')
         if (!isRace || attempt === TRIES) throw error
         // The entry may be in the log, and only its answer was lost; else the next one says what is true now.
         await this.#fetch(connection)
-        seq = this.#book.known.get(connection)?.view.lastSeq ?? seq
       }
     }
   }
 
-  async #rotate(
-    connection: ConnectionId,
-    lastSeq: number,
-    reason: RotateReason,
-    counters: Sent['counters'],
-  ): Promise<void> {
+  async #rotate(connection: ConnectionId, reason: RotateReason, { counters, lastSeq }: Sent): Promise<void> {
     const { crypto, secrets } = this.#book.context
     const { state } = this.#book.requireFriend(connection)
     const { epoch, head, closes: closed } = state as ConnectionState

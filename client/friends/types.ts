@@ -23,7 +23,6 @@ export type Connection = {
 
 /** What a conversation needs to seal its next message. */
 export type SendingKeys = { readonly epoch: number; readonly messageSecret: Bytes }
-export type SendNext = { readonly lastSeq: () => Promise<number>; readonly ttlMs: MessageTtl }
 /** Up to where each device's messages count in an epoch that is over (docs/protocol.md §5, `closes`). */
 export type Closes = ReadonlyMap<`${UserId}.${DeviceId}`, number>
 
@@ -44,6 +43,8 @@ export type Sent = {
   readonly lives: readonly MessageTtl[]
   /** There were some, and none of them is kept any more. */
   readonly isSpent: boolean
+  /** Number up to which all of it was taken, as it was at the same moment: what came after that is in none of the counters. */
+  readonly lastSeq: number
 }
 
 /** Takes the messages and receipts that came with a catch-up, after the log entries beside them were verified. */
@@ -78,16 +79,16 @@ export interface Connections {
   setInbox(inbox: Inbox): void
   /**
    * Keys to send with, rotated first where that is due.
-   * @param next the newest message number known, asked only where keys change, and how long what is sent next lives.
+   * @param ttlMs how long what is sent next lives.
    * @throws {AppError} `connection/refused`, `identity/changed`, `server/unreachable`, …
    */
-  sendingKeys(connection: ConnectionId, next: SendNext): Promise<SendingKeys>
+  sendingKeys(connection: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys>
   /**
    * Ends the newest epoch where nothing of it is kept any more, so that its secret can be forgotten although nobody
    * writes. Any device may, and the first one counts.
    * @throws {AppError} as `sendingKeys`
    */
-  endSpentEpoch(connection: ConnectionId, lastSeq: number): Promise<void>
+  endSpentEpoch(connection: ConnectionId): Promise<void>
   /** `null`: not friends yet. */
   newestEpoch(connection: ConnectionId): number | null
   /** `null`: that epoch is not known, or its messages are gone for good. */

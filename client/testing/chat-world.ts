@@ -38,7 +38,7 @@ import { ChatEngine } from '../chat/chat.ts'
 import type { ChatCrypto } from '../chat/ports.ts'
 import { openChecked, sealChain } from '../chat/sealing.ts'
 import { mergeFloors } from '../friends/floors.ts'
-import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, SendNext } from '../friends/types.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from '../friends/types.ts'
 import { Turns } from '../groups/turns.ts'
 import type { Secrets } from '../vault/secrets.ts'
 
@@ -342,19 +342,20 @@ export class ModelConnections implements Connections {
     this.list.value = this.list.value.map((one) => ({ ...one, state: 'ended' }))
   }
 
-  async sendingKeys(id: ConnectionId, { lastSeq, ttlMs }: SendNext): Promise<SendingKeys> {
+  async sendingKeys(id: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys> {
     const sent = await this.#inbox?.sent(id)
     const isMixed = sent?.isSpent || sent?.lives.some((one) => one !== ttlMs)
-    if (this.isRotationDue || isMixed) await this.#rotate(await lastSeq())
+    if (this.isRotationDue || isMixed) await this.#rotate(sent?.lastSeq ?? 0)
     const epoch = this.newestEpoch(id) ?? 0
     const messageSecret = this.messageSecret(id, epoch)
     if (!messageSecret) throw new AppError('connection/not-found')
     return { epoch, messageSecret }
   }
 
-  async endSpentEpoch(id: ConnectionId, lastSeq: number): Promise<void> {
-    if (!(await this.#inbox?.sent(id))?.isSpent) return
-    await this.#rotate(lastSeq)
+  async endSpentEpoch(id: ConnectionId): Promise<void> {
+    const sent = await this.#inbox?.sent(id)
+    if (!sent?.isSpent) return
+    await this.#rotate(sent.lastSeq)
     await this.catchUp()
   }
 
