@@ -103,6 +103,18 @@ beforeEach(async () => {
   await writePreviewKeys(id, { peer, epochs: [{ epoch: 0, messageSecret }], since: 0 })
 })
 
+it('says nothing of whoever is blocked, whatever the server says of them', async () => {
+  const muted = { connectionId: id, seq: 0, unread: 0, heard: [], isMuted: true }
+  await writeNotifySettings(PREVIEWS)
+  await writeNotifyState({ changeSeq: 0, conversations: [muted] })
+  for (const state of ['friends', 'asked'] as const) {
+    const { ports: given, shown, badges } = ports({ messages: [await message('hello again')], view: { state } })
+    await announce(given)
+    expect(shown).toEqual([])
+    expect(badges).toEqual([0])
+  }
+})
+
 describe('a push with nothing to say', () => {
   const quiet = { title: 'Kith', body: 'Nothing new', tag: QUIET_TAG, silent: true, url: '/chats' }
 

@@ -79,6 +79,7 @@ async function announceNews(ports: PushPorts): Promise<void> {
     const conversations = new Map(state.conversations.map((one) => [one.connectionId, one]))
     for (const view of changed) {
       const id = view.connectionId
+      if (conversations.get(id)?.isMuted) continue
       if (view.state === 'asked') {
         // Their name is the server's word until the page has verified it.
         await show('Kith', 'Somebody asks to connect', tagOf(id), '/friends')

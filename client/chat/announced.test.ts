@@ -61,10 +61,25 @@ it('keeps no keys of a conversation that is not shown any more', async () => {
   await createKey('device')
   const peer = { userId: friend, username: 'ben' }
   await writePreviewKeys(connectionId, { peer, epochs: [{ epoch: 0, messageSecret: newKey() }], since: 1 })
-  new Announced({} as ChatContext).update([], [connectionId])
+  new Announced({ connections: { get: () => null } } as unknown as ChatContext).update([], [connectionId])
   vi.runAllTimers()
   vi.useRealTimers()
   await expect.poll(() => readPreviewKeys(connectionId)).toBeNull()
+})
+
+it('has nothing announced of whoever is blocked, though their conversation is still shown', async () => {
+  await createKey('device')
+  await createKey('lock')
+  const peer = { userId: friend, username: 'ben' }
+  await writePreviewKeys(connectionId, { peer, epochs: [{ epoch: 0, messageSecret: newKey() }], since: 1 })
+  const context = { connections: { get: () => ({ state: 'blocked' }) } } as unknown as ChatContext
+  new Announced(context).update([{ connectionId, unread: 2 } as Conversation], [connectionId])
+  vi.runAllTimers()
+  vi.useRealTimers()
+  await expect
+    .poll(async () => (await readNotifyState()).conversations)
+    .toEqual([{ connectionId, seq: 0, unread: 0, heard: [], isMuted: true }])
+  expect(await readPreviewKeys(connectionId)).toBeNull()
 })
 
 it('puts the number of unread messages on the app’s icon, and takes it away when all are read', async () => {

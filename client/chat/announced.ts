@@ -52,6 +52,12 @@ export class Announced {
     const known = new Map(state.conversations.map((one) => [one.connectionId, one]))
     for (const id of ids) {
       const conversation = conversations.find(({ connectionId }) => connectionId === id)
+      const isMuted = this.#context.connections.get(id)?.state === 'blocked'
+      if (isMuted) {
+        await removePreviewKeys(id)
+        known.set(id, { seq: 0, heard: [], ...known.get(id), connectionId: id, unread: 0, isMuted })
+        continue
+      }
       if (!conversation) {
         // Nobody is to hear of it any more: its secrets may be forgotten by now.
         await removePreviewKeys(id)

@@ -272,6 +272,16 @@ describe('talking', () => {
     expect(a.chat.conversations.value[0]?.draft).toBe(long)
   })
 
+  it('takes no text for a draft that was sent while it was written down as one', async () => {
+    const { id, a } = await world()
+    const thread = await a.chat.open(id)
+    const drafting = [thread.saveDraft('abc'), thread.saveDraft('abcd')]
+    await Promise.all([thread.sendText('abcd'), ...drafting])
+    await a.chat.settled()
+    expect(a.chat.conversations.value[0]?.draft).toBe('')
+    expect(texts(await shown(a, id))).toEqual(['abcd'])
+  })
+
   it('keeps drafts sealed', async () => {
     const { id, a } = await world()
     await say(a, id, (thread) => thread.saveDraft('canary-draft'))

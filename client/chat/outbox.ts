@@ -330,9 +330,9 @@ export class Outbox {
       await store.commit(id, draft.changes)
       return draft.moved
     })
-    if (!moved) return
-    changed(id, moved)
+    // Also where it came by the other way meanwhile.
     if (sent.content.type === 'delete') this.#ports.clearLeftovers(id)
+    if (moved) changed(id, moved)
   }
 
   /** Waits for the person. Who is refused in one message is refused in all of them. */

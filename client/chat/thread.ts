@@ -110,6 +110,8 @@ export class OpenThread implements Thread {
   async sendText(text: string, options: { reply?: MessageRef } = {}): Promise<void> {
     const { reply } = options
     requireFits(text)
+    // What is still being written down as a draft is none any more.
+    if (this.#draft !== null) this.#draft = ''
     await this.#ports.outbox.add(this.id, 'text', { text, ...(reply ? { reply } : {}) }, { isDraft: true })
     await this.#ports.updated()
   }

@@ -52,8 +52,9 @@ export class Blocks {
   async remove(user: UserId): Promise<void> {
     const name = blockItemName(user)
     const { api, vault } = this.#book.context
-    await api.call(unblock, { params: { userId: user } })
+    // In this order: other devices hear of it from the server, and then find it in the vault.
     await vault.update((now) => (now.read(blockItem, name) ? new Map([[name, null]]) : new Map()))
+    await api.call(unblock, { params: { userId: user } })
   }
 
   async #named(userId: Person['userId']): Promise<Blocked> {

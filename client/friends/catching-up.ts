@@ -50,7 +50,7 @@ export class CatchingUp {
       const known = this.#book.known.get(connection)
       if (!known) return
       const { inbox } = this
-      const since = (await inbox?.since(connection)) ?? 0
+      const since = (await inbox?.sent(connection))?.lastSeq ?? 0
       // Under other keys, or after others that did not come: what lies in between is asked for.
       if (!inbox || known.fault || message.seq !== since + 1 || !this.#isOfNewestEpoch(connection, message)) {
         await this.#takeAll([known.view])

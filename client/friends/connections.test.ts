@@ -221,6 +221,18 @@ describe('two people', () => {
       expect(blockedBy(second)).toEqual(['ben'])
     })
 
+    it('come back on one’s other devices, too, as soon as these catch up', async () => {
+      const id = await befriend()
+      const second = await deviceOf(ada.person)
+      await second.restart()
+      await ada.friends.block(ben.person.userId)
+      await second.friends.catchUp()
+      expect(second.of(id)?.state).toBe('blocked')
+      await ada.friends.unblock(ben.person.userId)
+      await second.friends.catchUp()
+      expect([second.of(id)?.state, blockedBy(second)]).toEqual(['friends', []])
+    })
+
     it('stay blocked where the server lifts that by itself, on every device, and whoever asks anew is not shown', async () => {
       const id = await befriend()
       const cleo = await deviceOf(await newPerson('cleo'))

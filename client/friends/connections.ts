@@ -6,6 +6,7 @@ import { denyConnection, endConnection, type MessageTtl, type StoredMessage } fr
 import type { Person } from '../../shared/wire/people.ts'
 import type { Signal } from '../app/signal.ts'
 import { Asking } from './asking.ts'
+import { blockedUntil } from './block-items.ts'
 import { Blocks } from './blocks.ts'
 import { ConnectionBook, type ConnectionsContext } from './book.ts'
 import { CatchingUp } from './catching-up.ts'
@@ -25,6 +26,7 @@ export class FriendConnections implements Connections {
   readonly #catchingUp: CatchingUp
   readonly #meeting: Meeting
   readonly #rotation: Rotation
+  readonly #looked = new Set<ConnectionId>()
 
   constructor(context: ConnectionsContext) {
     this.#book = new ConnectionBook(context)
@@ -52,11 +54,27 @@ export class FriendConnections implements Connections {
     const before = this.#blockedHere()
     await this.#catchingUp.catchUp()
     await this.#meeting.meetAll()
+    const lifted = this.#lifted()
     // Another of one's devices has blocked somebody, or let them come back.
-    if (this.#blockedHere() === before) return
+    if (this.#blockedHere() === before && lifted.length === 0) return
     await this.#book.context.vault.openServed()
     await this.blocks.read()
     this.#book.show()
+    // What they said meanwhile was ignored.
+    for (const connection of lifted) if (this.get(connection)?.state !== 'blocked') await this.fetch(connection)
+  }
+
+  /** Who is blocked by the vault as it was last read, and by the server no more: looked at once, as it may only say so. */
+  #lifted(): ConnectionId[] {
+    const lifted: ConnectionId[] = []
+    for (const [connection, { view }] of this.#book.known) {
+      const isOpen = view.state !== 'blocked' && view.state !== 'ended'
+      const isBlocked = blockedUntil(this.#book.context.vault, view.peer.userId) !== null
+      if (!isOpen || !isBlocked) this.#looked.delete(connection)
+      else if (!this.#looked.has(connection)) lifted.push(connection)
+    }
+    for (const connection of lifted) this.#looked.add(connection)
+    return lifted
   }
 
   fetch(connection: ConnectionId): Promise<void> {

@@ -417,6 +417,24 @@ describe('after the device caught up', () => {
     expect(await isHere(film)).toBe(true)
   })
 
+  it('what the browser has thrown away, and what is here, stays as it is where there is no room to fetch it again', async () => {
+    const film = { ...(await share(FILM)), made: FILM_MADE }
+    items = [film]
+    const keeper = tab()
+    await keeper.keep(items)
+    await shows(keeper, film, 'kept')
+    const id = (await readKept(idOf(film)))?.objects.at(-1)?.objectId
+    await (await memory.open(`kith/kept/${idOf(film)}`)).delete(`/kept/${id}/0`)
+    const left = memory.usedBytes
+    quota = left
+    const next = tab()
+    await next.start()
+    await next.sweep(async () => ({ revision: 0 }))
+    await shows(next, film, 'failed')
+    expect((await readKept(idOf(film)))?.problem).toBe('offline/no-room')
+    expect(memory.usedBytes).toBe(left)
+  })
+
   it('what the server does not show any more goes when it is its turn', async () => {
     const item = await share()
     items = []

@@ -169,19 +169,22 @@ export class Keeper {
   }
 
   /** Browsers that run out of room may throw pieces away and leave the row; what is still here plays on meanwhile. */
-  async #fetchLost({ mediaId }: KeptRow): Promise<void> {
+  async #fetchLost({ mediaId, objects }: KeptRow): Promise<void> {
     if (this.#counted.has(mediaId)) return
     this.#counted.add(mediaId)
     const counts = await countPieces(mediaId)
     if (!counts) return
+    const isLost = ({ objectId: id, sealedBytes }: KeptRow['objects'][number]) =>
+      (counts.get(id) ?? 0) < Math.ceil((sealedBytes ?? 0) / PIECE_BYTES)
+    const lostBytes = objects.filter(isLost).reduce((sum, { sealedBytes }) => sum + (sealedBytes ?? 0), 0)
+    if (lostBytes === 0) return
+    // What is here plays on; without room it would be thrown away for the sake of the rest.
+    const hasRoom = await hasRoomFor(lostBytes)
     await changeKept(mediaId, (row) => {
       if (row?.state !== 'kept') return null
-      const objects = row.objects.map((object) => {
-        const count = Math.ceil((object.sealedBytes ?? 0) / PIECE_BYTES)
-        return (counts.get(object.objectId) ?? 0) < count ? { ...object, sealedBytes: null } : object
-      })
-      const isLost = objects.some(({ sealedBytes }) => sealedBytes === null)
-      return isLost ? { ...row, state: 'waiting', objects, revision: 0 } : null
+      const rest = row.objects.map((object) => (isLost(object) ? { ...object, sealedBytes: null } : object))
+      if (hasRoom) return { ...row, state: 'waiting', objects: rest, revision: 0 }
+      return { ...row, state: 'failed', objects: rest, problem: 'offline/no-room' }
     })
   }
 
@@ -265,8 +268,11 @@ export class Keeper {
 
   /** @param revision of the worker's document that did not fit. */
   async #noRoom(media: MediaId, revision: number): Promise<void> {
+    let isOver = false
     const after = await changeKept(media, (row) => {
+      // Paused meanwhile, or taken off: what is here stays, resp. is gone.
       if (row?.state !== 'waiting') return null
+      isOver = true
       const { before, ...rest } = row
       const kept = { ...rest, ...before, state: 'kept' } as const
       // It plays on as it was kept. That there is no room for what the worker has made since is no news to anybody.
@@ -274,7 +280,7 @@ export class Keeper {
       if (before) return { ...kept, problem: 'offline/no-room' }
       return { ...rest, state: 'no-room', objects: [], problem: 'offline/no-room' }
     })
-    if (!after) return
+    if (!after || !isOver) return
     // Nothing half kept: what was fetched gives its room back.
     const whole = new Set(after.state === 'kept' ? after.objects.map(({ objectId }) => objectId) : [])
     if (whole.size === 0) await removePieces(media)

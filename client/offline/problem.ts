@@ -4,6 +4,8 @@ import { sentenceForCode } from '../app/messages.ts'
 
 /** What went wrong with what is kept, or is to be. */
 export function problemOf({ state }: KeptRow, problem: ErrorCode): string {
-  if (state !== 'kept' || problem !== 'offline/no-room') return sentenceForCode(problem)
+  if (problem !== 'offline/no-room' || state === 'no-room') return sentenceForCode(problem)
+  if (state === 'failed')
+    return 'The browser threw a part of it away, and there is not enough room to fetch it again. Make room, then try again.'
   return 'There is not enough room for that quality: the one that was here stays.'
 }

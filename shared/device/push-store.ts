@@ -26,7 +26,10 @@ export type Heard = z.output<typeof heard>
 /** Up to where announcing has come. */
 const notifyState = z.strictObject({
   changeSeq: natural,
-  conversations: z.array(z.strictObject({ connectionId, seq: natural, unread: natural, heard })),
+  /** `isMuted`: of somebody who is blocked, whatever the server says. */
+  conversations: z.array(
+    z.strictObject({ connectionId, seq: natural, unread: natural, heard, isMuted: z.optional(z.boolean()) }),
+  ),
 })
 export type NotifyState = z.output<typeof notifyState>
 
