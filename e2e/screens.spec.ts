@@ -12,6 +12,7 @@ const SIZES = [
   { width: 390, height: 844 },
   { width: 1280, height: 800 },
 ]
+const SEEN_ANEW = ['color-contrast', 'link-in-text-block', 'target-size', 'scrollable-region-focusable']
 /** Where to keep pictures of every screen; nothing is kept without it. */
 const folder = process.env.KITH_SCREENSHOTS
 
@@ -49,7 +50,11 @@ async function look(page: Page, name: string, isOther = false): Promise<void> {
         await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${size.width}.png`) })
       }
       if (!isChecked) continue
-      const { violations } = await new AxeBuilder({ page }).analyze()
+      // Without frames in it, the page alone can be asked; else each look would open another one.
+      const axe = new AxeBuilder({ page }).setLegacyMode()
+      // What the first look has found right does not depend on theme and width.
+      if (index > 0 && !isOther) axe.withRules(SEEN_ANEW)
+      const { violations } = await axe.analyze()
       const found = violations.map(
         ({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`,
       )
@@ -567,7 +572,7 @@ async function say(page: Page, text: string): Promise<void> {
 async function tabTo(page: Page, target: Locator, key: 'Tab' | 'Shift+Tab' = 'Tab', steps = 30): Promise<void> {
   for (let step = 0; step < steps; step++) {
     await page.keyboard.press(key)
-    expect(await page.evaluate(showsFocus), `step ${step}`).toBe(true)
+    await expect.poll(() => page.evaluate(showsFocus), `step ${step}`).toBe(true)
     if (await target.evaluate((element) => (element.getRootNode() as ShadowRoot).activeElement === element)) return
   }
   throw new Error('the keyboard does not lead there')

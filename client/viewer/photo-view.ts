@@ -1,6 +1,8 @@
 import { css, html, LitElement } from 'lit'
 import { controls } from '../styles/controls.ts'
 
+const AGAIN_MS = 1000
+
 /**
  * A picture that fits the screen; a tap shows the place that was tapped larger, another one all of it again.
  * @fires picture-failed - this browser cannot show it
@@ -54,6 +56,8 @@ export class PhotoView extends LitElement {
   declare name: string
   declare isLarge: boolean
 
+  #triedAgain: string | null = null
+
   constructor() {
     super()
     this.isLarge = false
@@ -77,8 +81,17 @@ export class PhotoView extends LitElement {
     frame.scrollTo((frame.scrollWidth - frame.clientWidth) * x, (frame.scrollHeight - frame.clientHeight) * y)
   }
 
-  #failed = (): void => {
-    this.dispatchEvent(new CustomEvent('picture-failed'))
+  /** Once more first: a Service Worker that was just stopped, or a network that went for a moment, is no reason to give up. */
+  #failed = (event: Event): void => {
+    if (this.#triedAgain === this.src) {
+      this.dispatchEvent(new CustomEvent('picture-failed'))
+      return
+    }
+    this.#triedAgain = this.src
+    const image = event.currentTarget as HTMLImageElement
+    setTimeout(() => {
+      image.src = this.src
+    }, AGAIN_MS)
   }
 }
 customElements.define('photo-view', PhotoView)

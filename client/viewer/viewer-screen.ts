@@ -117,6 +117,7 @@ export class ViewerScreen extends KithElement {
   #setPlaying: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
   #endWatching: (() => void) | undefined
+  #unreachable: ErrorCode | null = null
 
   constructor() {
     super()
@@ -155,6 +156,7 @@ export class ViewerScreen extends KithElement {
     this.failure = null
     this.broken = null
     this.pictureFailed = false
+    this.#unreachable = null
     this.editing = false
     this.#setPlaying(false)
     void this.#load()
@@ -165,6 +167,7 @@ export class ViewerScreen extends KithElement {
     if (isPassing(new AppError(code))) {
       // hls.js asks again by itself; only what cannot is told.
       if (this.pictureFailed) this.broken = code
+      this.#unreachable = code
       this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
       return
     }
@@ -364,6 +367,9 @@ export class ViewerScreen extends KithElement {
 
   #pictureFailed = (): void => {
     this.pictureFailed = true
+    // Told before the picture itself had failed: it was not the browser that could not show it.
+    this.broken ??= this.#unreachable
+    this.#unreachable = null
   }
 
   #turn(to: MediaId): void {

@@ -142,7 +142,13 @@ export class Relay {
         return
       }
       const parts: Buffer[] = []
-      for await (const part of answer) parts.push(part as Buffer)
+      try {
+        for await (const part of answer) parts.push(part as Buffer)
+      } catch {
+        // Whoever asked is gone, or the server is.
+        outgoing.destroy()
+        return
+      }
       let body: Buffer = Buffer.concat(parts)
       this.#keep(body)
       const exchange: Exchange = {
