@@ -521,34 +521,25 @@ describe('a message that the server tells of by itself', () => {
     expect(await talk.shownOn(ben)).toEqual(['one'])
     expect(ben.chat.conversations.value[0]?.fault).toBeNull()
   })
-})
 
-it('who is blocked is not heard, though the server takes and tells what they write; what was said before stays', async () => {
-  const talk = new Talk()
-  await talk.start()
-  const [anna, ben] = talk.devices as [TalkDevice, TalkDevice]
-  for (const { chat } of talk.devices) await chat.catchUp()
-  const say = async (from: TalkDevice, text: string) => {
-    await from.chat.outbox.add(talk.id, 'text', { text })
-    await from.chat.settled()
-  }
-  await say(ben, 'before')
-  await anna.chat.catchUp()
-  await anna.friends.block(ben.person.userId)
-  talk.server.connections.blocks.clear()
-  for (const text of ['you cannot', 'keep me out']) await say(ben, text)
-  const newest = talk.server.connections.all.get(talk.id)?.messages.at(-1) as StoredMessage
-  await anna.friends.arrived(talk.id, newest)
-  const second = await talk.join(0)
-  for (const device of [anna, second]) {
-    await device.chat.catchUp()
-    await device.chat.settled()
-    expect(await talk.shownOn(device)).toEqual(['before'])
-    expect(device.chat.conversations.value[0]).toMatchObject({ canSend: false, missing: 0, fault: null })
-  }
-  await anna.friends.unblock(ben.person.userId)
-  await say(ben, 'sorry')
-  await anna.chat.catchUp()
-  expect(await talk.shownOn(anna)).toEqual(['before', 'you cannot', 'keep me out', 'sorry'])
-  expect(anna.chat.conversations.value[0]).toMatchObject({ canSend: true, missing: 0, fault: null })
+  it('by somebody who is blocked is not heard, whether it is told or asked for; what was said before stays, and the rest comes once they are back', async () => {
+    const { talk, anna, ben, say, hear } = await told()
+    await anna.chat.catchUp()
+    await anna.friends.block(ben.person.userId)
+    talk.server.connections.blocks.clear()
+    for (const text of ['you cannot', 'keep me out']) await say(ben, text)
+    await hear(anna)
+    const second = await talk.join(0)
+    for (const device of [anna, second]) {
+      await device.chat.catchUp()
+      await device.chat.settled()
+      expect(await talk.shownOn(device)).toEqual(['one'])
+      expect(device.chat.conversations.value[0]).toMatchObject({ canSend: false, missing: 0, fault: null })
+    }
+    await anna.friends.unblock(ben.person.userId)
+    await say(ben, 'sorry')
+    await anna.chat.catchUp()
+    expect(await talk.shownOn(anna)).toEqual(['one', 'you cannot', 'keep me out', 'sorry'])
+    expect(anna.chat.conversations.value[0]).toMatchObject({ canSend: true, missing: 0, fault: null })
+  })
 })
