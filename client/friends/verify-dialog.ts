@@ -34,6 +34,12 @@ export class VerifyDialog extends KithElement {
         border-radius: var(--radius-small);
         background: var(--accent-soft);
       }
+      .row {
+        flex-wrap: wrap;
+      }
+      .row button {
+        white-space: nowrap;
+      }
     `,
   ]
   declare connectionId: ConnectionId
