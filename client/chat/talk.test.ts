@@ -524,6 +524,8 @@ describe('a message that the server tells of by itself', () => {
 
   it('by somebody who is blocked is not heard, whether it is told or asked for; what was said before stays, and the rest comes once they are back', async () => {
     const { talk, anna, ben, say, hear } = await told()
+    // Read, so that his come after it.
+    await hear(ben)
     await anna.chat.catchUp()
     await anna.friends.block(ben.person.userId)
     talk.server.connections.blocks.clear()
