@@ -68,7 +68,7 @@ async function drain(source: Source): Promise<Bytes> {
 
 it('reads what was kept without a word to the server', async () => {
   await keep(sealed.length)
-  const source = keptFirst(media, object, server)
+  const source = keptFirst(media, () => server)(object)
   const [from, to] = [PIECE_BYTES - 100, PIECE_BYTES + 100]
   expect(await source.read(from, to)).toEqual({ bytes: sealed.slice(from, to), totalBytes: sealed.length })
   expect((await source.read(PIECE_BYTES, sealed.length + 999)).bytes).toEqual(sealed.slice(PIECE_BYTES))
@@ -79,7 +79,7 @@ it('reads what was kept without a word to the server', async () => {
 
 it('asks the server for what is not all here', async () => {
   await keep(null)
-  const source = keptFirst(media, object, server)
+  const source = keptFirst(media, () => server)(object)
   expect((await source.read(0, 10)).bytes).toEqual(sealed.slice(0, 10))
   expect(equalBytes(await drain(source), sealed)).toBe(true)
   expect(asked).toEqual(['0-10', 'stream'])
@@ -88,7 +88,7 @@ it('asks the server for what is not all here', async () => {
 it('asks the server again when the browser threw a piece away', async () => {
   await keep(sealed.length)
   await removeObjects(media, () => false)
-  const source = keptFirst(media, object, server)
+  const source = keptFirst(media, () => server)(object)
   expect((await source.read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
   expect(equalBytes(await source.readAll(2 ** 30), sealed)).toBe(true)
   expect(asked).toEqual(['5-10', 'all'])
@@ -96,17 +96,17 @@ it('asks the server again when the browser threw a piece away', async () => {
 
 it('asks the server for what was taken off the device since, and leaves no trace of that', async () => {
   await keep(sealed.length)
-  expect((await keptFirst(media, object, server).read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
+  expect((await keptFirst(media, () => server)(object).read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
   expect(asked).toEqual([])
   await removeKept(media)
-  expect((await keptFirst(media, object, server).read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
+  expect((await keptFirst(media, () => server)(object).read(5, 10)).bytes).toEqual(sealed.slice(5, 10))
   expect(asked).toEqual(['5-10'])
   expect(await itemsWithPieces()).toEqual([])
 })
 
 it('reads no more into memory than its kind may have', async () => {
   await keep(sealed.length)
-  expect(await codeOf(() => keptFirst(media, object, server).readAll(1000))).toBe('request/too-large')
+  expect(await codeOf(() => keptFirst(media, () => server)(object).readAll(1000))).toBe('request/too-large')
 })
 
 it('asks the server where the browser keeps nothing at all', async () => {
@@ -117,5 +117,5 @@ it('asks the server where the browser keeps nothing at all', async () => {
     },
     keys: async () => [],
   })
-  expect((await keptFirst(media, object, server).read(0, 4)).bytes).toEqual(sealed.slice(0, 4))
+  expect((await keptFirst(media, () => server)(object).read(0, 4)).bytes).toEqual(sealed.slice(0, 4))
 })

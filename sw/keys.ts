@@ -11,7 +11,8 @@ import { urlOf } from '../shared/wire/route.ts'
 
 /**
  * An item's content key, from what the device keeps; an item that the page has not met yet is asked of the server.
- * Nothing of it stays here: locking takes effect with the next request.
+ * It does not stay here, and its group's keys only as long as their row on the device does (`forgetGroupKeys`): locking
+ * takes effect with the next request.
  * @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable`, `server/bad-answer`
  */
 export async function contentKey(media: MediaId): Promise<Bytes> {

@@ -5,6 +5,7 @@ import { sealObject } from '../shared/crypto/seal-object.ts'
 import { AppError } from '../shared/errors.ts'
 import { type Bytes, concat, utf8 } from '../shared/format/bytes.ts'
 import { HEADER_BYTES } from '../shared/format/layout.ts'
+import { renditionName } from '../shared/format/object-name.ts'
 import { type MediaFault, mediaUrl } from '../shared/wire/page-sw.ts'
 import { type Engine, MediaDoor } from './media.ts'
 import type { Source } from './source.ts'
@@ -13,9 +14,11 @@ const mediaId = newMediaId()
 const contentKey = newKey()
 const JPEG = concat(new Uint8Array([0xff, 0xd8, 0xff, 0xe0]), randomBytes(60_000))
 const original = concat(utf8('\0\0\0\x18ftypisom'), ...Array.from({ length: 80 }, () => randomBytes(65_536)))
-const segment = 'r/AAAAAAAAAAAAAAAAAAAAAA/720p/00001.m4s'
+const SET = 'AAAAAAAAAAAAAAAAAAAAAA'
+const segment = `r/${SET}/720p/00001.m4s`
 const store = new Map<string, Bytes>()
 let reads = 0
+const asked: string[] = []
 /** Holds up reads while it is pending. */
 let gate: Promise<void> = Promise.resolve()
 
@@ -36,7 +39,10 @@ function memorySource(id: string): Source {
       await gate
       return { bytes: sealed().slice(from, to), totalBytes: sealed().length }
     },
-    readAll: async () => sealed().slice(),
+    async readAll() {
+      asked.push(id)
+      return sealed().slice()
+    },
     async *stream() {
       const bytes = sealed()
       for (let at = 0; at < bytes.length; at += 70_001) yield bytes.slice(at, at + 70_001)
@@ -53,9 +59,9 @@ function open(options: { locked?: boolean; engine?: Engine } = {}) {
       return contentKey
     },
     fileName: async () => 'vacances d’été (1).mp4',
-    source: (_, object, cache) => {
+    source: (_, cache) => {
       caches.push(cache)
-      return memorySource(object)
+      return memorySource
     },
     notify: (message) => told.push(message),
     engine: options.engine ?? 'chromium',
@@ -221,6 +227,39 @@ describe('a failure is an answer with its code', () => {
     const response = await door.answer(request)
     expect([response.status, await response.text()]).toEqual([204, ''])
     expect(told.map(({ code }) => code)).toEqual(['vault/locked'])
+  })
+
+  it('has what a player asks for next on its way, for one question; what is not there, or changed, is asked for anew', async () => {
+    const [playlist, init] = [renditionName(SET, '720p/index.m3u8'), renditionName(SET, '720p/init.mp4')]
+    const plain = randomBytes(900)
+    await keep(playlist, utf8('#EXTM3U'))
+    await keep(init, plain)
+    const id = await objectId(contentKey, init)
+    const { door, get } = open()
+    const questions = () => asked.splice(0).filter((one) => one === id).length
+    questions()
+    await get(playlist)
+    expect(questions()).toBe(1)
+    expect(await bodyOf(await get(init))).toEqual(plain)
+    expect(questions()).toBe(0)
+    expect(await bodyOf(await get(init))).toEqual(plain)
+    expect(questions()).toBe(1)
+
+    await get(playlist)
+    door.forget()
+    await get(init)
+    expect(questions()).toBe(2)
+
+    await keep(init, plain, (sealed) => sealed.map((byte, i) => (i === HEADER_BYTES + 3 ? byte ^ 1 : byte)))
+    await get(playlist)
+    await keep(init, plain)
+    expect((await get(init)).status).toBe(502)
+    expect(await bodyOf(await get(init))).toEqual(plain)
+
+    store.delete(id)
+    await get(playlist)
+    await keep(init, plain)
+    expect(await bodyOf(await get(init))).toEqual(plain)
   })
 
   it('forgets what it opened when keys change', async () => {

@@ -3,7 +3,7 @@ import { pictureUrl } from '../shared/device/pictures.ts'
 import { AppError, type ErrorCode, isAppError } from '../shared/errors.ts'
 import { type Bytes, concat } from '../shared/format/bytes.ts'
 import { type MediaId, type ObjectId, parseMediaId } from '../shared/format/ids.ts'
-import { isPicture, ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
+import { initOf, isPicture, ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
 import { MEDIA_PREFIX, type MediaFault } from '../shared/wire/page-sw.ts'
 import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
 import { isShown, sniffType, typeByName } from './content-type.ts'
@@ -15,14 +15,17 @@ import type { Source } from './source.ts'
 /** Chromium and Firefox cut long streams; short parts they ask for one after the other. */
 const PART_BYTES = 2 * 2 ** 20
 
+/** More than an init has. */
+const BEGUN_MAX_BYTES = 2 ** 18
+
 /** What answering takes from outside. */
 export type MediaPorts = {
   /** @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable` */
   contentKey(media: MediaId): Promise<Bytes>
   /** What a downloaded original is called; `null` where it cannot be told. */
   fileName(media: MediaId): Promise<string | null>
-  /** @param cache `reload`: what the browser keeps of it did not open. */
-  source(media: MediaId, object: ObjectId, cache: RequestCache): Source
+  /** Where an item's objects come from. @param cache `reload`: what the browser keeps of it did not open. */
+  source(media: MediaId, cache: RequestCache): (object: ObjectId) => Source
   notify(message: MediaFault): void
   readonly engine: Engine
 }
@@ -35,6 +38,7 @@ export class MediaDoor {
   readonly #opened = new OpenedObjects()
   /** Something of them did not open: the browser may have kept the answer, for a year. */
   readonly #doubted = new Set<MediaId>()
+  #begun: { readonly id: ObjectId; readonly sealed: Promise<Bytes | null> } | undefined
 
   constructor(ports: MediaPorts) {
     this.#ports = ports
@@ -43,6 +47,7 @@ export class MediaDoor {
   /** Keys are gone or new. */
   forget(): void {
     this.#opened.forget()
+    this.#begun = undefined
   }
 
   /** Never rejects: every failure is an answer with its code, and faults of the bytes are told to the pages. */
@@ -55,14 +60,16 @@ export class MediaDoor {
       const path = url.pathname.slice(MEDIA_PREFIX.length)
       media = parseMediaId(path.slice(0, 22))
       name = parseObjectName(decodeURIComponent(path.slice(23)))
+      const sourceOf = this.#ports.source(media, this.#doubted.has(media) ? 'reload' : 'default')
       const contentKey = await this.#ports.contentKey(media)
       const id = await objectId(contentKey, name)
-      const source = this.#ports.source(media, id, this.#doubted.has(media) ? 'reload' : 'default')
+      const source = sourceOf(id)
       const object = { contentKey, mediaId: media, name }
+      await this.#begin(contentKey, name, sourceOf)
       if (name !== ORIGINAL) {
         const parts = await (isPicture(name)
           ? openPicture(object, pictureUrl(media, id), source)
-          : openWhole(object, source))
+          : openWhole(object, this.#begunOr(id, source)))
         const length = parts.reduce((sum, part) => sum + part.length, 0)
         const headers = headersOf(name === THUMB ? sniffType(parts[0] ?? new Uint8Array()) : typeByName(name), length)
         return new Response(bodyOf(parts, this.#ports.engine, request), { headers })
@@ -83,6 +90,23 @@ export class MediaDoor {
       // A download that cannot begin leaves the page where it is, which was told why.
       return request.mode === 'navigate' ? new Response(null, { status: 204 }) : problemAnswer(code)
     }
+  }
+
+  /** Whoever has a rendition's playlist asks for its init next: it is on its way meanwhile. */
+  async #begin(contentKey: Bytes, name: string, sourceOf: (object: ObjectId) => Source): Promise<void> {
+    const init = initOf(name)
+    if (init === null) return
+    const id = await objectId(contentKey, init)
+    const sealed = sourceOf(id).readAll(BEGUN_MAX_BYTES)
+    this.#begun = { id, sealed: sealed.catch(() => null) }
+  }
+
+  /** For one question only: the next one may have another key, or find another answer. */
+  #begunOr(id: ObjectId, source: Source): Pick<Source, 'readAll'> {
+    if (this.#begun?.id !== id) return source
+    const { sealed } = this.#begun
+    this.#begun = undefined
+    return { readAll: async (maxBytes) => (await sealed) ?? source.readAll(maxBytes) }
   }
 
   #report(mediaId: MediaId, objectName: string, code: ErrorCode): void {

@@ -1,5 +1,6 @@
 import { cleanupOutdatedCaches, PrecacheController } from 'workbox-precaching'
 import * as z from 'zod/mini'
+import { forgetGroupKeys } from '../shared/device/group-keys.ts'
 import { MEDIA_PREFIX, pageMessage, type WorkerMessage } from '../shared/wire/page-sw.ts'
 import { call } from './call.ts'
 import { type Fetched, keepFetched } from './keep.ts'
@@ -23,7 +24,7 @@ const engine = /Chrom(e|ium)/.test(navigator.userAgent)
 const media = new MediaDoor({
   contentKey,
   fileName,
-  source: (mediaId, object, cache) => keptFirst(mediaId, object, serverSource(mediaId, object, cache)),
+  source: (mediaId, cache) => keptFirst(mediaId, (object) => serverSource(mediaId, object, cache)),
   engine,
   notify: (message) => void tellPages(message),
 })
@@ -128,6 +129,7 @@ self.addEventListener('fetch', (event) => {
 /** Keys are gone: so is what was opened with them, and what announcements show of it. */
 async function forget(): Promise<void> {
   media.forget()
+  forgetGroupKeys()
   for (const shown of await self.registration.getNotifications()) shown.close()
   await navigator.clearAppBadge?.()
 }

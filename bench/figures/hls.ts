@@ -8,11 +8,12 @@ import { sealMadeObject } from '../../shared/crypto/seal-object.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import { objectPath } from '../../shared/wire/media.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
+import { FIRST_SEGMENT_SECONDS, KEYFRAME_TIMES } from '../../worker/ffmpeg/arguments.ts'
 import { sendBytes, withBrowser } from '../browser.ts'
 import { type Bench, figure, median } from '../figure.ts'
 import type { BenchPage } from '../pages/page.ts'
 
-const ROUNDS = 9
+const ROUNDS = 21
 const SECONDS = 60
 declare const page: BenchPage
 
@@ -70,6 +71,7 @@ export const bench: Bench = {
   },
 }
 
+/** Cut as the worker cuts. */
 function makeHls(folder: string): void {
   const source = [
     '-f',
@@ -88,8 +90,10 @@ function makeHls(folder: string): void {
     'veryfast',
     '-b:v',
     '2500k',
+    '-force_key_frames',
+    KEYFRAME_TIMES,
     '-g',
-    '96',
+    '100000',
     '-sc_threshold',
     '0',
     '-pix_fmt',
@@ -101,7 +105,7 @@ function makeHls(folder: string): void {
     '-f',
     'hls',
     '-hls_time',
-    '4',
+    String(FIRST_SEGMENT_SECONDS),
     '-hls_playlist_type',
     'vod',
     '-hls_segment_type',

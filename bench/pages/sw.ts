@@ -19,7 +19,7 @@ let streamKey = new Uint8Array(32)
 const door = new MediaDoor({
   contentKey,
   fileName,
-  source: (mediaId, object) => keptFirst(mediaId, object, serverSource(mediaId, object)),
+  source: (mediaId, cache) => keptFirst(mediaId, (object) => serverSource(mediaId, object, cache)),
   notify: () => undefined,
   engine: 'chromium',
 })

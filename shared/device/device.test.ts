@@ -9,7 +9,7 @@ import { codeOf } from '../testing/people.ts'
 import type { MediaRecord } from '../wire/media.ts'
 import { eraseDevice, openDevice } from './db.ts'
 import { createKey, readKey, removeKey } from './device-key.ts'
-import { readGroupKeys, requireEpochKeys, writeGroupKeys } from './group-keys.ts'
+import { forgetGroupKeys, readGroupKeys, requireEpochKeys, writeGroupKeys } from './group-keys.ts'
 import {
   advanceCursor,
   cardKeyOf,
@@ -180,6 +180,23 @@ describe('group keys and items', () => {
     await removeKey('device')
     await (await openDevice()).clear('sealed')
     expect(await codeOf(() => requireEpochKeys(group, 3))).toBe('vault/locked')
+  })
+
+  it('opens a group’s keys once, as long as their row is the same', async () => {
+    await createKey('device')
+    const group = newGroupId()
+    await writeGroupKeys(group, keys)
+    const opening = vi.spyOn(crypto.subtle, 'decrypt')
+    for (let time = 0; time < 3; time++) expect(await readGroupKeys(group)).toEqual(keys)
+    expect(opening).toHaveBeenCalledTimes(1)
+    const next = new Map([...keys, [4, { media: newKey(), meta: newKey() }]])
+    await writeGroupKeys(group, next)
+    expect(await readGroupKeys(group)).toEqual(next)
+    forgetGroupKeys()
+    expect(await readGroupKeys(group)).toEqual(next)
+    expect(opening).toHaveBeenCalledTimes(3)
+    // Nor does another group's row stand for it.
+    expect(await readGroupKeys(newGroupId())).toBeNull()
   })
 
   it('unwraps an item’s keys by its group’s keys', async () => {

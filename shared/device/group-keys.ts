@@ -1,16 +1,23 @@
 import * as z from 'zod/mini'
 import type { EpochKeys } from '../crypto/group-key.ts'
 import { AppError } from '../errors.ts'
-import { fromUtf8, utf8 } from '../format/bytes.ts'
+import { type Bytes, equalBytes, fromUtf8, utf8 } from '../format/bytes.ts'
 import type { GroupId } from '../format/ids.ts'
 import { bytes, natural } from '../wire/primitives.ts'
+import { openDevice } from './db.ts'
 import { readKey } from './device-key.ts'
-import { readSealed, removeSealed, writeSealed } from './sealed-store.ts'
+import { openOnDevice, removeSealed, writeSealed } from './sealed-store.ts'
 
 const stored = z.array(z.strictObject({ epoch: natural, media: bytes(32), meta: bytes(32) }))
 
 /** Subkeys of a group, by epoch. */
 export type GroupKeys = ReadonlyMap<number, EpochKeys>
+
+/**
+ * What was opened last, by the row that it came from. A player asks for the same group's keys again and again; a lock takes
+ * the row away, so that it takes effect with the next question.
+ */
+let last: { readonly place: string; readonly sealed: Bytes; readonly keys: GroupKeys } | undefined
 
 const placeOf = (group: GroupId) => `groups/${group}`
 
@@ -22,10 +29,20 @@ export async function writeGroupKeys(group: GroupId, keys: GroupKeys): Promise<v
 
 /** `null`: none kept. @throws {AppError} `vault/locked` */
 export async function readGroupKeys(group: GroupId): Promise<GroupKeys | null> {
-  const plain = await readSealed(placeOf(group))
-  if (!plain) return null
-  const list = z.decode(stored, JSON.parse(fromUtf8(plain)))
-  return new Map(list.map(({ epoch, media, meta }) => [epoch, { media, meta }]))
+  const place = placeOf(group)
+  const sealed = await (await openDevice()).get('sealed', place)
+  if (last && (!sealed || last.place !== place || !equalBytes(last.sealed, sealed))) forgetGroupKeys()
+  if (!sealed) return null
+  if (last) return last.keys
+  const list = z.decode(stored, JSON.parse(fromUtf8(await openOnDevice(place, sealed))))
+  const keys: GroupKeys = new Map(list.map(({ epoch, media, meta }) => [epoch, { media, meta }]))
+  last = { place, sealed, keys }
+  return keys
+}
+
+/** Nothing of what was opened stays in memory. */
+export function forgetGroupKeys(): void {
+  last = undefined
 }
 
 /** @throws {AppError} `vault/locked`, `key/unavailable` */

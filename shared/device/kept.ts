@@ -44,7 +44,11 @@ export async function writeKeepRule(group: GroupId, rule: KeepRule | null): Prom
 
 /** Size of a sealed object that is all here; `null` where it is not. */
 export async function keptSize(media: MediaId, object: ObjectId): Promise<number | null> {
-  const row = await readKept(media)
+  return sizeIn(await readKept(media), object)
+}
+
+/** As `keptSize`, in a row that was read. */
+export function sizeIn(row: KeptRow | null, object: ObjectId): number | null {
   return row?.objects.find(({ objectId }) => objectId === object)?.sealedBytes ?? null
 }
 

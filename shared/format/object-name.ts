@@ -15,6 +15,12 @@ export function isPicture(name: string): boolean {
   return name === THUMB || name.endsWith('/poster')
 }
 
+/** What is asked for right after a rendition's playlist; `null`: `name` is none. */
+export function initOf(name: string): string | null {
+  const [folder, rest] = name.split(/\/index\.m3u8$/)
+  return rest === '' ? `${folder}/init.mp4` : null
+}
+
 /** The only way from text to an object's name: never absolute, no `..`, no empty part. @throws {FormatError} */
 export function parseObjectName(name: string): string {
   if (!isObjectName(name)) throw new FormatError('object name')
