@@ -23,6 +23,19 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
   await expect(photo(600).locator('img')).toHaveJSProperty('naturalWidth', 320)
   expect(await tiles.count()).toBeLessThan(120)
 
+  // What flies by waits for its picture until it can be looked at.
+  const withoutPicture = await page.evaluate(async () => {
+    for (let frame = 0; frame < 40; frame++) {
+      await new Promise(requestAnimationFrame)
+      scrollBy(0, -150)
+    }
+    const grid = document.querySelector('kith-app')?.shadowRoot?.querySelector('library-screen')?.shadowRoot
+    const tiles = grid?.querySelector('item-grid')?.shadowRoot?.querySelectorAll('item-tile') ?? []
+    return [...tiles].filter((tile) => tile.shadowRoot?.querySelector('img:not([src])')).length
+  })
+  expect(withoutPicture).toBeGreaterThan(0)
+  await expect(page.locator('item-tile img:not([src])')).toHaveCount(0)
+
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight / 2))
   await expect(photo(1)).toHaveCount(0)
   const there = await page.evaluate(() => scrollY)

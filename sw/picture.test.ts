@@ -59,6 +59,7 @@ it('is shown where the device has no room or no cache for it', async () => {
   expect(await open(sealed)).toEqual(plain)
   vi.stubGlobal('caches', undefined)
   expect(await open(sealed)).toEqual(plain)
-  vi.stubGlobal('caches', { open: () => Promise.reject(new DOMException('private', 'SecurityError')) })
+  const refuse = () => Promise.reject(new DOMException('private', 'SecurityError'))
+  vi.stubGlobal('caches', { open: refuse, match: refuse })
   expect(await open(sealed)).toEqual(plain)
 })

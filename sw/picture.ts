@@ -10,8 +10,7 @@ import type { Source } from './source.ts'
  * @param url its name in the cache.
  */
 export async function openPicture(object: ObjectName, url: string, source: Pick<Source, 'readAll'>): Promise<Bytes[]> {
-  const cache = await globalThis.caches?.open(PICTURES_CACHE).catch(() => undefined)
-  const known = await cache?.match(url).catch(() => undefined)
+  const known = await globalThis.caches?.match(url, { cacheName: PICTURES_CACHE }).catch(() => undefined)
   if (known) {
     const readAll = async () => new Uint8Array(await known.arrayBuffer())
     const parts = await openWhole(object, { readAll }).catch(() => null)
@@ -25,6 +24,11 @@ export async function openPicture(object: ObjectName, url: string, source: Pick<
     },
   })
   // Not waited for: the picture is shown meanwhile.
-  cache?.put(url, new Response(sealed, { headers: { 'content-length': `${sealed?.length}` } })).catch(() => undefined)
+  void keepPicture(url, new Response(sealed, { headers: { 'content-length': `${sealed?.length}` } }))
   return parts
+}
+
+async function keepPicture(url: string, sealed: Response): Promise<void> {
+  const cache = await globalThis.caches?.open(PICTURES_CACHE).catch(() => undefined)
+  await cache?.put(url, sealed).catch(() => undefined)
 }

@@ -12,6 +12,10 @@ import './item-tile.ts'
 const GAP_PX = 3
 const WIDE_GAP_PX = 6
 const WIDE_PX = 700
+/** Faster than anybody can look: pictures wait until it is slower, so that the movement itself is smooth. */
+const HURRY_PX_PER_MS = 1.2
+/** After this long without such a movement somebody can look again. */
+const REST_MS = 150
 /** Below the bar that stays on top: whoever looks at items looks below it. */
 const LOOK_PX = 80
 /** What the person looked at, by library: they come back from an item, and turn the phone, to where they were. */
@@ -27,6 +31,7 @@ export class ItemGrid extends KithElement {
     place: {},
     layout: { state: true },
     rows: { state: true },
+    isHurried: { state: true },
   }
   static override styles = [
     controls,
@@ -86,9 +91,13 @@ export class ItemGrid extends KithElement {
   declare place: string
   declare layout: Layout | null
   declare rows: readonly Row[]
+  /** It flies by. */
+  declare isHurried: boolean
   #sorted: readonly Item[] = []
   #widthPx = 0
   #isBack = false
+  #before = { top: 0, at: 0 }
+  #rest: ReturnType<typeof setTimeout> | undefined
   readonly #path = location.pathname
   #sizes: ResizeObserver | undefined
 
@@ -101,6 +110,7 @@ export class ItemGrid extends KithElement {
     this.place = ''
     this.layout = null
     this.rows = []
+    this.isHurried = false
   }
 
   override connectedCallback(): void {
@@ -117,6 +127,7 @@ export class ItemGrid extends KithElement {
     super.disconnectedCallback()
     window.removeEventListener('scroll', this.#scrolled)
     this.#sizes?.disconnect()
+    clearTimeout(this.#rest)
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
@@ -148,7 +159,8 @@ export class ItemGrid extends KithElement {
     whole.style.setProperty('--tile', `${layout.tilePx}px`)
     whole.style.setProperty('--gap', `${layout.gapPx}px`)
     whole.style.setProperty('--head', `${HEAD_PX}px`)
-    near.style.transform = `translateY(${this.rows[0]?.top ?? 0}px)`
+    // Not by a transform: all that stays where it was would be painted anew.
+    near.style.top = `${this.rows[0]?.top ?? 0}px`
     this.#goBack(layout)
   }
 
@@ -160,6 +172,8 @@ export class ItemGrid extends KithElement {
     if (top === null) return
     this.#isBack = true
     if (place) window.scrollBy(0, top - this.#top)
+    // That was no hurry.
+    this.#before = { top: this.#top, at: performance.now() }
   }
 
   #days(): [number, Row[]][] {
@@ -197,6 +211,7 @@ export class ItemGrid extends KithElement {
         .upload=${this.uploads.get(mediaId) ?? null}
         ?isKept=${this.kept.has(mediaId)}
         .isChosen=${isChosen}
+        ?isHurried=${this.isHurried}
         @toggle=${() => this.#toggle(item)}
       ></item-tile>
     </li>`
@@ -218,10 +233,23 @@ export class ItemGrid extends KithElement {
     const { layout } = this
     if (!layout) return
     // On the way to another screen the page goes to its top before this one is gone.
+    this.#measureSpeed()
     const place = this.#isBack && location.pathname === this.#path && anchorAt(layout, this.#top, LOOK_PX)
     if (place) places.set(this.place, place)
     const rows = this.#near(layout)
     if (rows[0] !== this.rows[0] || rows.at(-1) !== this.rows.at(-1)) this.rows = rows
+  }
+
+  #measureSpeed(): void {
+    const [top, at] = [this.#top, performance.now()]
+    const { top: topBefore, at: before } = this.#before
+    this.#before = { top, at }
+    if (Math.abs(top - topBefore) <= HURRY_PX_PER_MS * Math.min(at - before, REST_MS)) return
+    this.isHurried = true
+    clearTimeout(this.#rest)
+    this.#rest = setTimeout(() => {
+      this.isHurried = false
+    }, REST_MS)
   }
 
   /** Where what is seen begins, in px of the layout. */

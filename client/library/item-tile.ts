@@ -18,6 +18,7 @@ export class ItemTile extends KithElement {
     upload: { attribute: false },
     isKept: { type: Boolean },
     isChosen: { attribute: false },
+    isHurried: { type: Boolean },
   }
   static override styles = [
     controls,
@@ -67,6 +68,10 @@ export class ItemTile extends KithElement {
         width: 100%;
         height: 100%;
         object-fit: cover;
+      }
+      /* Not asked for yet: without an address what it is called would be drawn. */
+      img:not([src]) {
+        opacity: 0;
       }
       .name {
         position: absolute;
@@ -119,12 +124,16 @@ export class ItemTile extends KithElement {
   declare isKept: boolean
   /** `null`: a tap opens it; else a tap chooses it, or no longer. */
   declare isChosen: boolean | null
+  /** It flies by: a picture that is not asked for yet waits. */
+  declare isHurried: boolean
+  #asked: string | null = null
 
   constructor() {
     super()
     this.upload = null
     this.isKept = false
     this.isChosen = null
+    this.isHurried = false
   }
 
   override render() {
@@ -153,11 +162,13 @@ export class ItemTile extends KithElement {
     const name = card?.hasThumb ? 'thumb' : made?.poster
     const there = name && record.state === 'ready' ? mediaUrl(record.mediaId, name) : null
     const picture = upload?.thumbUrl ?? there
+    const isAsked = !this.isHurried || this.#asked === picture
+    if (isAsked) this.#asked = picture
     const duration = card?.durationMs ?? made?.durationMs
     const state = this.#state()
     return html`${
       picture
-        ? html`<img src=${picture} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
+        ? html`<img src=${isAsked ? picture : nothing} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
         : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
     }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
