@@ -1,15 +1,17 @@
 /** Positions `[from, to)` that are in the page; all others are read when they are scrolled to. */
 export type ViewWindow = { readonly from: number; readonly to: number }
 
-/** How many are added at an end, and how many there are at most. */
-export const STEP = 40
+/** How many there are at first. */
+export const FIRST = 40
+/** How many are added at an end, few enough for one frame; and how many there are at most. */
+export const STEP = 16
 export const MOST = 160
 
 /** Around a position, e.g. the first unread one; the newest where there is none. */
 export function windowAround(total: number, position: number | null): ViewWindow {
-  if (position === null) return { from: Math.max(0, total - STEP), to: total }
-  const from = Math.max(0, Math.min(position - STEP / 2, total - STEP))
-  return { from, to: Math.min(total, from + STEP * 2) }
+  if (position === null) return { from: Math.max(0, total - FIRST), to: total }
+  const from = Math.max(0, Math.min(position - FIRST / 2, total - FIRST))
+  return { from, to: Math.min(total, from + FIRST * 2) }
 }
 
 /** More of what came before; the other end goes when there are too many. */
