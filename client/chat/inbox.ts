@@ -63,10 +63,7 @@ export class ChatInbox implements Inbox {
   }
 
   async sent(id: ConnectionId): Promise<Sent> {
-    const { cursor, windows, live } = await this.#context.store.readState(id)
-    const newest = live.find(({ epoch }) => epoch === this.#context.connections.newestEpoch(id))
-    const lives = newest?.lives ?? []
-    return { counters: countersOf(windows), lives, isSpent: newest?.count === 0, lastSeq: cursor }
+    return sentIn(await this.#context.store.readState(id), this.#context.connections.newestEpoch(id))
   }
 
   async take(id: ConnectionId, served: Served): Promise<void> {
@@ -320,6 +317,12 @@ export class ChatInbox implements Inbox {
     )
     return new Map(await Promise.all(sealed))
   }
+}
+
+/** What a rotation has to know of a conversation's messages. */
+export function sentIn({ cursor, windows, live }: ConversationState, newestEpoch: number | null): Sent {
+  const newest = live.find(({ epoch }) => epoch === newestEpoch)
+  return { counters: countersOf(windows), lives: newest?.lives ?? [], isSpent: newest?.count === 0, lastSeq: cursor }
 }
 
 /** Highest verified counter of each device. */

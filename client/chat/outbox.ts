@@ -7,10 +7,16 @@ import { parseMessageHeader } from '../../shared/format/message-layout.ts'
 import { type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
 import { EDITS_MAX, type MessageBody, type MessageRef, type MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
+import type { SendingKeys } from '../friends/types.ts'
 import { type ChatContext, NOTHING_MOVED, sendLock, stateLock } from './context.ts'
+import { sentIn } from './inbox.ts'
 import { bodyOf, encodeBody, type OutboxContent, placeOf, refOf } from './rows.ts'
+import type { ConversationState } from './state.ts'
 import type { Waiting } from './store.ts'
 import { Draft } from './take.ts'
+
+/** What is written down together, before any of it is sent. */
+type Sealed = { readonly state: ConversationState; readonly outbox: readonly Waiting[] }
 
 const EMPTY: Bytes = new Uint8Array(0)
 /** Sealed ahead of what the server has: these can go out by Background Sync while no page is open. */
@@ -57,7 +63,7 @@ export class Outbox {
   ): Promise<string> {
     const { lock, store, now, changed } = this.#context
     const key = crypto.randomUUID()
-    const alone = await lock(stateLock(id), async () => {
+    const written = await lock(stateLock(id), async () => {
       const [waiting, state] = await Promise.all([store.outbox(id), store.readState(id)])
       const life = settingIn(waiting) ?? state.ttl
       // A new setting disappears as what comes after it, so that nothing keeps its epoch alive.
@@ -76,13 +82,39 @@ export class Outbox {
         hash: null,
         prev: null,
       }
-      const isDraft = options.isDraft && state.draft !== ''
-      await store.commit(id, { outbox: [{ row, content }], ...(isDraft ? { state: { ...state, draft: '' } } : {}) })
-      return waiting.length === 0 && !content.awaits ? [{ row, content }] : undefined
+      const next = options.isDraft ? { ...state, draft: '' } : state
+      const isAlone = waiting.length === 0 && content.awaits === null
+      const sealed = isAlone && !options.isHeld && (await this.#sealAtHand(id, next, { row, content }))
+      if (sealed) {
+        await store.commit(id, sealed)
+        return sealed.outbox
+      }
+      const isChanged = next.draft !== state.draft
+      await store.commit(id, { outbox: [{ row, content }], ...(isChanged && { state: next }) })
+      return isAlone ? [{ row, content }] : undefined
     })
     changed(id, NOTHING_MOVED)
-    if (!options.isHeld) this.kick(id, alone)
+    if (written?.some(({ row }) => row.message)) this.#ports.requestSync()
+    if (!options.isHeld) this.kick(id, written)
     return key
+  }
+
+  /**
+   * Seals what is about to be written down, where nothing else waits and all that it takes is here: it is on its way one step
+   * earlier. `null`: that is found out, and said, once it is its turn.
+   */
+  async #sealAtHand(id: ConnectionId, state: ConversationState, waiting: Waiting): Promise<Sealed | null> {
+    const { connections } = this.#context
+    if (!this.#ports.isCaughtUp(id)) return null
+    try {
+      this.#requireOpen(id)
+      const sent = sentIn(state, connections.newestEpoch(id))
+      const keys = connections.keysAtHand(id, lifeOf(waiting), sent)
+      return keys && (await this.#chain(id, keys, state, [waiting]))
+    } catch (error) {
+      if (!isAppError(error)) throw error
+      return null
+    }
   }
 
   /**
@@ -240,8 +272,8 @@ export class Outbox {
    * Counters and bytes are written down together, before anything is sent.
    * @returns those that are sealed now.
    */
-  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<Waiting[]> {
-    const { connections, crypto, lock, me, store } = this.#context
+  async #seal(id: ConnectionId, unsealed: readonly Waiting[]): Promise<readonly Waiting[]> {
+    const { connections, lock, store } = this.#context
     if (!this.#ports.isCaughtUp(id)) {
       await connections.catchUp()
       if (!this.#ports.isCaughtUp(id)) throw new AppError('server/unreachable', 'not caught up with yet')
@@ -251,38 +283,51 @@ export class Outbox {
     const sealed = await lock(stateLock(id), async () => {
       const [state, all] = await Promise.all([store.readState(id), store.outbox(id)])
       const waiting = all.filter(({ row }) => orders.includes(row.order) && row.message === null)
-      const { self } = state
-      const toSeal = waiting.map(({ content }, index) => ({
-        ...keys,
-        identitySeed: me.identitySeed,
-        connectionId: id,
-        senderId: me.userId,
-        deviceId: self.deviceId,
-        counter: self.counter + 1 + index,
-        lamport: state.lamport + 1 + index,
-        prev: self.hash,
-        ack: state.ack.hash,
-        type: content.type,
-        body: content.body,
-      }))
-      const chain = await crypto.sealChain(toSeal)
-      const outbox = waiting.map((one, index): Waiting => {
-        const { bytes, hash } = chain[index] as SealedMessage
-        const { counter, lamport } = toSeal[index] as (typeof toSeal)[number]
-        return {
-          row: { ...one.row, message: { epoch: keys.epoch, counter, bytes } },
-          content: { ...one.content, hash, lamport, prev: index === 0 ? self.hash : (chain[index - 1]?.hash ?? null) },
-        }
-      })
-      const last = outbox.at(-1)
-      if (!last?.content.hash || !last.row.message) return []
-      const next = { ...state, lamport: last.content.lamport }
-      next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
-      await store.commit(id, { state: next, outbox })
-      return outbox
+      const chained = await this.#chain(id, keys, state, waiting)
+      if (!chained) return []
+      await store.commit(id, chained)
+      return chained.outbox
     })
     this.#ports.requestSync()
     return sealed
+  }
+
+  /** One after the other, as this device; `null`: there are none. */
+  async #chain(
+    id: ConnectionId,
+    keys: SendingKeys,
+    state: ConversationState,
+    waiting: readonly Waiting[],
+  ): Promise<Sealed | null> {
+    const { crypto, me } = this.#context
+    const { self } = state
+    const toSeal = waiting.map(({ content }, index) => ({
+      ...keys,
+      identitySeed: me.identitySeed,
+      connectionId: id,
+      senderId: me.userId,
+      deviceId: self.deviceId,
+      counter: self.counter + 1 + index,
+      lamport: state.lamport + 1 + index,
+      prev: self.hash,
+      ack: state.ack.hash,
+      type: content.type,
+      body: content.body,
+    }))
+    const chain = await crypto.sealChain(toSeal)
+    const outbox = waiting.map((one, index): Waiting => {
+      const { bytes, hash } = chain[index] as SealedMessage
+      const { counter, lamport } = toSeal[index] as (typeof toSeal)[number]
+      return {
+        row: { ...one.row, message: { epoch: keys.epoch, counter, bytes } },
+        content: { ...one.content, hash, lamport, prev: index === 0 ? self.hash : (chain[index - 1]?.hash ?? null) },
+      }
+    })
+    const last = outbox.at(-1)
+    if (!last?.content.hash || !last.row.message) return null
+    const next = { ...state, lamport: last.content.lamport }
+    next.self = { ...self, counter: last.row.message.counter, hash: last.content.hash }
+    return { state: next, outbox }
   }
 
   async #send(id: ConnectionId, waiting: Waiting): Promise<void> {

@@ -89,6 +89,10 @@ export class FriendConnections implements Connections {
     return this.#rotation.sendingKeys(connection, ttlMs)
   }
 
+  keysAtHand(connection: ConnectionId, ttlMs: MessageTtl, sent: Sent): SendingKeys | null {
+    return this.#rotation.keysAtHand(connection, ttlMs, sent)
+  }
+
   endSpentEpoch(connection: ConnectionId): Promise<void> {
     return this.#rotation.endSpentEpoch(connection)
   }

@@ -25,8 +25,7 @@ export class Meeting {
   /** @throws {AppError} `identity/changed`, `identity/rollback`, `log/…`; where the server cannot be asked now */
   async meet(connection: ConnectionId): Promise<void> {
     const item = this.#book.item(connection)
-    const isDoubted = (this.#book.known.get(connection)?.doubt ?? null) !== null
-    if (!item || !(isDoubted || this.#isTime(connection))) return
+    if (!item || !this.isDue(connection)) return
     const { userId, identityKey, pin } = item.peer
     try {
       const { seq, head } = await learnIdentity(this.#book.context.api, userId, { ...pin, identityKey })
@@ -50,6 +49,12 @@ export class Meeting {
     const due = friends.map(({ view }) => view.connectionId).filter((id) => this.#isTime(id))
     for (let at = 0; at < due.length; at += AT_ONCE)
       await Promise.all(due.slice(at, at + AT_ONCE).map((id) => this.meet(id).catch(passAppError)))
+  }
+
+  /** Whether somebody has to be asked about first. */
+  isDue(connection: ConnectionId): boolean {
+    const isDoubted = (this.#book.known.get(connection)?.doubt ?? null) !== null
+    return isDoubted || this.#isTime(connection)
   }
 
   #isTime(connection: ConnectionId): boolean {

@@ -41,11 +41,22 @@ export class Rotation {
     await this.#meeting.meet(connection)
     if (this.#resetAt === undefined) this.#resetAt = (await this.#book.context.identity()).changedAt
     const resetAt = this.#resetAt
-    await this.#rotateWhile(connection, (state, sent) => {
-      const asked = { due: this.#book.item(connection)?.due ?? null, resetAt, ttlMs }
-      return rotationDue(state, this.#book.me, sent, asked, this.#book.now())
-    })
+    await this.#rotateWhile(connection, (state, sent) => this.#dueFor(connection, state, sent, resetAt, ttlMs))
     return this.#book.newestKeys(connection)
+  }
+
+  /** As `Connections.keysAtHand`. */
+  keysAtHand(connection: ConnectionId, ttlMs: MessageTtl, sent: Sent): SendingKeys | null {
+    const resetAt = this.#resetAt
+    if (resetAt === undefined || this.#meeting.isDue(connection)) return null
+    const { state } = this.#book.requireFriend(connection)
+    const isDue = this.#dueFor(connection, state as ConnectionState, sent, resetAt, ttlMs) !== null
+    return isDue ? null : this.#book.newestKeys(connection)
+  }
+
+  #dueFor(connection: ConnectionId, state: ConnectionState, sent: Sent, resetAt: number | null, ttlMs: MessageTtl) {
+    const asked = { due: this.#book.item(connection)?.due ?? null, resetAt, ttlMs }
+    return rotationDue(state, this.#book.me, sent, asked, this.#book.now())
   }
 
   async endSpentEpoch(connection: ConnectionId): Promise<void> {

@@ -84,6 +84,12 @@ export interface Connections {
    */
   sendingKeys(connection: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys>
   /**
+   * The same at once, where nobody has to be asked for it and nothing changes; `null`: by `sendingKeys`.
+   * @param sent in this conversation, as verified.
+   * @throws {AppError} as `sendingKeys`
+   */
+  keysAtHand(connection: ConnectionId, ttlMs: MessageTtl, sent: Sent): SendingKeys | null
+  /**
    * Ends the newest epoch where nothing of it is kept any more, so that its secret can be forgotten although nobody
    * writes. Any device may, and the first one counts.
    * @throws {AppError} as `sendingKeys`

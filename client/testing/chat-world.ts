@@ -38,7 +38,7 @@ import { ChatEngine } from '../chat/chat.ts'
 import type { ChatCrypto } from '../chat/ports.ts'
 import { openChecked, sealChain } from '../chat/sealing.ts'
 import { mergeFloors } from '../friends/floors.ts'
-import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys } from '../friends/types.ts'
+import type { Closes, Connection, Connections, Floor, Inbox, SendingKeys, Sent } from '../friends/types.ts'
 import { Turns } from '../groups/turns.ts'
 import type { Secrets } from '../vault/secrets.ts'
 
@@ -350,6 +350,13 @@ export class ModelConnections implements Connections {
     const messageSecret = this.messageSecret(id, epoch)
     if (!messageSecret) throw new AppError('connection/not-found')
     return { epoch, messageSecret }
+  }
+
+  keysAtHand(id: ConnectionId, ttlMs: MessageTtl, sent: Sent): SendingKeys | null {
+    if (this.isRotationDue || sent.isSpent || sent.lives.some((one) => one !== ttlMs)) return null
+    const epoch = this.newestEpoch(id) ?? 0
+    const messageSecret = this.messageSecret(id, epoch)
+    return messageSecret && { epoch, messageSecret }
   }
 
   async endSpentEpoch(id: ConnectionId): Promise<void> {
