@@ -149,7 +149,9 @@ export class ChatEngine implements Chat {
       this.media.connect(uploads),
       events.on('connection', ({ connectionId, message }) => {
         // The conversation itself at once; what else changed with it may wait a little, and is then asked for once.
-        if (this.#context.connections.newestEpoch(connectionId) !== null) void this.#askFor(connectionId, message)
+        const isOwn = message?.sealed && this.outbox.isLatest(connectionId, message.sealed)
+        if (this.#context.connections.newestEpoch(connectionId) !== null && !isOwn)
+          void this.#askFor(connectionId, message)
         clearTimeout(later)
         later = setTimeout(catchUp, this.#shown.has(connectionId) ? CATCH_UP_MS : 0)
       }),

@@ -256,6 +256,11 @@ export class ConversationScreen extends KithElement {
   }
 
   #jumpToFoot = (): void => {
+    // What comes is followed by itself.
+    if (this.#isAtFoot && this.#view.to >= this.#total) {
+      this.#toFoot()
+      return
+    }
     this.#view = windowAround(this.#total, null)
     this.#isAtFoot = true
     void this.#read()

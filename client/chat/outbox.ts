@@ -47,6 +47,7 @@ export class Outbox {
   readonly #timers = new Map<ConnectionId, ReturnType<typeof setTimeout>>()
   /** Of this tab: what is on its way just now. */
   readonly sending = new Set<string>()
+  readonly #latest = new Map<ConnectionId, Bytes>()
   #isStopped = false
 
   constructor(context: ChatContext, ports: OutboxPorts) {
@@ -94,7 +95,6 @@ export class Outbox {
       return isAlone ? [{ row, content }] : undefined
     })
     changed(id, NOTHING_MOVED)
-    if (written?.some(({ row }) => row.message)) this.#ports.requestSync()
     if (!options.isHeld) this.kick(id, written)
     return key
   }
@@ -158,6 +158,12 @@ export class Outbox {
         if (this.#again.delete(id)) this.kick(id)
       })
     this.#running.set(id, done)
+  }
+
+  /** Whether this tab sends these bytes just now, or did last: what the server tells of them its answer says, too. */
+  isLatest(id: ConnectionId, sealed: Bytes): boolean {
+    const latest = this.#latest.get(id)
+    return latest !== undefined && equalBytes(latest, sealed)
   }
 
   /** Everything that waits: the network is back, the page is looked at again. */
@@ -280,7 +286,7 @@ export class Outbox {
     }
     const keys = await connections.sendingKeys(id, lifeOf(unsealed[0]))
     const orders = unsealed.map(({ row }) => row.order)
-    const sealed = await lock(stateLock(id), async () => {
+    return lock(stateLock(id), async () => {
       const [state, all] = await Promise.all([store.readState(id), store.outbox(id)])
       const waiting = all.filter(({ row }) => orders.includes(row.order) && row.message === null)
       const chained = await this.#chain(id, keys, state, waiting)
@@ -288,8 +294,6 @@ export class Outbox {
       await store.commit(id, chained)
       return chained.outbox
     })
-    this.#ports.requestSync()
-    return sealed
   }
 
   /** One after the other, as this device; `null`: there are none. */
@@ -338,7 +342,11 @@ export class Outbox {
     changed(id, NOTHING_MOVED)
     try {
       const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
-      const answer = await api.call(sendMessage, { params: { connectionId: id }, body })
+      this.#latest.set(id, row.message.bytes)
+      const answering = api.call(sendMessage, { params: { connectionId: id }, body })
+      // While it is on its way: it asks another process.
+      this.#ports.requestSync()
+      const answer = await answering
       await this.#acknowledge(id, waiting, answer)
     } finally {
       this.sending.delete(content.key)
@@ -355,6 +363,8 @@ export class Outbox {
       const { hash, type, body, lamport, key } = sent.content
       // It came by the other way meanwhile, or this tab slept while another went on.
       if (!waiting?.content.hash || !hash || !message || !equalBytes(waiting.content.hash, hash)) return null
+      // Whatever comes next need not be asked for on its account.
+      if (answer.seq === state.cursor + 1) state.cursor = answer.seq
       const draft = new Draft(id, me.userId, store, state)
       const header = {
         type,

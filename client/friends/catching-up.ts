@@ -51,6 +51,8 @@ export class CatchingUp {
       if (!known) return
       const { inbox } = this
       const since = (await inbox?.sent(connection))?.lastSeq ?? 0
+      // One's own, which its answer has brought here already.
+      if (message.seq === since && message.senderId === this.#book.me) return
       // Under other keys, or after others that did not come: what lies in between is asked for.
       if (!inbox || known.fault || message.seq !== since + 1 || !this.#isOfNewestEpoch(connection, message)) {
         await this.#takeAll([known.view])
