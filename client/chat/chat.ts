@@ -15,7 +15,7 @@ import type { Secrets } from '../vault/secrets.ts'
 import type { Vault } from '../vault/vault.ts'
 import { Announced } from './announced.ts'
 import { composeKept, composeWaiting, type Scene } from './compose.ts'
-import { type ChatContext, type Moved, NOTHING_MOVED } from './context.ts'
+import { ALL_STANDS, type ChatContext, type Moved, NOTHING_MOVED } from './context.ts'
 import { ChatInbox, GAP_MS, LOOK_MS } from './inbox.ts'
 import { Leftovers } from './leftovers.ts'
 import { ChatMedia } from './media.ts'
@@ -81,8 +81,8 @@ export class ChatEngine implements Chat {
       requestSync: () => void requestSync(),
     })
     this.receipts = new Receipts(context, tellsRead)
-    this.typing = new Typing(context, tellsRead, (id) => this.#touch(id, NOTHING_MOVED))
-    this.inbox.onHeard = (id) => this.typing.stopped(id)
+    this.typing = new Typing(context, tellsRead, (id) => this.#touch(id, ALL_STANDS))
+    this.inbox.onHeard = (id) => this.typing.hush(id)
     this.#leftovers = new Leftovers(context, {
       isCaughtUp: () => this.#isCaughtUp,
       withdrawMedia: (id, media) => this.media.withdraw(id, media),
@@ -259,7 +259,7 @@ export class ChatEngine implements Chat {
     this.#updating ??= this.#update().finally(() => {
       this.#updating = undefined
       const [next] = this.#stale.keys()
-      if (next) this.#touch(next, NOTHING_MOVED)
+      if (next) this.#touch(next, ALL_STANDS)
     })
   }
 

@@ -17,6 +17,9 @@ export type Moved = {
 /** What lies in the outbox has changed, or what is known of the conversation; no message. */
 export const NOTHING_MOVED: Moved = { added: [], removed: [] }
 
+/** Likewise, and what lies there has at most become more: what a screen shows of it stands. */
+export const ALL_STANDS: Moved = { ...NOTHING_MOVED, isOnlyNew: true }
+
 /** What the parts of the chat engine work with while unlocked. */
 export type ChatContext = {
   readonly api: Pick<Api, 'call'>

@@ -101,6 +101,7 @@ export class ChatInbox implements Inbox {
       return { moved, hasGap: state.gap !== null || state.cursor < before.cursor }
     })
     if (moved?.hasGap) this.onGap(id)
+    if (moved && served.messages.some(({ senderId }) => senderId !== me.userId)) this.onHeard(id)
     if (moved) changed(id, moved.moved)
   }
 
@@ -187,7 +188,6 @@ export class ChatInbox implements Inbox {
     const mine = this.#waitingOf(draft, outbox, message)
     const arrival = { seq: stored.seq, createdAt: stored.createdAt, ...(mine ? { key: mine.content.key } : {}) }
     await draft.take(message, arrival)
-    if (message.senderId !== me.userId) this.onHeard(connection.connectionId)
     if (mine) draft.removeWaiting(mine.row.order)
     const isSelf = message.senderId === me.userId && message.deviceId === state.self.deviceId
     if (isSelf && message.counter > state.self.counter) {

@@ -8,9 +8,9 @@ import { type MessageTtl, sendMessage } from '../../shared/wire/connections.ts'
 import { EDITS_MAX, type MessageBody, type MessageRef, type MessageType } from '../../shared/wire/message-body.ts'
 import { isPassing } from '../app/passing.ts'
 import type { SendingKeys } from '../friends/types.ts'
-import { type ChatContext, NOTHING_MOVED, sendLock, stateLock } from './context.ts'
+import { ALL_STANDS, type ChatContext, NOTHING_MOVED, sendLock, stateLock } from './context.ts'
 import { sentIn } from './inbox.ts'
-import { bodyOf, encodeBody, type OutboxContent, placeOf, refOf } from './rows.ts'
+import { bodyOf, encodeBody, isVisible, type OutboxContent, placeOf, refOf } from './rows.ts'
 import type { ConversationState } from './state.ts'
 import type { Waiting } from './store.ts'
 import { Draft } from './take.ts'
@@ -94,7 +94,9 @@ export class Outbox {
       await store.commit(id, { outbox: [{ row, content }], ...(isChanged && { state: next }) })
       return isAlone ? [{ row, content }] : undefined
     })
-    changed(id, NOTHING_MOVED)
+    // It goes out at once.
+    if (written?.some(({ row }) => row.message)) this.sending.add(key)
+    changed(id, isVisible(type) ? ALL_STANDS : NOTHING_MOVED)
     if (!options.isHeld) this.kick(id, written)
     return key
   }
@@ -237,6 +239,7 @@ export class Outbox {
           }
           tries = 0
         } catch (error) {
+          this.sending.delete(next.content.key)
           if (!isAppError(error) || isTransient(error) || ++tries > TRIES) throw error
           if (!(await this.#recover(id, error))) await this.#fail(id, next, error.code)
         }
@@ -338,8 +341,8 @@ export class Outbox {
     const { api, changed } = this.#context
     const { row, content } = waiting
     if (!row.message) return
+    if (!this.sending.has(content.key)) changed(id, NOTHING_MOVED)
     this.sending.add(content.key)
-    changed(id, NOTHING_MOVED)
     try {
       const body = { sealed: row.message.bytes, ttlMs: row.ttlMs as MessageTtl }
       this.#latest.set(id, row.message.bytes)

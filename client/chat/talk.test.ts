@@ -1,6 +1,6 @@
 import 'fake-indexeddb/auto'
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import * as keys from '../../shared/crypto/connection-keys.ts'
 import { newKey } from '../../shared/crypto/random.ts'
 import { type DeviceDb, eraseDevice, type OutboxRow, openDatabase } from '../../shared/device/db.ts'
@@ -505,6 +505,18 @@ describe('a message that the server tells of by itself', () => {
     // One that has fewer than what was asked from was set back.
     await inbox.take(talk.id, { ...served, since: newest().seq })
     expect(await inbox.since(talk.id)).toBe(0)
+  })
+
+  it('was sealed as it was written down where all that it takes was at hand, else in its turn', async () => {
+    const { talk, anna, ben, say, hear } = await told()
+    const asked = vi.spyOn(anna.friends, 'sendingKeys')
+    await say(anna, 'two')
+    expect(asked).not.toHaveBeenCalled()
+    await anna.friends.setAllDue('unblocked')
+    await say(anna, 'under new keys')
+    expect(asked).toHaveBeenCalled()
+    await hear(ben)
+    expect(await talk.shownOn(ben)).toEqual(['one', 'two', 'under new keys'])
   })
 
   it('ends in its name where the server has changed it, and comes again as it was written', async () => {

@@ -50,15 +50,19 @@ export class Typing {
     clearTimeout(this.#heard.get(id))
     this.#heard.set(
       id,
-      setTimeout(() => this.stopped(id), SHOWN_MS),
+      setTimeout(() => this.#stopped(id), SHOWN_MS),
     )
     this.#changed(id)
   }
 
-  /** Whoever has sent has stopped typing. */
-  stopped(id: ConnectionId): void {
+  /** Whoever has sent has stopped typing; who shows what came shows this with it. */
+  hush(id: ConnectionId): boolean {
     clearTimeout(this.#heard.get(id))
-    if (this.#heard.delete(id)) this.#changed(id)
+    return this.#heard.delete(id)
+  }
+
+  #stopped(id: ConnectionId): void {
+    if (this.hush(id)) this.#changed(id)
   }
 
   stop(): void {
