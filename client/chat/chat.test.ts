@@ -495,7 +495,7 @@ describe('without network', () => {
     const { id, a, b, server, anna } = await world()
     const mediaId = await sayMedia(a, id)
     await b.chat.catchUp()
-    expect(await keysOn(b)).toEqual([mediaId])
+    for (const device of [a, b]) expect(await keysOn(device)).toEqual([mediaId])
     const ref = refIn(await last(a, id))
     const isErasure = what === 'the answer to the erasure is lost'
     const when = what === 'Background Sync sends the deletion' ? 'before' : 'after'

@@ -9,9 +9,8 @@ import type { StoredMessage } from '../../shared/wire/connections.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Connection, Inbox, Sent } from '../friends/types.ts'
 import { writersIn } from '../friends/writers.ts'
-import { type ChatContext, stateLock } from './context.ts'
+import { ALL_STANDS, type ChatContext, stateLock } from './context.ts'
 import { recount, takeReceipts } from './receipts.ts'
-import { bodyOf } from './rows.ts'
 import { type ConversationState, missingIn } from './state.ts'
 import type { Waiting } from './store.ts'
 import { applyFloors, Draft, raiseByCloses } from './take.ts'
@@ -43,7 +42,8 @@ export class ChatInbox implements Inbox {
   /** Called when something is missing, so that it is asked for again. */
   onGap: (id: ConnectionId) => void = () => undefined
   /** Somebody else's message has come. */
-  onHeard: (id: ConnectionId) => void = () => undefined
+  /** @returns whether there is something to show anew. */
+  onHeard: (id: ConnectionId) => boolean = () => false
 
   readonly #askedAgain = new Set<ConnectionId>()
   #lookedAt = Number.NEGATIVE_INFINITY
@@ -95,14 +95,14 @@ export class ChatInbox implements Inbox {
       if (state.gap || served.messages.length === 0) state.fault ??= before.fault
       // Most conversations have nothing new: nothing is written of them.
       if (JSON.stringify(state) === known) return null
-      await store.commit(id, { ...draft.changes, granted: await this.#sealGranted(draft) })
+      await store.commit(id, { ...draft.changes, granted: await sealedGrants(this.#context, draft) })
       // Receipts say of older ones how far they came.
       const moved = { ...draft.moved, isOnlyNew: draft.moved.isOnlyNew && served.receipts.length === 0 }
       return { moved, hasGap: state.gap !== null || state.cursor < before.cursor }
     })
     if (moved?.hasGap) this.onGap(id)
-    if (moved && served.messages.some(({ senderId }) => senderId !== me.userId)) this.onHeard(id)
-    if (moved) changed(id, moved.moved)
+    const isHeard = served.messages.some(({ senderId }) => senderId !== me.userId) && this.onHeard(id)
+    if (moved || isHeard) changed(id, moved ? moved.moved : ALL_STANDS)
   }
 
   /**
@@ -193,10 +193,7 @@ export class ChatInbox implements Inbox {
     if (isSelf && message.counter > state.self.counter) {
       draft.becomeAnother(outbox.filter((one) => one !== mine))
     }
-    if (message.type === 'media') {
-      const { media } = bodyOf('media', message.body)
-      draft.granted.set(media.mediaId, { contentKey: media.contentKey, fileName: media.name })
-    }
+    draft.grant(message)
   }
 
   /**
@@ -310,13 +307,12 @@ export class ChatInbox implements Inbox {
       state.gap = { since: now, from }
     } else state.gap = { ...state.gap, from: Math.min(state.gap.from, from) }
   }
+}
 
-  async #sealGranted({ granted }: Draft): Promise<Map<MediaId, Bytes>> {
-    const sealed = [...granted].map(
-      async ([media, key]) => [media, await this.#context.sealGranted(media, key)] as const,
-    )
-    return new Map(await Promise.all(sealed))
-  }
+/** Keys that came with messages, as they are kept beside them. */
+export async function sealedGrants(context: ChatContext, { granted }: Draft): Promise<Map<MediaId, Bytes>> {
+  const sealed = [...granted].map(async ([media, key]) => [media, await context.sealGranted(media, key)] as const)
+  return new Map(await Promise.all(sealed))
 }
 
 /** What a rotation has to know of a conversation's messages. */

@@ -9,7 +9,7 @@ import { EDITS_MAX, type MessageBody, type MessageRef, type MessageType } from '
 import { isPassing } from '../app/passing.ts'
 import type { SendingKeys } from '../friends/types.ts'
 import { ALL_STANDS, type ChatContext, NOTHING_MOVED, sendLock, stateLock } from './context.ts'
-import { sentIn } from './inbox.ts'
+import { sealedGrants, sentIn } from './inbox.ts'
 import { bodyOf, encodeBody, isVisible, type OutboxContent, placeOf, refOf } from './rows.ts'
 import type { ConversationState } from './state.ts'
 import type { Waiting } from './store.ts'
@@ -222,7 +222,8 @@ export class Outbox {
 
   async #run(id: ConnectionId, written?: readonly Waiting[]): Promise<void> {
     await this.#context.lock(sendLock(id), async () => {
-      // Not read again: what another tab has made of it meanwhile is seen before it is sealed, resp. sent.
+      // Not read again: what another tab has made of it meanwhile is seen before it is sealed; sealed, it goes out as it is, and
+      // its answer is held against the row.
       let known = written
       for (let tries = 0; ; ) {
         const ready: readonly Waiting[] = known ?? (await this.#ready(id))
@@ -239,7 +240,7 @@ export class Outbox {
           }
           tries = 0
         } catch (error) {
-          this.sending.delete(next.content.key)
+          for (const { content } of ready) this.sending.delete(content.key)
           if (!isAppError(error) || isTransient(error) || ++tries > TRIES) throw error
           if (!(await this.#recover(id, error))) await this.#fail(id, next, error.code)
         }
@@ -384,8 +385,9 @@ export class Outbox {
         body,
       }
       await draft.take(header, { ...answer, key })
+      draft.grant(header)
       draft.removeWaiting(sent.row.order)
-      await store.commit(id, draft.changes)
+      await store.commit(id, { ...draft.changes, granted: await sealedGrants(this.#context, draft) })
       return draft.moved
     })
     // Also where it came by the other way meanwhile.
@@ -463,6 +465,7 @@ export class Outbox {
   }
 
   #later(id: ConnectionId, error: unknown): void {
+    if (!this.#isStopped) this.#context.changed(id, NOTHING_MOVED)
     const failures = this.#failures.get(id) ?? 0
     this.#failures.set(id, failures + 1)
     const waitMs = BACKOFF_MS[Math.min(failures, BACKOFF_MS.length - 1)] ?? 60_000

@@ -166,6 +166,13 @@ export class Draft {
     }
   }
 
+  /** An item that a message names opens by the key in it. */
+  grant({ type, body }: Pick<OpenedMessage, 'type' | 'body'>): void {
+    if (type !== 'media') return
+    const { media } = bodyOf('media', body)
+    this.granted.set(media.mediaId, { contentKey: media.contentKey, fileName: media.name })
+  }
+
   /** A message whose time is over. What the friend was granted with it ends, too. */
   async expire(row: MessageRow): Promise<void> {
     await this.remove(row)

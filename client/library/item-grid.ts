@@ -128,6 +128,7 @@ export class ItemGrid extends KithElement {
     window.removeEventListener('scroll', this.#scrolled)
     this.#sizes?.disconnect()
     clearTimeout(this.#rest)
+    this.isHurried = false
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {

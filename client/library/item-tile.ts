@@ -126,7 +126,7 @@ export class ItemTile extends KithElement {
   declare isChosen: boolean | null
   /** It flies by: a picture that is not asked for yet waits. */
   declare isHurried: boolean
-  #asked: string | null = null
+  #hasAsked = false
 
   constructor() {
     super()
@@ -162,13 +162,12 @@ export class ItemTile extends KithElement {
     const name = card?.hasThumb ? 'thumb' : made?.poster
     const there = name && record.state === 'ready' ? mediaUrl(record.mediaId, name) : null
     const picture = upload?.thumbUrl ?? there
-    const isAsked = !this.isHurried || this.#asked === picture
-    if (isAsked) this.#asked = picture
+    if (picture && !this.isHurried) this.#hasAsked = true
     const duration = card?.durationMs ?? made?.durationMs
     const state = this.#state()
     return html`${
       picture
-        ? html`<img src=${isAsked ? picture : nothing} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
+        ? html`<img src=${this.#hasAsked ? picture : nothing} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
         : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
     }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}
@@ -190,6 +189,7 @@ export class ItemTile extends KithElement {
     const image = this.renderRoot.querySelector('img')
     if (!image || image.style.opacity === '') return
     image.style.opacity = ''
+    if (!image.hasAttribute('src')) return
     const { src } = image
     image.src = src
   }

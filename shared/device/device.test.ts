@@ -195,6 +195,13 @@ describe('group keys and items', () => {
     forgetGroupKeys()
     expect(await readGroupKeys(group)).toEqual(next)
     expect(opening).toHaveBeenCalledTimes(3)
+    // A lock that got no further than this, or a key that lives in a page's memory alone.
+    await removeKey('device')
+    vi.useFakeTimers()
+    const refused = codeOf(() => readGroupKeys(group))
+    await vi.runAllTimersAsync()
+    expect(await refused).toBe('vault/locked')
+    vi.useRealTimers()
     // Nor does another group's row stand for it.
     expect(await readGroupKeys(newGroupId())).toBeNull()
   })

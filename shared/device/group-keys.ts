@@ -15,7 +15,7 @@ export type GroupKeys = ReadonlyMap<number, EpochKeys>
 
 /**
  * What was opened last, by the row that it came from. A player asks for the same group's keys again and again; a lock takes
- * the row away, so that it takes effect with the next question.
+ * the row away, and the device's key, so that it takes effect with the next question.
  */
 let last: { readonly place: string; readonly sealed: Bytes; readonly keys: GroupKeys } | undefined
 
@@ -30,13 +30,19 @@ export async function writeGroupKeys(group: GroupId, keys: GroupKeys): Promise<v
 /** `null`: none kept. @throws {AppError} `vault/locked` */
 export async function readGroupKeys(group: GroupId): Promise<GroupKeys | null> {
   const place = placeOf(group)
-  const sealed = await (await openDevice()).get('sealed', place)
-  if (last && (!sealed || last.place !== place || !equalBytes(last.sealed, sealed))) forgetGroupKeys()
+  const transaction = (await openDevice()).transaction(['sealed', 'keys'])
+  const [sealed, key] = await Promise.all([
+    transaction.objectStore('sealed').get(place),
+    transaction.objectStore('keys').getKey('device'),
+  ])
+  const isSame = last && sealed && key && last.place === place && equalBytes(last.sealed, sealed)
+  if (!isSame) forgetGroupKeys()
   if (!sealed) return null
   if (last) return last.keys
   const list = z.decode(stored, JSON.parse(fromUtf8(await openOnDevice(place, sealed))))
   const keys: GroupKeys = new Map(list.map(({ epoch, media, meta }) => [epoch, { media, meta }]))
-  last = { place, sealed, keys }
+  // A key that the browser does not store may be gone with the page that lent it.
+  if (key) last = { place, sealed, keys }
   return keys
 }
 
