@@ -341,6 +341,7 @@ test('two tabs: one of them uploads, one of them sends, and each thing arrives o
   held.resolve()
   for (const page of [first, second])
     for (const name of [/^apples/, /^pears/]) await expect(page.getByRole('link', { name })).toHaveCount(1)
+  await expect.poll(() => new Set(sent).size).toBe(2)
   // All of the one before anything of the other.
   const [one, other] = [...new Set(sent)]
   expect(sent.indexOf(other ?? '')).toBeGreaterThan(sent.lastIndexOf(one ?? ''))

@@ -22,7 +22,7 @@ import './message-menu.ts'
 import './message-row.ts'
 import { ReadWindow } from './read-window.ts'
 import type { Message, Thread } from './types.ts'
-import { follow, newer, older, type ViewWindow, windowAround } from './view-window.ts'
+import { FIRST, follow, newer, older, STEP, type ViewWindow, windowAround } from './view-window.ts'
 
 /** As near to the foot as counts as being there. */
 const NEAR_PX = 80
@@ -256,8 +256,9 @@ export class ConversationScreen extends KithElement {
   }
 
   #jumpToFoot = (): void => {
-    // What comes is followed by itself.
-    if (this.#isAtFoot && this.#view.to >= this.#total) {
+    const { from, to } = this.#view
+    // What comes is followed by itself, until there is too much of it.
+    if (this.#isAtFoot && to >= this.#total && to - from < FIRST + STEP) {
       this.#toFoot()
       return
     }
