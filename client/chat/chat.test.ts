@@ -1132,11 +1132,11 @@ describe('disappearing', () => {
     const keptOf = async () => (await readPreviewKeys(id))?.epochs.map(({ epoch }) => epoch)
     await say(a, id, (thread) => thread.sendText('stays'))
     await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
-    await expect.poll(keptOf).toEqual([1, 0])
+    await expect.poll(keptOf, { timeout: 10_000 }).toEqual([1, 0])
     server.pass(DAY_MS)
     await a.restart()
     await caughtUp([a])
-    await expect.poll(keptOf).toEqual([2, 0])
+    await expect.poll(keptOf, { timeout: 10_000 }).toEqual([2, 0])
   })
 
   it('goes on sweeping after one conversation did not open', async () => {
