@@ -533,9 +533,12 @@ test('what was said is found, in one chat and in all of them; writing leads back
   await isSeen('Tomate 58')
   await ada.page.keyboard.press('Escape')
 
-  await ada.page.locator('.log').evaluate((log) => log.scrollTo(0, 0))
+  // What came before comes a few at a time, as one scrolls on.
+  await expect(async () => {
+    await ada.page.locator('.log').evaluate((log) => log.scrollTo(0, 0))
+    await expect(row(ada.page, 'Schlüssel')).toBeAttached({ timeout: 500 })
+  }).toPass()
   await expect(ada.page.getByRole('button', { name: 'To the newest' })).toBeVisible()
-  await expect(row(ada.page, 'Schlüssel')).toBeAttached()
   await expect(heard).toHaveText('ben: So viele Tomaten')
   await say(ada, 'Wer will welche?')
   await isSeen('Wer will welche?')
