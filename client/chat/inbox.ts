@@ -41,8 +41,7 @@ export class ChatInbox implements Inbox {
   readonly #context: ChatContext
   /** Called when something is missing, so that it is asked for again. */
   onGap: (id: ConnectionId) => void = () => undefined
-  /** Somebody else's message has come. */
-  /** @returns whether there is something to show anew. */
+  /** Somebody else's message has come. @returns whether there is something to show anew. */
   onHeard: (id: ConnectionId) => boolean = () => false
 
   readonly #askedAgain = new Set<ConnectionId>()

@@ -47,6 +47,7 @@ export class Outbox {
   readonly #timers = new Map<ConnectionId, ReturnType<typeof setTimeout>>()
   /** Of this tab: what is on its way just now. */
   readonly sending = new Set<string>()
+  /** What this tab sent last, or sends now. */
   readonly #latest = new Map<ConnectionId, Bytes>()
   #isStopped = false
 

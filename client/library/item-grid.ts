@@ -233,8 +233,8 @@ export class ItemGrid extends KithElement {
   #scrolled = (): void => {
     const { layout } = this
     if (!layout) return
-    // On the way to another screen the page goes to its top before this one is gone.
     this.#measureSpeed()
+    // On the way to another screen the page goes to its top before this one is gone.
     const place = this.#isBack && location.pathname === this.#path && anchorAt(layout, this.#top, LOOK_PX)
     if (place) places.set(this.place, place)
     const rows = this.#near(layout)
