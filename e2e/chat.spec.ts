@@ -146,7 +146,7 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
   await ben.go('Chats')
   await ben.page.getByRole('link', { name: /ada.*1 unread/s }).click()
   await expect(row(ben.page, 'Liest du das?')).toBeVisible()
-  await ben.page.getByRole('button', { name: 'Back' }).click()
+  await ben.back()
   await expect(ben.page.getByRole('link', { name: /ada/ })).not.toHaveText(/unread/)
   await receiptPasses(ben, ada)
   await expect(row(ada.page, 'Liest du das?').locator('[data-state]')).toHaveAttribute('data-state', 'delivered')
@@ -240,7 +240,7 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   await expect(row(ben.page, 'Im Mai')).toContainText('edited')
 
   // An item of the library goes the same way, and can be taken back.
-  await ada.page.getByRole('button', { name: 'Back' }).click()
+  await ada.back()
   const meadow = join(world.folder, 'wiese.mp4')
   await makeVideo(meadow, { seconds: 2, width: 320, height: 240 })
   await ada.go('Library')

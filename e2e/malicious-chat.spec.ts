@@ -395,11 +395,11 @@ test('a malicious server between people: another identity, another key, a messag
   })
 
   await test.step('it puts somebody else in place of a friend: whoever reads is told, and goes on being told', async () => {
+    await ada.go('Friends')
+    await write(ada, 'ben')
     // As well-formed as his own, under his own id and name: another key has signed it.
     const false_ = await newPerson('ben', parseUserId(idOfBen))
     lieAbout(idOfBen, forged({ entries: [onWire(false_.identity)] }))
-    await ada.go('Friends')
-    await write(ada, 'ben')
     await ada.page.reload()
     await expect(fault(ada.page, 'identity/changed')).toHaveText(changed)
     await say(ben, 'Ich bin es noch')

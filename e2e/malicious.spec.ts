@@ -197,7 +197,7 @@ test.describe('a malicious server is found out:', () => {
     await ada.open('sea')
     const broken = ada.page.locator('[data-code="object/wrong-key"]')
     await expect(broken).toContainText('another file than the one asked for')
-    await ada.page.getByRole('button', { name: 'Back' }).click()
+    await ada.back()
     const seen: Buffer[] = []
     world.relay.rewrite = (exchange) => {
       if (!isObject(exchange)) return undefined

@@ -1,4 +1,4 @@
-import { type Browser, type BrowserContext, expect, type Page } from '@playwright/test'
+import { type Browser, type BrowserContext, expect, type Locator, type Page } from '@playwright/test'
 import type { World } from './world.ts'
 
 export const PASSWORD = 'velvet-harbor-quartz-91-tandem'
@@ -124,9 +124,18 @@ export class Person {
   }
 
   async go(tab: 'Library' | 'Chats' | 'Friends' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
-    const back = this.page.getByRole('button', { name: 'Back' })
-    if (await back.isVisible()) await back.click()
+    if (await this.#backButton.isVisible()) await this.back()
     await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).click()
+  }
+
+  /** Leaves the viewer. The way back takes a moment, and its button is there until then. */
+  async back(): Promise<void> {
+    await this.#backButton.click()
+    await expect(this.#backButton).toHaveCount(0)
+  }
+
+  get #backButton(): Locator {
+    return this.page.getByRole('button', { name: 'Back' })
   }
 
   async open(title: string): Promise<void> {
