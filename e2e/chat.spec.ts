@@ -18,6 +18,8 @@ async function twoFriends(arrive: (name: string) => Promise<Person>): Promise<[P
   await ada.befriend(ben)
   await ada.page.getByRole('link', { name: 'Write to ben' }).click()
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()
+  // Until then the list of friends is there, whose menus have the same names.
+  for (const { page } of [ada, ben]) await expect(page.getByRole('textbox', { name: 'Message' })).toBeVisible()
   return [ada, ben]
 }
 

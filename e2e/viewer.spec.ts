@@ -60,8 +60,10 @@ test('a video goes on where it was after a lock and after the server was away; k
   await expect(second.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
   await second.close()
   ada.page = page
+  const goesOn = page.waitForRequest(/\/master-\d+\.m3u8$/)
   await ada.unlock()
   await expect(page.getByRole('heading', { name: 'sea' })).toBeVisible()
+  await goesOn
   await ada.plays(24)
   expect(await time()).toBeLessThan(35)
 

@@ -45,7 +45,10 @@ test('a video goes from one person, past a blind server, to another, who seeks a
 
   // The smallest quality comes first; when all are there, the person is offered the better ones.
   await ben.finished(title)
+  // Whoever begins at the beginning says so, and the Service Worker has the first segment on its way.
+  const fromStart = ben.page.waitForRequest(/\/master-\d+\.m3u8\?from-start$/)
   await ben.open(title)
+  await fromStart
   await ben.plays()
   await ben.seek(10)
   await ben.plays(10)

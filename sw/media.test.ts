@@ -252,14 +252,45 @@ describe('a failure is an answer with its code', () => {
 
     await keep(init, plain, (sealed) => sealed.map((byte, i) => (i === HEADER_BYTES + 3 ? byte ^ 1 : byte)))
     await get(playlist)
-    await keep(init, plain)
     expect((await get(init)).status).toBe(502)
+    await get(playlist)
+    await keep(init, plain)
     expect(await bodyOf(await get(init))).toEqual(plain)
 
     store.delete(id)
     await get(playlist)
     await keep(init, plain)
     expect(await bodyOf(await get(init))).toEqual(plain)
+  })
+
+  it('has the first segment on its way for a player that begins there, of the first rendition it asks for', async () => {
+    const names = ['master-1.m3u8', '360p/index.m3u8', '720p/index.m3u8', '720p/init.mp4', '360p/init.mp4']
+    const [master = '', small = '', large = ''] = names.map((name) => renditionName(SET, name))
+    for (const name of names) await keep(renditionName(SET, name), utf8('#EXTM3U'))
+    const first = renditionName(SET, '360p/00001.m4s')
+    const plain = randomBytes(5000)
+    await keep(first, plain)
+    const ids = [await objectId(contentKey, first), await objectId(contentKey, segment)]
+    const { door, get } = open()
+    const questions = () => asked.splice(0).filter((one) => ids.includes(one as never))
+    questions()
+    await get(master, undefined, '?from-start')
+    expect(questions()).toEqual([])
+    await get(small)
+    expect(questions()).toEqual([ids[0]])
+    expect(await bodyOf(await get(first))).toEqual(plain)
+    await get(large)
+    expect(questions()).toEqual([])
+
+    // Whoever goes on where they were, and whoever has locked in between, begins nothing.
+    await get(master)
+    await get(small)
+    await get(master, undefined, '?from-start')
+    door.forget()
+    await get(small)
+    expect(questions()).toEqual([])
+    await get(large, undefined, '?from-start')
+    expect(questions()).toEqual([ids[1]])
   })
 
   it('forgets what it opened when keys change', async () => {

@@ -3,9 +3,10 @@ import { pictureUrl } from '../shared/device/pictures.ts'
 import { AppError, type ErrorCode, isAppError } from '../shared/errors.ts'
 import { type Bytes, concat } from '../shared/format/bytes.ts'
 import { type MediaId, type ObjectId, parseMediaId } from '../shared/format/ids.ts'
-import { initOf, isPicture, ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
-import { MEDIA_PREFIX, type MediaFault } from '../shared/wire/page-sw.ts'
+import { isPicture, ORIGINAL, parseObjectName, THUMB } from '../shared/format/object-name.ts'
+import { FROM_START, MEDIA_PREFIX, type MediaFault } from '../shared/wire/page-sw.ts'
 import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
+import { Begun } from './begun.ts'
 import { isShown, sniffType, typeByName } from './content-type.ts'
 import { OpenedObjects, openWhole, type Reader } from './open-object.ts'
 import { openPicture } from './picture.ts'
@@ -14,9 +15,6 @@ import type { Source } from './source.ts'
 
 /** Chromium and Firefox cut long streams; short parts they ask for one after the other. */
 const PART_BYTES = 2 * 2 ** 20
-
-/** More than an init has. */
-const BEGUN_MAX_BYTES = 2 ** 18
 
 /** What answering takes from outside. */
 export type MediaPorts = {
@@ -38,7 +36,7 @@ export class MediaDoor {
   readonly #opened = new OpenedObjects()
   /** Something of them did not open: the browser may have kept the answer, for a year. */
   readonly #doubted = new Set<MediaId>()
-  #begun: { readonly id: ObjectId; readonly sealed: Promise<Bytes | null> } | undefined
+  readonly #begun = new Begun()
 
   constructor(ports: MediaPorts) {
     this.#ports = ports
@@ -47,7 +45,7 @@ export class MediaDoor {
   /** Keys are gone or new. */
   forget(): void {
     this.#opened.forget()
-    this.#begun = undefined
+    this.#begun.forget()
   }
 
   /** Never rejects: every failure is an answer with its code, and faults of the bytes are told to the pages. */
@@ -65,11 +63,12 @@ export class MediaDoor {
       const id = await objectId(contentKey, name)
       const source = sourceOf(id)
       const object = { contentKey, mediaId: media, name }
-      await this.#begin(contentKey, name, sourceOf)
       if (name !== ORIGINAL) {
-        const parts = await (isPicture(name)
+        const opening = isPicture(name)
           ? openPicture(object, pictureUrl(media, id), source)
-          : openWhole(object, this.#begunOr(id, source)))
+          : this.#begun.take(id).then((parts) => parts ?? openWhole(object, source))
+        const isFromStart = url.searchParams.has(FROM_START)
+        const [parts] = await Promise.all([opening, this.#begun.begin(object, isFromStart, sourceOf)])
         const length = parts.reduce((sum, part) => sum + part.length, 0)
         const headers = headersOf(name === THUMB ? sniffType(parts[0] ?? new Uint8Array()) : typeByName(name), length)
         return new Response(bodyOf(parts, this.#ports.engine, request), { headers })
@@ -90,23 +89,6 @@ export class MediaDoor {
       // A download that cannot begin leaves the page where it is, which was told why.
       return request.mode === 'navigate' ? new Response(null, { status: 204 }) : problemAnswer(code)
     }
-  }
-
-  /** Whoever has a rendition's playlist asks for its init next: it is on its way meanwhile. */
-  async #begin(contentKey: Bytes, name: string, sourceOf: (object: ObjectId) => Source): Promise<void> {
-    const init = initOf(name)
-    if (init === null) return
-    const id = await objectId(contentKey, init)
-    const sealed = sourceOf(id).readAll(BEGUN_MAX_BYTES)
-    this.#begun = { id, sealed: sealed.catch(() => null) }
-  }
-
-  /** For one question only: the next one may have another key, or find another answer. */
-  #begunOr(id: ObjectId, source: Source): Pick<Source, 'readAll'> {
-    if (this.#begun?.id !== id) return source
-    const { sealed } = this.#begun
-    this.#begun = undefined
-    return { readAll: async (maxBytes) => (await sealed) ?? source.readAll(maxBytes) }
   }
 
   #report(mediaId: MediaId, objectName: string, code: ErrorCode): void {

@@ -7,7 +7,7 @@ import { newKey, newMediaId, newSetName } from '../../shared/crypto/random.ts'
 import { sealMadeObject } from '../../shared/crypto/seal-object.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import { objectPath } from '../../shared/wire/media.ts'
-import { mediaUrl } from '../../shared/wire/page-sw.ts'
+import { FROM_START, mediaUrl } from '../../shared/wire/page-sw.ts'
 import { FIRST_SEGMENT_SECONDS, KEYFRAME_TIMES } from '../../worker/ffmpeg/arguments.ts'
 import { sendBytes, withBrowser } from '../browser.ts'
 import { type Bench, figure, median } from '../figure.ts'
@@ -43,7 +43,7 @@ export const bench: Bench = {
         const text = { mediaId, contentKey: toBase64Url(contentKey), streamKey: toBase64Url(newKey()) }
         await tab.evaluate((given) => page.control(given), text)
         const play = (url: string) => tab.evaluate(([at, to]) => page.play(at, to), [url, SECONDS - 15] as const)
-        const sealedUrl = mediaUrl(mediaId, `r/${set}/720p/index.m3u8`)
+        const sealedUrl = `${mediaUrl(mediaId, `r/${set}/720p/index.m3u8`)}?${FROM_START}`
         await play(sealedUrl)
         await play('/plain/index.m3u8')
         const sealed: Awaited<ReturnType<typeof play>>[] = []
@@ -110,6 +110,8 @@ function makeHls(folder: string): void {
     'vod',
     '-hls_segment_type',
     'fmp4',
+    '-start_number',
+    '1',
     '-hls_segment_filename',
     '%05d.m4s',
     'index.m3u8',

@@ -1,5 +1,6 @@
 import workerPath from 'hls.js/dist/hls.worker.js?url'
 import type Hls from 'hls.js/light'
+import { FROM_START } from '../../shared/wire/page-sw.ts'
 
 /** A quality that can be chosen; `null` is "as the network allows". */
 export type Quality = { readonly index: number | null; readonly label: string }
@@ -67,7 +68,7 @@ export class Playback {
       }
       this.#events.onFatal(type === Player.ErrorTypes.NETWORK_ERROR)
     })
-    hls.loadSource(url)
+    hls.loadSource(atSeconds > 0 ? url : `${url}?${FROM_START}`)
     hls.attachMedia(this.#video)
     return true
   }

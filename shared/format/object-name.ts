@@ -15,10 +15,10 @@ export function isPicture(name: string): boolean {
   return name === THUMB || name.endsWith('/poster')
 }
 
-/** What is asked for right after a rendition's playlist; `null`: `name` is none. */
-export function initOf(name: string): string | null {
+/** What a player opens right after a rendition's playlist, as the worker names it; `null`: `name` is none. */
+export function openedByPlayer(name: string): { readonly init: string; readonly firstSegment: string } | null {
   const [folder, rest] = name.split(/\/index\.m3u8$/)
-  return rest === '' ? `${folder}/init.mp4` : null
+  return rest === '' ? { init: `${folder}/init.mp4`, firstSegment: `${folder}/00001.m4s` } : null
 }
 
 /** The only way from text to an object's name: never absolute, no `..`, no empty part. @throws {FormatError} */

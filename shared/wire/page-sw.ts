@@ -22,6 +22,8 @@ export type WorkerMessage = z.output<typeof workerMessage>
 export type MediaFault = Extract<WorkerMessage, { type: 'media-error' }>
 
 export const MEDIA_PREFIX = '/media/'
+/** In the query of a playlist: its player begins at the beginning, so that the first segment can be on its way. */
+export const FROM_START = 'from-start'
 /** Path under which the Service Worker answers an object of an item in plain. */
 export function mediaUrl(media: z.output<typeof mediaId>, objectName: string): string {
   return `${MEDIA_PREFIX}${media}/${objectName.split('/').map(encodeURIComponent).join('/')}`
