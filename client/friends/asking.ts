@@ -66,7 +66,7 @@ export class Asking {
     // Written down by a program that ended before it was sent, or on another device: the very same entry goes.
     if (!this.#book.item(connection)) await this.#writeAccept(known, known.state, request)
     const written = this.#book.item(connection)?.pending
-    if (written) await this.#book.append(connection, known.view.lastSeq, written.entry)
+    if (written) await this.#book.append(connection, known.state.head, known.view.lastSeq, written.entry)
   }
 
   async #writeAccept({ view, peer }: Known, { requester }: ConnectionState, request: SignedEntry): Promise<void> {

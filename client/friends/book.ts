@@ -1,4 +1,3 @@
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { ConnectionId, UserId } from '../../shared/format/ids.ts'
@@ -109,10 +108,8 @@ export class ConnectionBook {
     })
   }
 
-  /** By compare-and-swap on the head that is known here. @throws {AppError} `log/conflict`, `connection/behind`, … */
-  async append(connection: ConnectionId, ifLastSeq: number, entry: SignedEntry): Promise<void> {
-    const ifHead = this.known.get(connection)?.state?.head
-    if (!ifHead) throw new AppError('connection/not-found', 'no such connection')
+  /** By compare-and-swap on the head that the entry follows. @throws {AppError} `log/conflict`, `connection/behind`, … */
+  async append(connection: ConnectionId, ifHead: Bytes, ifLastSeq: number, entry: SignedEntry): Promise<void> {
     const body = { ifHead, ifLastSeq, entry }
     await this.context.api.call(appendConnectionLog, { params: { connectionId: connection }, body })
   }
@@ -147,7 +144,7 @@ export class ConnectionBook {
   /** @param entries the whole log. @param verified what was made of its beginning before: those are not verified again. */
   replay(connection: ConnectionId, entries: readonly SignedEntry[], verified?: ConnectionState): ConnectionState {
     const item = this.item(connection)
-    const me = { userId: this.me, identityKey: publicKeyOf(this.context.secrets.identitySeed) }
+    const me = { userId: this.me, identityKey: this.context.secrets.identityKey }
     const expected = item ? [me, item.peer] : [me]
     if (!item?.pin) return replayConnection(connection, entries, { expected })
     const { pin } = item
@@ -158,12 +155,12 @@ export class ConnectionBook {
   }
 
   async author() {
-    const { userId, identitySeed } = this.context.secrets
+    const { userId, identitySeed, identityKey } = this.context.secrets
     return {
       userId,
       identitySeed,
       identityHead: (await this.context.identity()).head,
-      identityKey: publicKeyOf(identitySeed),
+      identityKey,
     }
   }
 

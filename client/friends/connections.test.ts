@@ -65,7 +65,8 @@ class Device {
     }
     const api = { call } as unknown as Api
     this.vault = new Vault(api, crypto, { userId: person.userId, accountKey })
-    const secrets = { userId: person.userId, accountKey, identitySeed: person.seed, agreement: person.box }
+    const { userId, seed: identitySeed, identityKey, box: agreement } = person
+    const secrets = { userId, accountKey, identitySeed, identityKey, agreement }
     const { vault } = this
     this.#make = () =>
       new FriendConnections({
@@ -426,6 +427,29 @@ describe('keys change', () => {
     expect(second.friends.messageSecret(id, 1)).toEqual(ben.friends.messageSecret(id, 1))
     await ada.endSpent(id)
     expect(ada.friends.newestEpoch(id)).toBe(1)
+  })
+
+  it('and not once more by a device that hears of it while it makes up its mind', async () => {
+    const id = await befriend()
+    const second = await deviceOf(ada.person)
+    await second.restart()
+    const isSpent = ({ friends }: Device) => friends.newestEpoch(id) === 0
+    ada.friends.setInbox(inboxOf(() => ({ isSpent: isSpent(ada), counters: [] })))
+    const inbox = inboxOf(() => ({ counters: [] }))
+    second.friends.setInbox({
+      ...inbox,
+      sent: async (connection) => {
+        const said = { ...(await inbox.sent(connection)), isSpent: isSpent(second) }
+        if (said.isSpent) {
+          await ada.endSpent(id)
+          await second.friends.catchUp()
+        }
+        return said
+      },
+    })
+    await second.endSpent(id)
+    await ada.friends.catchUp()
+    expect([ada, second].map(({ friends }) => friends.newestEpoch(id))).toEqual([1, 1])
   })
 
   it('and forgotten ones are gone on every device', async () => {

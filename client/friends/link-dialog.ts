@@ -1,5 +1,4 @@
 import { css, html, nothing } from 'lit'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { KithElement } from '../app/element.ts'
 import '../elements/dialog.ts'
 import { icon } from '../elements/icon.ts'
@@ -24,7 +23,7 @@ export class LinkDialog extends KithElement {
 
   override render() {
     const { account, groups } = this.services.session.requireUnlocked()
-    const key = publicKeyOf(groups.context.secrets.identitySeed)
+    const key = groups.context.secrets.identityKey
     const link = `${location.origin}/add#${personFragment(account.userId, key)}`
     return html`<kith-dialog heading="Your link" @close=${() => this.dispatchEvent(new CustomEvent('close'))}>
       <div class="stack">

@@ -69,14 +69,14 @@ export class Rotation {
     reasonFor: (state: ConnectionState, sent: Sent) => RotateReason | null,
   ): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const { state } = this.#book.requireFriend(connection)
+      const state = this.#book.requireFriend(connection).state as ConnectionState
       const sent = await this.#sent(connection)
-      const reason = reasonFor(state as ConnectionState, sent)
+      const reason = reasonFor(state, sent)
       if (!reason) return
       // Taken again and again, and never shown: nobody waits for that for ever.
       if (attempt > TRIES) throw new AppError('server/bad-answer', 'the log does not show the keys that it took')
       try {
-        await this.#rotate(connection, reason, sent)
+        await this.#rotate(connection, state, reason, sent)
       } catch (error) {
         const isRace = isAppError(error, 'log/conflict') || isAppError(error, 'connection/behind')
         if (!isRace || attempt === TRIES) throw error
@@ -86,11 +86,16 @@ export class Rotation {
     }
   }
 
-  async #rotate(connection: ConnectionId, reason: RotateReason, { counters, lastSeq }: Sent): Promise<void> {
+  /** @param state that the reason is about: where the log has moved on meanwhile, the server refuses it as a race. */
+  async #rotate(
+    connection: ConnectionId,
+    state: ConnectionState,
+    reason: RotateReason,
+    { counters, lastSeq }: Sent,
+  ): Promise<void> {
     const { crypto, secrets } = this.#book.context
-    const { state } = this.#book.requireFriend(connection)
-    const { epoch, head, closes: closed } = state as ConnectionState
-    const { userId, keys } = peerOf(state as ConnectionState, this.#book.me)
+    const { epoch, head, closes: closed } = state
+    const { userId, keys } = peerOf(state, this.#book.me)
     const peer = keys as PublicKeys
     const writers = writersIn(epoch, (before) => closed.get(before), counters)
     const closes = closable(writers, [this.#book.me, userId])
@@ -105,7 +110,7 @@ export class Rotation {
       written = await crypto.makeRotate(author, peer, body)
       return { ...item, pending: written, superseded: supersededBy(item, body.prev) }
     })
-    if (written) await this.#book.append(connection, lastSeq, (written as PendingEntry).entry)
+    if (written) await this.#book.append(connection, head, lastSeq, (written as PendingEntry).entry)
     await this.#fetch(connection)
   }
 }

@@ -1,5 +1,4 @@
 import { css, html, nothing } from 'lit'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import '../elements/dialog.ts'
@@ -59,7 +58,7 @@ export class VerifyDialog extends KithElement {
     const friend = talk.value?.friends.get(this.connectionId)
     if (!friend) return nothing
     const { secrets } = session.requireUnlocked().groups.context
-    const me = { userId: secrets.userId, identityKey: publicKeyOf(secrets.identitySeed) }
+    const me = { userId: secrets.userId, identityKey: secrets.identityKey }
     this.#number ??= safetyNumber(me, friend.peer)
     const { username } = friend.peer
     if (this.scanning) {

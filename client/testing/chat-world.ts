@@ -111,7 +111,6 @@ export class ModelServer {
 /** Somebody in the model, on any number of devices. */
 export type ModelPerson = {
   readonly secrets: Secrets
-  readonly identityKey: Bytes
   readonly name: string
   /** What the vault has of the conversation, for all of the person's devices. */
   readonly vault: { readonly forgotten: Set<number>; floors: Floor[] }
@@ -119,10 +118,11 @@ export type ModelPerson = {
 
 export function modelPerson(name: string): ModelPerson {
   const identitySeed = newKey()
+  const identityKey = publicKeyOf(identitySeed)
   const agreement = { publicKey: randomBytes(8), secretKey: randomBytes(8) } as unknown as Secrets['agreement']
-  const secrets = { userId: newUserId(), accountKey: newKey(), identitySeed, agreement }
+  const secrets = { userId: newUserId(), accountKey: newKey(), identitySeed, identityKey, agreement }
   const vault = { forgotten: new Set<number>(), floors: [] }
-  return { secrets, identityKey: publicKeyOf(identitySeed), name, vault }
+  return { secrets, name, vault }
 }
 
 /** What may go wrong on the way between a device and the server. */
@@ -307,7 +307,7 @@ export class ModelConnections implements Connections {
     this.#server = server
     this.#line = line
     this.#friend = friend.secrets.userId
-    const peer = { userId: this.#friend, username: friend.name, identityKey: friend.identityKey }
+    const peer = { userId: this.#friend, username: friend.name, identityKey: friend.secrets.identityKey }
     const rest = { isVerified: false, note: null, createdAt: 0, expiresAt: 0, fault: null }
     this.list = new Signal<readonly Connection[]>([{ connectionId, peer, state: 'friends', ...rest }])
   }
@@ -343,9 +343,10 @@ export class ModelConnections implements Connections {
   }
 
   async sendingKeys(id: ConnectionId, ttlMs: MessageTtl): Promise<SendingKeys> {
+    const before = this.#known - 1
     const sent = await this.#inbox?.sent(id)
     const isMixed = sent?.isSpent || sent?.lives.some((one) => one !== ttlMs)
-    if (this.isRotationDue || isMixed) await this.#rotate(sent?.lastSeq ?? 0)
+    if (this.isRotationDue || isMixed) await this.#rotate(before, sent?.lastSeq ?? 0)
     const epoch = this.newestEpoch(id) ?? 0
     const messageSecret = this.messageSecret(id, epoch)
     if (!messageSecret) throw new AppError('connection/not-found')
@@ -360,9 +361,10 @@ export class ModelConnections implements Connections {
   }
 
   async endSpentEpoch(id: ConnectionId): Promise<void> {
+    const before = this.#known - 1
     const sent = await this.#inbox?.sent(id)
     if (!sent?.isSpent) return
-    await this.#rotate(sent.lastSeq)
+    await this.#rotate(before, sent.lastSeq)
     await this.catchUp()
   }
 
@@ -390,12 +392,13 @@ export class ModelConnections implements Connections {
     this.#vault.floors = mergeFloors(this.#vault.floors, floors)
   }
 
-  async #rotate(lastSeq: number): Promise<void> {
+  /** @param epoch the newest when it was decided: another device may have been faster. */
+  async #rotate(epoch: number, lastSeq: number): Promise<void> {
     await pass()
     if (!this.#line.isUp || this.#line.cut('before', 'log')) throw new AppError('server/unreachable')
-    this.#server.rotate(this.#known - 1, lastSeq)
+    this.#server.rotate(epoch, lastSeq)
     this.isRotationDue = false
-    this.#known++
+    this.#known = epoch + 2
   }
 
   async #catchUp(): Promise<void> {
