@@ -1,4 +1,3 @@
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { type DeviceDb, openDevice } from '../../shared/device/db.ts'
 import { keepGrantedKey, sealGranted } from '../../shared/device/granted-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
@@ -96,7 +95,7 @@ export class ChatEngine implements Chat {
   /** Opens what the device keeps; the server is asked by `catchUp`. */
   static async open(parts: ChatParts): Promise<ChatEngine> {
     const { api, crypto, connections, secrets, vault, openDb = openDevice } = parts
-    const { userId, accountKey, identitySeed } = secrets
+    const { userId, accountKey, identitySeed, identityKey } = secrets
     await keepGrantedKey(accountKey)
     let changed: ChatContext['changed'] = () => undefined
     const context: ChatContext = {
@@ -104,7 +103,7 @@ export class ChatEngine implements Chat {
       crypto,
       connections,
       store: new ChatStore(openDb, await RowKey.from(accountKey)),
-      me: { userId, accountKey, identitySeed, identityKey: publicKeyOf(identitySeed) },
+      me: { userId, accountKey, identitySeed, identityKey },
       now: parts.now ?? Date.now,
       lock: parts.lock ?? ((name, task) => navigator.locks.request(name, task) as ReturnType<typeof task>),
       isAlone: parts.openDb !== undefined,

@@ -74,11 +74,11 @@ class TalkDevice {
     this.#db = await openDatabase(this.#dbName, () => undefined)
     const db = this.#db
     const api = this.#api(() => life === this.#life)
-    const { userId, seed, box, actor } = this.person
+    const { userId, seed: identitySeed, identityKey, box: agreement, actor } = this.person
     const vault = new Vault(api, crypto, { userId, accountKey: this.#accountKey })
     if (this.server.vaults.has(userId)) await vault.openServed()
     else await vault.update(() => new Map([identityOf(this.person)]))
-    const secrets = { userId, accountKey: this.#accountKey, identitySeed: seed, agreement: box }
+    const secrets = { userId, accountKey: this.#accountKey, identitySeed, identityKey, agreement }
     const identity = async () => ({ head: actor.head, changedAt: null })
     this.friends = new FriendConnections({ api, crypto, vault, secrets, identity, now: () => 10_000 })
     this.chat = await ChatEngine.open({

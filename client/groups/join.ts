@@ -8,7 +8,6 @@ import {
   proveInvite,
   signJoin,
 } from '../../shared/crypto/invite.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { equalBytes } from '../../shared/format/bytes.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
@@ -85,7 +84,7 @@ export async function join(groups: Groups, invite: OpenedInvite, identity: Signe
 async function append(groups: Groups, { ticket, state }: OpenedInvite, identity: SignedEntry): Promise<void> {
   const { api, secrets, actor } = groups.context
   const { groupId, inviteId } = ticket
-  const inviteSig = await signJoin(ticket, secrets.userId, publicKeyOf(secrets.identitySeed))
+  const inviteSig = await signJoin(ticket, secrets.userId, secrets.identityKey)
   const action = { type: 'join' as const, payload: { inviteId, inviteSig, identity, worker: null } }
   const entries = signGroupEntries(groupId, actor(), state, [action], Date.now())
   replayGroup(groupId, entries, { from: state })

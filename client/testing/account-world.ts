@@ -2,6 +2,7 @@ import * as opaque from '@serenity-kit/opaque'
 import { boxKeysFrom } from '../../shared/crypto/box.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
 import { sha256 } from '../../shared/crypto/hash.ts'
+import { identityKeyOf } from '../../shared/crypto/identity-key.ts'
 import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { openAccountKey, sealAccountKey, unlockKeys } from '../../shared/crypto/unlock.ts'
 import { AppError } from '../../shared/errors.ts'
@@ -33,6 +34,7 @@ export const accountCrypto = {
   boxKeysFrom,
   finishOpaqueRegistration: finishRegistration,
   finishOpaqueSignIn: finishSigningIn,
+  identityKeyOf,
   makeRotation,
   openAccountKey,
   openGroupBox,

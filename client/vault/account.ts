@@ -2,7 +2,6 @@ import { epochKeys } from '../../shared/crypto/group-key.ts'
 import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
 import { newDeviceId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import type { DeviceAccount } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
@@ -103,7 +102,7 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
     ...groups.map(({ groupId, item }) => [groupItemName(groupId), encodeItem(groupItem, item)] as const),
   ])
   const vault = await crypto.sealVaultWrite(secrets, null, items)
-  const identityKey = publicKeyOf(identityKeys.seed)
+  const { identityKey } = secrets
   const unlock = await Promise.all(
     methods.map(async ({ method, keys }) => ({
       method,
@@ -205,7 +204,7 @@ export async function replacePasswords(
   const method = 'password' as const
   const keys = await crypto.unlockKeys(method, registered.exportKey)
   const next = nextStatement(secrets, identity, { method, publicKey: keys.publicKey }, Date.now())
-  const place = { userId, identityKey: publicKeyOf(secrets.identitySeed), method }
+  const place = { userId, identityKey: secrets.identityKey, method }
   const sealed = await crypto.sealAccountKey(keys, place, accountKey)
   await api.call(changePassword, {
     body: {

@@ -1,5 +1,4 @@
 import type { GroupActor } from '../../shared/crypto/group-entry.ts'
-import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import type { DeviceAccount } from '../../shared/device/db.ts'
 import { AppError } from '../../shared/errors.ts'
 import { equalBytes } from '../../shared/format/bytes.ts'
@@ -32,12 +31,12 @@ export class OwnIdentity {
    * @throws {AppError} `identity/changed`, `identity/rollback`, `log/…`: the server shows another identity than ours.
    */
   async learn(): Promise<SignedEntry> {
-    const { userId, identitySeed } = this.#secrets
+    const { userId, identityKey: own } = this.#secrets
     const account = await readDeviceAccount()
     const pin = account?.userId === userId ? account.identity : undefined
     const { entries } = await this.#api.call(readIdentity, { params: { userId } })
     const { seq, head, identityKey } = replayIdentity(entries, pin ?? undefined, userId)
-    if (!equalBytes(identityKey, publicKeyOf(identitySeed))) {
+    if (!equalBytes(identityKey, own)) {
       throw new AppError('identity/changed', 'the server shows another identity than yours')
     }
     this.#actor = { ...this.#actor, head }

@@ -1,6 +1,6 @@
 import type { BoxKeys } from '../../shared/crypto/box.ts'
 import type { GroupActor } from '../../shared/crypto/group-entry.ts'
-import { publicKeyOf, signStatement } from '../../shared/crypto/signing.ts'
+import { signStatement } from '../../shared/crypto/signing.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
 import {
@@ -19,6 +19,8 @@ export type Secrets = {
   readonly userId: UserId
   readonly accountKey: Bytes
   readonly identitySeed: Bytes
+  /** Its public half. */
+  readonly identityKey: Bytes
   readonly agreement: BoxKeys
 }
 
@@ -28,7 +30,11 @@ export async function secretsFrom(
   accountKey: Bytes,
   item: IdentityItem,
 ): Promise<Secrets> {
-  return { userId, accountKey, identitySeed: item.seed, agreement: await crypto.boxKeysFrom(item.agreementSeed) }
+  const [identityKey, agreement] = await Promise.all([
+    crypto.identityKeyOf(item.seed),
+    crypto.boxKeysFrom(item.agreementSeed),
+  ])
+  return { userId, accountKey, identitySeed: item.seed, identityKey, agreement }
 }
 
 /** Who signs entries of group logs. @param statement the newest of the identity log. */
@@ -49,7 +55,7 @@ export function firstStatement(
     username,
     seq: 0,
     prev: ZERO_HASH,
-    identityKey: publicKeyOf(secrets.identitySeed),
+    identityKey: secrets.identityKey,
     agreementKey: secrets.agreement.publicKey,
     unlockMethods,
     createdAt: nowMs,

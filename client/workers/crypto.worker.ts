@@ -8,6 +8,7 @@ import {
   startSchedule,
 } from '../../shared/crypto/connection-keys.ts'
 import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { identityKeyOf } from '../../shared/crypto/identity-key.ts'
 import { passphraseSecret, stretchPassword } from '../../shared/crypto/password.ts'
 import {
   openOwnReceipt,
@@ -29,6 +30,7 @@ const offer = {
   boxKeysFrom,
   finishOpaqueRegistration,
   finishOpaqueSignIn,
+  identityKeyOf,
   makeAccept,
   makeRequest,
   makeRotate,

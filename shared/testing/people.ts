@@ -18,13 +18,14 @@ export async function newPerson(username: string, userId: UserId = newUserId()) 
   const seed = newKey()
   const box = await boxKeysFrom(newKey())
   const unlock = await boxKeysFrom(newKey())
+  const identityKey = publicKeyOf(seed)
   const identity = signStatement(seed, IDENTITY_LABEL, identityStatement, {
     v: 1,
     userId,
     username,
     seq: 0,
     prev: ZERO_HASH,
-    identityKey: publicKeyOf(seed),
+    identityKey,
     agreementKey: box.publicKey,
     unlockMethods: [
       { method: 'password', publicKey: unlock.publicKey },
@@ -33,17 +34,18 @@ export async function newPerson(username: string, userId: UserId = newUserId()) 
     createdAt: 1,
   })
   const actor: GroupActor = { id: userId, seed, head: verifyStatement(identity).head }
-  return { userId, username, seed, box, identity, actor }
+  return { userId, username, seed, identityKey, box, identity, actor }
 }
 export type Person = Awaited<ReturnType<typeof newPerson>>
 
 export async function newWorkerPerson(workerId: WorkerId = newWorkerId()) {
   const seed = newKey()
+  const identityKey = publicKeyOf(seed)
   const box = await boxKeysFrom(newKey())
   const statement = signStatement(seed, WORKER_LABEL, workerStatement, {
     v: 1,
     workerId,
-    identityKey: publicKeyOf(seed),
+    identityKey,
     agreementKey: box.publicKey,
     createdAt: 1,
   })
