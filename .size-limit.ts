@@ -8,7 +8,7 @@ interface Chunk {
   file: string
   imports?: string[]
   css?: string[]
-  isEntry?: boolean
+  name?: string
 }
 
 if (!existsSync(`${OUT}/.vite/manifest.json`)) throw new Error(`${OUT} is missing: run npm run build first`)
@@ -21,15 +21,18 @@ function withImports(key: string, seen: Set<string>): Set<string> {
   return seen
 }
 
-// Parts that the page has fetched beside its entry are as much of a first visit as the entry (bin/build/preload.ts).
+// All that the page has fetched beside its entry is as much of a first visit as the entry (bin/build/preload.ts).
 const page = readFileSync(`${OUT}/index.html`, 'utf8')
-const begins = Object.keys(chunks).filter((key) => page.includes(`href="/${chunks[key]?.file}"`))
-if (!begins.includes('vault/welcome-screen.ts')) throw new Error(`${OUT}/index.html does not preload the first screen`)
-const first = [...['index.html', ...begins].reduce((seen, key) => withImports(key, seen), new Set<string>())].flatMap(
+const isNamed = (file: string) => page.includes(`"/${file}"`)
+const begins = Object.keys(chunks).filter((key) => isNamed(chunks[key]?.file ?? ''))
+for (const name of ['main', 'contract', 'start', 'welcome']) {
+  if (!begins.some((key) => chunks[key]?.name === name)) throw new Error(`${OUT}/index.html does not ask for ${name}`)
+}
+const first = [...begins.reduce((seen, key) => withImports(key, seen), new Set<string>())].flatMap(
   (key) => chunks[key] ?? [],
 )
 const files = (paths: string[]) => [...new Set(paths)].map((path) => `${OUT}/${path}`)
-const styles = files(first.flatMap((chunk) => chunk.css ?? []))
+const styles = files([...page.matchAll(/"\/(assets\/[^"]+\.css)"/g)].map(([, file = '']) => file))
 
 const BUDGETS = [
   { name: 'entry JS', path: files(first.map((chunk) => chunk.file)), limit: '60 KiB' },

@@ -48,7 +48,9 @@ async function withWorld<T>(
 }
 
 /** Resolves when all of the circle is open and written down. */
-export function libraryIsOpen(page: Page): Promise<number> {
+export async function libraryIsOpen(page: Page): Promise<number> {
+  // The program begins after the first paint.
+  await page.waitForFunction(() => 'services' in (document.querySelector('kith-app') ?? {}))
   return page.evaluate(async () => {
     const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
     await services.session.state.until(({ kind }) => kind === 'unlocked')

@@ -1,23 +1,15 @@
-import './app/kith-app.ts'
-import { Busy } from './app/busy.ts'
-import { MediaWorker } from './app/service-worker.ts'
-import { createServices } from './app/services.ts'
+import { firstPaint, nextTask } from './app/next-task.ts'
 import { applyTheme } from './app/theme.ts'
 import { installTrustedTypes } from './app/trusted-types.ts'
 
 installTrustedTypes()
 applyTheme()
-const app = document.querySelector('kith-app')
-if (isSecureContext) {
-  const busy = new Busy()
-  const mediaWorker = import.meta.env.DEV
-    ? new MediaWorker('/dev-sw.js?dev-sw', 'module', busy)
-    : new MediaWorker('/sw.js', 'classic', busy)
-  const services = createServices(mediaWorker, busy)
-  if (app) app.services = services
-  void mediaWorker.start(services.session)
-} else if (app) {
-  // To a page that others could have changed on its way browsers give neither cryptography nor a Service Worker.
-  app.broken =
-    'Browsers let Kith seal and open things over HTTPS only. Ask whoever runs this server for its address that begins with https://.'
-}
+// What lies in the page shows before the program takes the processor.
+firstPaint()
+  .then(() => import('./app/contract.ts'))
+  .then(nextTask)
+  .then(() => import('./app/start.ts'))
+  .catch(() => {
+    const said = document.querySelector('.splash p')
+    if (said) said.textContent = 'Kith could not be loaded. Check the network and reload the page.'
+  })

@@ -1,7 +1,7 @@
 import type { Plugin } from 'vite'
 
-/** Has the browser fetch a part that is imported on demand together with the entry, instead of after it. */
-export function preload(path: string): Plugin {
+/** Has the browser fetch parts that are imported on demand together with the entry, instead of after it. */
+export function preload(...paths: readonly string[]): Plugin {
   return {
     name: 'kith-preload',
     transformIndexHtml: {
@@ -10,11 +10,20 @@ export function preload(path: string): Plugin {
         // Served from source, there is no bundle.
         if (!bundle) return []
         const chunks = Object.values(bundle).filter((one) => one.type === 'chunk')
-        const part = chunks.find(({ facadeModuleId }) => facadeModuleId?.endsWith(`/${path}`))
-        if (!part) throw new Error(`no part of the program begins with ${path}`)
-        const known = new Set(entry?.imports)
-        const files = [part.fileName, ...part.imports.filter((file) => !known.has(file) && file !== entry?.fileName)]
-        return files.map((file) => ({
+        const byFile = new Map(chunks.map((one) => [one.fileName, one]))
+        const files = new Set<string>()
+        const add = (file: string): void => {
+          if (files.has(file)) return
+          files.add(file)
+          for (const next of byFile.get(file)?.imports ?? []) add(next)
+        }
+        for (const path of paths) {
+          const part = chunks.find(({ moduleIds }) => moduleIds.some((id) => id.endsWith(`/${path}`)))
+          if (!part) throw new Error(`no part of the program begins with ${path}`)
+          add(part.fileName)
+        }
+        for (const file of [entry?.fileName, ...(entry?.imports ?? [])]) if (file) files.delete(file)
+        return [...files].map((file) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` },
           injectTo: 'head' as const,

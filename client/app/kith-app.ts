@@ -7,6 +7,7 @@ import { readDeviceAccount } from '../vault/device.ts'
 import { startIdleLock } from './idle.ts'
 import { partCame, reloadForPart } from './lost-part.ts'
 import { OUTDATED, sentenceFor, sentenceForCode } from './messages.ts'
+import { nextTask } from './next-task.ts'
 import { passAppError } from './passing.ts'
 import { type Services, servicesContext } from './services.ts'
 import { Watch } from './signal.ts'
@@ -306,6 +307,8 @@ export class KithApp extends LitElement {
     startIdleLock(services)
     session.state.watch((state) => {
       if (state.kind === 'unlocked' && state.online) void events.connect()
+      if (state.kind === 'signed-out' && session.takeRemoved())
+        services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
     })
     events.connected.watch((isConnected) => {
       if (isConnected) void session.catchUp()
@@ -323,7 +326,6 @@ export class KithApp extends LitElement {
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') void session.askWhileLocked()
     })
-    if (session.takeRemoved()) services.toasts.show(sentenceForCode('auth/removed'), { tone: 'error', forMs: 20_000 })
     this.#sayProblem(services)
     setTimeout(() => {
       this.isSlow = this.ready === undefined
@@ -338,8 +340,8 @@ export class KithApp extends LitElement {
   async #fetchAhead({ crypto, openLibrary, router }: Services): Promise<void> {
     if (!(await readDeviceAccount().catch(() => null))) return
     void crypto.start().catch(() => undefined)
-    // A part that cannot be loaded is told when it is needed.
-    await Promise.all([openLibrary(), insideOf(router.path.value).load(), import('../groups/groups.ts')]).catch(
+    // In the order of use, so that each begins in a task of its own. One that cannot be loaded is told when it is needed.
+    await Promise.all([import('../groups/groups.ts'), openLibrary(), insideOf(router.path.value).load()]).catch(
       () => undefined,
     )
   }
@@ -354,7 +356,8 @@ export class KithApp extends LitElement {
     }
     const { session, openLibrary, openTalk } = this.services as Services
     const isIn = session.state.value.kind === 'unlocked'
-    Promise.all([isIn ? openLibrary() : undefined, screen.load()]).then(
+    const loaded = Promise.all([isIn ? openLibrary() : undefined, screen.load()])
+    loaded.then(nextTask).then(
       () => {
         partCame()
         if (this.#wanted !== screen) return

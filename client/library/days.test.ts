@@ -10,6 +10,11 @@ it.each([
 ])('%s is %s', (date, label) => {
   expect(dayLabel(date.getTime(), noon)).toBe(label)
 })
+it('names each day of a year as the system would', () => {
+  const day = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+  for (let date = new Date(2024, 0, 1, 12); date.getFullYear() === 2024; date.setDate(date.getDate() + 1))
+    expect(dayLabel(date.getTime(), noon)).toBe(day.format(date))
+})
 it.each([
   [0, '0:00'],
   [65_000, '1:05'],

@@ -1,7 +1,10 @@
 const DAY_MS = 86_400_000
-// Kept: making one takes longer than a frame of scrolling has.
-const day = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long' })
-const dayOfYear = new Intl.DateTimeFormat('en', { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' })
+// Not by Intl: a page that begins waits 30 ms for its first formatter, and Kith speaks English alone.
+const WEEKDAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
+const MONTHS = [
+  ...['January', 'February', 'March', 'April', 'May', 'June'],
+  ...['July', 'August', 'September', 'October', 'November', 'December'],
+]
 
 /** Heading of a day as people say it: today, yesterday, then the date. */
 export function dayLabel(timeMs: number, nowMs: number): string {
@@ -9,8 +12,9 @@ export function dayLabel(timeMs: number, nowMs: number): string {
   const days = Math.round((start(nowMs) - start(timeMs)) / DAY_MS)
   if (days === 0) return 'Today'
   if (days === 1) return 'Yesterday'
-  const isThisYear = new Date(timeMs).getFullYear() === new Date(nowMs).getFullYear()
-  return (isThisYear ? day : dayOfYear).format(timeMs)
+  const at = new Date(timeMs)
+  const label = `${WEEKDAYS[at.getDay()]}, ${MONTHS[at.getMonth()]} ${at.getDate()}`
+  return at.getFullYear() === new Date(nowMs).getFullYear() ? label : `${label}, ${at.getFullYear()}`
 }
 
 /** `1:05`, `1:02:03` */

@@ -2,6 +2,7 @@ import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
+import { nextTask } from '../app/next-task.ts'
 import { type Item, takenAtOf } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import type { UploadView } from '../upload/uploads.ts'
@@ -18,6 +19,8 @@ const HURRY_PX_PER_MS = 1.2
 const REST_MS = 150
 /** Below the bar that stays on top: whoever looks at items looks below it. */
 const LOOK_PX = 80
+/** Tiles above and below what is seen, in screens: they are there before somebody scrolls to them. */
+const AROUND = 0.5
 /** What the person looked at, by library: they come back from an item, and turn the phone, to where they were. */
 const places = new Map<string, Anchor>()
 
@@ -96,6 +99,8 @@ export class ItemGrid extends KithElement {
   #sorted: readonly Item[] = []
   #widthPx = 0
   #isBack = false
+  /** How far around what is seen there are tiles, in screens. It fills from its top, a part in each task. */
+  #around = -AROUND
   #before = { top: 0, at: 0 }
   #rest: ReturnType<typeof setTimeout> | undefined
   readonly #path = location.pathname
@@ -163,6 +168,13 @@ export class ItemGrid extends KithElement {
     // Not by a transform: all that stays where it was would be painted anew.
     near.style.top = `${this.rows[0]?.top ?? 0}px`
     this.#goBack(layout)
+    if (this.#around < AROUND && this.rows.length > 0) void nextTask().then(() => this.#fill())
+  }
+
+  #fill(): void {
+    if (this.#around >= AROUND || !this.layout) return
+    this.#around += AROUND
+    this.rows = this.#near(this.layout)
   }
 
   /** Once for each width, when enough is there to stand on. */
@@ -258,10 +270,14 @@ export class ItemGrid extends KithElement {
     return -(this.renderRoot.querySelector('.whole')?.getBoundingClientRect().top ?? 0)
   }
 
-  /** What is seen, and half a screen around it. */
+  /** What is seen, and half a screen around it once it has filled. */
   #near(layout: Layout): readonly Row[] {
     const top = this.#top
-    const { first, end } = rowsWithin(layout, top - innerHeight / 2, top + innerHeight * 1.5)
+    const { first, end } = rowsWithin(
+      layout,
+      top - innerHeight * Math.max(0, this.#around),
+      top + innerHeight * (1 + this.#around),
+    )
     return layout.rows.slice(first, end)
   }
 }

@@ -127,6 +127,8 @@ export class ItemTile extends KithElement {
   /** It flies by: a picture that is not asked for yet waits. */
   declare isHurried: boolean
   #hasAsked = false
+  /** Drawing the blurred shape costs more than all the rest of a tile. */
+  #drawn: { readonly on: Element | null; readonly hash: string } = { on: null, hash: '' }
 
   constructor() {
     super()
@@ -179,9 +181,11 @@ export class ItemTile extends KithElement {
   override updated(changed: Map<PropertyKey, unknown>): void {
     if (changed.has('item')) this.#askAgain()
     const { card, made } = this.item
-    const hash = card?.thumbhash ?? made?.thumbhash
+    const hash = card?.thumbhash ?? made?.thumbhash ?? ''
     const tile = this.renderRoot.querySelector<HTMLElement>('.tile')
-    if (tile) tile.style.backgroundImage = hash ? `url(${placeholder(hash)})` : ''
+    if (!tile || (tile === this.#drawn.on && hash === this.#drawn.hash)) return
+    this.#drawn = { on: tile, hash }
+    tile.style.backgroundImage = hash ? `url(${placeholder(hash)})` : ''
   }
 
   /** A picture that did not come may be there by now: something of the item has changed. */

@@ -32,6 +32,7 @@ import {
   writeCard,
 } from '../../shared/wire/media.ts'
 import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-document.ts'
+import { nextTask } from '../app/next-task.ts'
 import type { Services } from '../app/services.ts'
 import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 import { GroupItems } from './group-items.ts'
@@ -51,6 +52,7 @@ const PAGE = 60
 const NEWEST_ITEMS = 120
 /** Few enough that a phone draws in between. */
 const OPEN_AT_ONCE = 8
+const READ_AT_ONCE = 40
 
 /** Whether an item is something to look at or listen to; every other file is kept as it is. */
 export function isMedia({ type }: Pick<Card, 'type'>): boolean {
@@ -197,13 +199,16 @@ export class Items {
     const store = await this.#store()
     const { seq } = this.#group(groupId).state
     const newest = await store.readNewest(groupId)
-    const records = await readMediaRecords(newest.map(({ mediaId }) => mediaId))
-    for (const [index, record] of records.entries()) {
-      const known = newest[index]
-      if (record && isOf(known, record)) held.put({ record, card: known.card, made: known.made, fault: null }, seq)
+    for (let at = 0; at < newest.length; at += READ_AT_ONCE) {
+      const part = newest.slice(at, at + READ_AT_ONCE)
+      const records = await readMediaRecords(part.map(({ mediaId }) => mediaId))
+      for (const [index, record] of records.entries()) {
+        const known = part[index]
+        if (record && isOf(known, record)) held.put({ record, card: known.card, made: known.made, fault: null }, seq)
+      }
+      tell(held.list)
+      await nextTask()
     }
-    tell(held.list)
-    await nextTask()
     const opened = await store.read(groupId)
     const toOpen: MediaRecord[] = []
     const stale = new Set(opened.keys())
@@ -216,6 +221,7 @@ export class Items {
           held.put({ record, card: known.card, made: known.made, fault: null }, seq)
         }
       }
+      await nextTask()
     }
     toOpen.reverse()
     for (let at = 0; at < toOpen.length; at += OPEN_AT_ONCE) {
@@ -356,6 +362,3 @@ function openedOf({ record, card, made }: Item): Opened | null {
 function isOf(known: Opened | null | undefined, { card, workerDocument }: MediaRecord): known is Opened {
   return known?.cardRevision === card.revision && known.documentRevision === (workerDocument?.revision ?? 0)
 }
-
-/** Lets the screen draw, and the person tap, before more is opened. */
-const nextTask = (): Promise<void> => new Promise((resolve) => setTimeout(resolve))

@@ -7,6 +7,7 @@ import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { card } from '../../shared/wire/card.ts'
 import { mediaId, natural } from '../../shared/wire/primitives.ts'
 import { workerDocument } from '../../shared/wire/worker-document.ts'
+import { nextTask } from '../app/next-task.ts'
 
 const opened = z.strictObject({
   mediaId,
@@ -51,8 +52,10 @@ export class OpenedStore {
     const transaction = (await openDevice()).transaction('opened')
     const [keys, values] = await Promise.all([transaction.store.getAllKeys(range), transaction.store.getAll(range)])
     const all = new Map<MediaId, Opened>()
-    for (const [index, [, number]] of keys.entries())
+    for (const [index, [, number]] of keys.entries()) {
       for (const one of await this.#open(values[index] as Bytes, placeOf(group, number))) all.set(one.mediaId, one)
+      await nextTask()
+    }
     return all
   }
 

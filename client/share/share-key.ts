@@ -7,9 +7,11 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 
 const secretOf = (accountKey: Bytes) => hkdf(accountKey, '', 'kith/v1/device-share', 32)
 
-/** Leaves the public half where the Service Worker finds it, locked or not. */
+/** Leaves the public half where the Service Worker finds it, locked or not. It goes with the account, so that it is made once. */
 export async function keepShareKey(accountKey: Bytes): Promise<void> {
-  await (await openDevice()).put('shareKey', x25519PublicKey(await secretOf(accountKey)), 'current')
+  const device = await openDevice()
+  if (await device.getKey('shareKey', 'current')) return
+  await device.put('shareKey', x25519PublicKey(await secretOf(accountKey)), 'current')
 }
 
 /** The key of one share. @throws {AppError} `share/tampered` */

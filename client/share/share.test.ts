@@ -36,6 +36,17 @@ beforeEach(async () => {
 })
 
 describe('something shared while Kith is locked', () => {
+  it('is sealed to the account, whoever was here before', async () => {
+    const before = await (await openDevice()).get('shareKey', 'current')
+    await keepShareKey(accountKey)
+    expect(await (await openDevice()).get('shareKey', 'current')).toEqual(before)
+    await eraseDevice()
+    const other = newKey()
+    await keepShareKey(other)
+    const row = await share()
+    expect((await openShareHeader(row, await keyOf(row, other))).text).toBe('canary-in-a-text')
+  })
+
   it('comes out as it went in, once the account key is there', async () => {
     const row = await share()
     const key = await keyOf(row)

@@ -1,0 +1,29 @@
+type Yielding = { readonly scheduler?: { yield?(): Promise<void> } }
+
+/** Lets the screen draw, and the person tap, before more is done. */
+export function nextTask(): Promise<void> {
+  const { scheduler } = globalThis as Yielding
+  return scheduler?.yield?.() ?? new Promise((resolve) => setTimeout(resolve))
+}
+
+/** Slower screens are not waited for. */
+const PAINT_MS = 150
+
+/**
+ * Resolves once what lies in the page shows. Who comes for the first time sees nothing else for long, and waits until
+ * the screen has it; everybody else waits for what they have here, and a page that nobody sees is not drawn.
+ */
+export function firstPaint(): Promise<void> {
+  return new Promise((resolve) => {
+    if (document.hidden) return resolve()
+    setTimeout(resolve, PAINT_MS)
+    if (navigator.serviceWorker?.controller) {
+      requestAnimationFrame(() => setTimeout(resolve))
+      return
+    }
+    new PerformanceObserver((_, observer) => {
+      observer.disconnect()
+      resolve()
+    }).observe({ type: 'paint', buffered: true })
+  })
+}
