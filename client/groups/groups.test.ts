@@ -44,7 +44,8 @@ async function clientOf(person: Person): Promise<Client> {
   const accountKey = newKey()
   const vault = new Vault(api, crypto, { userId: person.userId, accountKey })
   await vault.update(() => new Map([identityOf(person)]))
-  const secrets = { userId: person.userId, accountKey, identitySeed: person.seed, agreement: person.box }
+  const { userId, seed: identitySeed, identityKey, box: agreement } = person
+  const secrets = { userId, accountKey, identitySeed, identityKey, agreement }
   return { person, vault, groups: new Groups({ api, crypto, vault, secrets, actor: () => person.actor }) }
 }
 
@@ -219,6 +220,38 @@ describe('groups on a device', () => {
     await again.groups.refresh()
     expect(again.groups.encryptTo(circle).media).toEqual(media)
     expect(again.groups.failures.value.size).toBe(0)
+  })
+
+  it('are not opened anew by the same log and name; another signature on it is looked at', async () => {
+    const all = ann.groups.all.value
+    await ann.groups.refresh()
+    expect(ann.groups.all.value).toBe(all)
+    await ann.groups.rename(circle, 'Family')
+    expect(ann.groups.get(circle).name).toBe('Family')
+
+    const stored = server.groups.get(circle)
+    if (!stored) throw new Error('the server has lost it')
+    const [first, ...rest] = stored.entries
+    if (!first) throw new Error('an empty log')
+    const sig = first.sig.map((byte, at) => (at === 0 ? byte ^ 1 : byte))
+    server.groups.set(circle, { ...stored, entries: [{ ...first, sig }, ...rest] })
+    expect(await ann.groups.refreshOne(circle)).toBe(false)
+    expect(ann.groups.failures.value.get(circle)?.code).toBe('log/bad-signature')
+    server.groups.set(circle, stored)
+    expect(await ann.groups.refreshOne(circle)).toBe(true)
+    expect(ann.groups.failures.value.size).toBe(0)
+  })
+
+  it('get their keys back on the device where another tab had closed them', async () => {
+    const tab = await sameAccount(ann)
+    await tab.groups.openKept()
+    const stored = server.groups.get(circle)
+    server.groups.delete(circle)
+    await tab.groups.refresh()
+    expect(await readGroupKeys(circle)).toBeNull()
+    if (stored) server.groups.set(circle, stored)
+    await ann.groups.refresh()
+    expect((await readGroupKeys(circle))?.get(1)?.media).toEqual(ann.groups.encryptTo(circle).media)
   })
 
   it('refuse an older name also from a server that had claimed one was out', async () => {

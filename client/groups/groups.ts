@@ -2,7 +2,7 @@ import { type GroupActor, signGroupEntries } from '../../shared/crypto/group-ent
 import { removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { removeMedia } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import type { Bytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import { type GroupId, type InviteId, parseGroupId, type UserId, type WorkerId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
@@ -18,6 +18,7 @@ import {
   writeGroupProfile,
 } from '../../shared/wire/groups.ts'
 import type { Api } from '../app/api.ts'
+import { nextTask } from '../app/next-task.ts'
 import { isPassing, passAppError } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
 import { encodeItem, type GroupItem, groupItem, groupItemName } from '../vault/items.ts'
@@ -26,7 +27,7 @@ import type { Vault } from '../vault/vault.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Group } from './group.ts'
 import { keysToKeep } from './group-keys.ts'
-import { type KeptGroup, readKeptGroup, removeKeptGroup, writeKeptGroup } from './kept.ts'
+import { isSameKept, type KeptGroup, readKeptGroup, removeKeptGroup, writeKeptGroup } from './kept.ts'
 import { openGroup } from './open-group.ts'
 import { sealGroupName } from './profile.ts'
 import { isKeyOld, rotationOf } from './rotation.ts'
@@ -56,6 +57,8 @@ export class Groups {
   readonly context: GroupsContext
   readonly #turns = new Turns<GroupId>()
   readonly #rotating = new Set<GroupId>()
+  /** What each open group was opened from: the same once more changes nothing. */
+  readonly #openedFrom = new Map<GroupId, { readonly kept: KeptGroup; readonly item: Bytes }>()
 
   constructor(context: GroupsContext) {
     this.context = context
@@ -65,6 +68,8 @@ export class Groups {
   async openKept(): Promise<void> {
     for (const group of this.#known()) {
       const kept = await readKeptGroup(this.context.secrets.accountKey, group)
+      // Replaying a log takes a phone long.
+      await nextTask()
       if (kept?.isOut) this.#fail(group, notMember())
       else if (kept) await this.#take(group, kept).catch(passAppError)
     }
@@ -215,9 +220,20 @@ export class Groups {
     if (known?.profile && (profile?.revision ?? 0) < known.profile.revision) {
       throw new AppError('card/rollback', 'the server shows an older name of the group')
     }
-    await this.#take(groupId, { entries, profile })
-    await writeKeptGroup(secrets.accountKey, groupId, { entries, profile })
+    const served = { entries, profile }
+    // Also as the device has it: another tab may have closed the group meanwhile.
+    const isOnDevice = known !== null && !known.isOut && isSameKept(known, served)
+    if (!isOnDevice || !this.#isOpenAs(groupId, served)) {
+      await this.#take(groupId, served)
+      await writeKeptGroup(secrets.accountKey, groupId, served)
+    }
     this.#rotateSoon(groupId)
+  }
+
+  #isOpenAs(groupId: GroupId, served: KeptGroup): boolean {
+    const from = this.#openedFrom.get(groupId)
+    if (!from || !this.all.value.has(groupId) || this.failures.value.has(groupId)) return false
+    return isSameKept(from.kept, served) && equalBytes(from.item, encodeItem(groupItem, this.#item(groupId)))
   }
 
   async #append(groupId: GroupId, make: MakeAppend): Promise<void> {
@@ -278,6 +294,7 @@ export class Groups {
     const group = await openGroup(this.context, groupId, item, kept)
     await this.#keep(group, item)
     await writeGroupKeys(groupId, group.keys)
+    this.#openedFrom.set(groupId, { kept, item: encodeItem(groupItem, this.#item(groupId)) })
     this.all.value = new Map(this.all.value).set(groupId, group)
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures

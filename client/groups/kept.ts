@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { importAesKey, openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { hkdf } from '../../shared/crypto/hkdf.ts'
 import { openDevice } from '../../shared/device/db.ts'
-import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import { groupProfile } from '../../shared/wire/groups.ts'
 import { signedEntry } from '../../shared/wire/primitives.ts'
@@ -34,6 +34,19 @@ export async function readKeptGroup(accountKey: Bytes, group: GroupId): Promise<
   } catch {
     return null
   }
+}
+
+/** Byte for byte, signatures included. */
+export function isSameKept(a: KeptGroup, b: KeptGroup): boolean {
+  const isSameEntry = (one: KeptGroup['entries'][number], other = one) =>
+    equalBytes(one.bytes, other.bytes) && equalBytes(one.sig, other.sig)
+  const isSameName =
+    a.profile === null || b.profile === null
+      ? a.profile === b.profile
+      : a.profile.revision === b.profile.revision && equalBytes(a.profile.sealed, b.profile.sealed)
+  return (
+    isSameName && a.entries.length === b.entries.length && a.entries.every((one, at) => isSameEntry(one, b.entries[at]))
+  )
 }
 
 export async function removeKeptGroup(group: GroupId): Promise<void> {
