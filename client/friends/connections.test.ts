@@ -442,14 +442,27 @@ describe('keys change', () => {
         const said = { ...(await inbox.sent(connection)), isSpent: isSpent(second) }
         if (said.isSpent) {
           await ada.endSpent(id)
+          await between()
           await second.friends.catchUp()
         }
         return said
       },
     })
+    const itemOf = ({ vault }: Device) => vault.read(connectionItem, connectionItemName(id))
+    let written: unknown
+    /** The first device has written down the change after that one, too, and it is on its way. */
+    const between = async () => {
+      ada.friends.setInbox(inboxOf(() => ({ isSpent: true, counters: [] })))
+      ada.dies = (when, route) => when === 'before' && route === appendConnectionLog
+      await expect(ada.endSpent(id)).rejects.toThrow(Died)
+      written = itemOf(ada)?.pending
+      expect(written).toBeTruthy()
+    }
     await second.endSpent(id)
-    await ada.friends.catchUp()
-    expect([ada, second].map(({ friends }) => friends.newestEpoch(id))).toEqual([1, 1])
+    expect(second.friends.newestEpoch(id)).toBe(1)
+    expect(itemOf(second)).toMatchObject({ pending: written, superseded: [] })
+    await second.vault.openServed()
+    expect(itemOf(second)?.pending).toEqual(written)
   })
 
   it('and forgotten ones are gone on every device', async () => {
