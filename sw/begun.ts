@@ -1,22 +1,26 @@
 import { type ObjectName, objectId } from '../shared/crypto/object-key.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../shared/format/ids.ts'
-import { openedByPlayer } from '../shared/format/object-name.ts'
+import { isMaster, openedByPlayer } from '../shared/format/object-name.ts'
 import { openWhole } from './open-object.ts'
 import type { Source } from './source.ts'
+
+/** More than either has; what is larger is opened when somebody wants it. */
+const INIT_MAX_BYTES = 2 ** 18
+const SEGMENT_MAX_BYTES = 2 ** 23
 
 /**
  * What a player asks for right after a rendition's playlist, on its way before it does: the init, and the first segment
  * where it begins there. Each is for one question only: the next one may find another answer.
  */
 export class Begun {
-  readonly #opened = new Map<ObjectId, Promise<Bytes[] | null>>()
+  #opened = new Map<ObjectId, Promise<Bytes[] | null>>()
   /** Whose player has said that it begins at the beginning, and has no rendition yet. */
   #fromStart: MediaId | undefined
 
   /** Keys are gone or new. */
   forget(): void {
-    this.#opened.clear()
+    this.#opened = new Map()
     this.#fromStart = undefined
   }
 
@@ -30,20 +34,25 @@ export class Begun {
   /** Somebody asks for `asked`. @param isFromStart whether they said that they begin at the beginning */
   async begin(asked: ObjectName, isFromStart: boolean, sourceOf: (id: ObjectId) => Source): Promise<void> {
     const next = openedByPlayer(asked.name)
-    if (isFromStart) this.#fromStart = asked.mediaId
-    if (next === null) return
-    // What was begun of another rendition is not wanted any more.
-    this.#opened.clear()
-    const names = this.#fromStart === asked.mediaId ? [next.init, next.firstSegment] : [next.init]
+    if (next === null) {
+      if (isMaster(asked.name)) this.#fromStart = isFromStart ? asked.mediaId : undefined
+      return
+    }
+    const begins = isFromStart || this.#fromStart === asked.mediaId
     this.#fromStart = undefined
-    for (const name of names) {
-      const object = { ...asked, name }
+    // What was begun of another rendition is not wanted any more, nor what is still on its way there.
+    const opened = new Map<ObjectId, Promise<Bytes[] | null>>()
+    this.#opened = opened
+    const open = async (name: string, maxBytes: number) => {
       const id = await objectId(asked.contentKey, name)
-      const opened = openWhole(object, sourceOf(id))
-      this.#opened.set(
+      if (this.#opened !== opened) return
+      const parts = openWhole({ ...asked, name }, sourceOf(id), maxBytes)
+      opened.set(
         id,
-        opened.catch(() => null),
+        parts.catch(() => null),
       )
     }
+    await open(next.init, INIT_MAX_BYTES)
+    if (begins) await open(next.firstSegment, SEGMENT_MAX_BYTES)
   }
 }

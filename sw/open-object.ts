@@ -23,8 +23,12 @@ export type Reader = {
 }
 
 /** Opens an object that is used whole: one request, all chunks at once. */
-export async function openWhole(object: ObjectName, source: Pick<Source, 'readAll'>): Promise<Bytes[]> {
-  const sealed = await source.readAll(MAX_WHOLE_BYTES)
+export async function openWhole(
+  object: ObjectName,
+  source: Pick<Source, 'readAll'>,
+  maxBytes = MAX_WHOLE_BYTES,
+): Promise<Bytes[]> {
+  const sealed = await source.readAll(maxBytes)
   const opened = await openHeader(object, sealed.subarray(0, HEADER_BYTES), sealed.length)
   return openParts(opened, 0, opened.trueBytes, async (from, to) => sealed.subarray(from, to))
 }

@@ -15,6 +15,11 @@ export function isPicture(name: string): boolean {
   return name === THUMB || name.endsWith('/poster')
 }
 
+/** What a player asks for first. */
+export function isMaster(name: string): boolean {
+  return /\/master-\d+\.m3u8$/.test(name)
+}
+
 /** What a player opens right after a rendition's playlist, as the worker names it; `null`: `name` is none. */
 export function openedByPlayer(name: string): { readonly init: string; readonly firstSegment: string } | null {
   const [folder, rest] = name.split(/\/index\.m3u8$/)
