@@ -242,6 +242,26 @@ describe('groups on a device', () => {
     expect(ann.groups.failures.value.size).toBe(0)
   })
 
+  it('are held against what the vault has learned meanwhile: a log that the server cuts is a rollback, and stays one', async () => {
+    const other = await sameAccount(ann)
+    await other.groups.show(circle)
+    const shown = () => {
+      const stored = server.groups.get(circle)
+      if (!stored) throw new Error('the server has lost it')
+      return { ...stored, entries: [...stored.entries] }
+    }
+    await inviteByLink(other.groups, circle, INVITE, 'https://kith.test')
+    const cut = shown()
+    await inviteByLink(other.groups, circle, INVITE, 'https://kith.test')
+    server.groups.set(circle, cut)
+    // It has more than this device knew, and writing that down shows that another one knew more still.
+    expect(await ann.groups.refreshOne(circle)).toBe(true)
+    for (let round = 0; round < 2; round++) {
+      expect(await ann.groups.refreshOne(circle)).toBe(false)
+      expect(ann.groups.failures.value.get(circle)?.code).toBe('group/rollback')
+    }
+  })
+
   it('get their keys back on the device where another tab had closed them', async () => {
     const tab = await sameAccount(ann)
     await tab.groups.openKept()

@@ -1,5 +1,5 @@
 import { type GroupActor, signGroupEntries } from '../../shared/crypto/group-entry.ts'
-import { removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
+import { hasGroupKeys, removeGroupKeys, writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { removeMedia } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
@@ -222,7 +222,7 @@ export class Groups {
     }
     const served = { entries, profile }
     // Also as the device has it: another tab may have closed the group meanwhile.
-    const isOnDevice = known !== null && !known.isOut && isSameKept(known, served)
+    const isOnDevice = known !== null && !known.isOut && isSameKept(known, served) && (await hasGroupKeys(groupId))
     if (!isOnDevice || !this.#isOpenAs(groupId, served)) {
       await this.#take(groupId, served)
       await writeKeptGroup(secrets.accountKey, groupId, served)
@@ -294,7 +294,11 @@ export class Groups {
     const group = await openGroup(this.context, groupId, item, kept)
     await this.#keep(group, item)
     await writeGroupKeys(groupId, group.keys)
-    this.#openedFrom.set(groupId, { kept, item: encodeItem(groupItem, this.#item(groupId)) })
+    const now = this.#item(groupId)
+    // What the vault has learned of the log meanwhile, this was not held against.
+    if (now.pin.seq === group.state.seq && equalBytes(now.pin.head, group.state.head))
+      this.#openedFrom.set(groupId, { kept, item: encodeItem(groupItem, now) })
+    else this.#openedFrom.delete(groupId)
     this.all.value = new Map(this.all.value).set(groupId, group)
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures

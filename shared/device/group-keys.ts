@@ -46,6 +46,11 @@ export async function readGroupKeys(group: GroupId): Promise<GroupKeys | null> {
   return keys
 }
 
+/** Whether the Service Worker finds any. */
+export async function hasGroupKeys(group: GroupId): Promise<boolean> {
+  return (await (await openDevice()).getKey('sealed', placeOf(group))) !== undefined
+}
+
 /** Nothing of what was opened stays in memory. */
 export function forgetGroupKeys(): void {
   last = undefined
