@@ -168,7 +168,7 @@ export class ItemGrid extends KithElement {
     // Not by a transform: all that stays where it was would be painted anew.
     near.style.top = `${this.rows[0]?.top ?? 0}px`
     this.#goBack(layout)
-    if (this.#around < AROUND && this.rows.length > 0) void nextTask().then(() => this.#fill())
+    if (this.#around < AROUND && layout.rows.length > 0) void nextTask().then(() => this.#fill())
   }
 
   #fill(): void {

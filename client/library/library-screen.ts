@@ -183,6 +183,8 @@ export class LibraryScreen extends KithElement {
       events.on('media', ({ groupId }) => groupId === this.#group?.groupId && void this.#sync()),
       events.on('job', ({ groupId }) => groupId === this.#group?.groupId && void this.#sync()),
       events.connected.watch((isConnected) => isConnected && void this.#sync()),
+      // Where no connection can be held, that is all there is.
+      session.caughtUpAt.watch(() => !events.connected.value && void this.#sync()),
     )
     this.#ends.push(uploads.all.watch(() => void this.#openUploads()))
     uploads.onDone = () => void this.#sync()

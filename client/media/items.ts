@@ -229,6 +229,9 @@ export class Items {
       await nextTask()
       await Promise.all(toOpen.slice(at, at + OPEN_AT_ONCE).map((record) => this.#put(groupId, held, record)))
     }
+    // Closed meanwhile: nothing of it is written down once more.
+    const { groups } = this.#services.session.requireUnlocked()
+    if (!groups.all.value.has(groupId) || this.#held.get(groups)?.get(groupId) !== held) return
     await this.#save(store, groupId, held, [...toOpen.map(({ mediaId }) => mediaId), ...stale])
   }
 

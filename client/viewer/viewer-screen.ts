@@ -138,6 +138,7 @@ export class ViewerScreen extends KithElement {
       events.on('media', ({ mediaId }) => mine(mediaId)),
       events.on('job', ({ mediaId }) => mine(mediaId)),
       session.requireUnlocked().groups.all.watch(() => this.item === null && void this.#load()),
+      session.caughtUpAt.watch(() => this.item === null && void this.#load()),
       mediaWorker.onMessage(({ mediaId, objectName, code }) => {
         if (mediaId === this.mediaId) this.#refused(objectName, code)
       }),
