@@ -53,7 +53,7 @@ beforeEach(async () => {
       postMessage() {}
     },
   )
-  vi.stubGlobal('sessionStorage', { setItem: () => undefined })
+  vi.stubGlobal('sessionStorage', { setItem: () => undefined, getItem: () => null, removeItem: () => undefined })
   gone.mockReset()
   await eraseDevice()
   const account = { userId, username: 'ada', deviceId: newDeviceId(), serverKey: '', vaultVersion: 0, identity: null }

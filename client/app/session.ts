@@ -11,6 +11,7 @@ import {
   destroyDevice,
   eraseAll,
   forgetAccountKey,
+  forgetShareKey,
   keepAccountKey,
   keepsSomething,
   keepUnlock,
@@ -292,6 +293,8 @@ export class Session {
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('signed-out')
     await clearAnnounced()
+    // By themselves: nobody is told of another device.
+    this.takeRemoved()
     location.assign('/')
   }
 
@@ -394,6 +397,8 @@ export class Session {
     const { userId, username, deviceId } = opened.session
     const known = await readDeviceAccount()
     if (known && known.userId !== userId) await eraseAll()
+    // One that came late, of whoever was here before.
+    if (!known) await forgetShareKey()
     const vaultVersion = known?.userId === userId ? known.vaultVersion : 0
     const { serverKey, identity } = opened
     const account: DeviceAccount = { userId, username, deviceId, serverKey, vaultVersion, identity }

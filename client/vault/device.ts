@@ -75,6 +75,11 @@ export async function eraseAll(): Promise<void> {
   await eraseSpool()
 }
 
+/** What is shared to this device is sealed to the next account then (`client/share/share-key.ts`). */
+export async function forgetShareKey(): Promise<void> {
+  await (await openDevice()).delete('shareKey', 'current')
+}
+
 /** Whether there is anything here that another device could want gone: not so after `destroyDevice`. */
 export async function keepsSomething(): Promise<boolean> {
   return (await (await openDevice()).count('vault')) > 0
