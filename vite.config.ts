@@ -5,17 +5,21 @@ import { preload } from './bin/build/preload.ts'
 import { whatsNewFile } from './bin/build/whats-new.ts'
 
 /**
- * With what they need, in one file each: a file for every part that two others share would be dozens, and asking for
- * each costs more than what is in it.
+ * With what they need, in one file each, what comes first first: a file for every part that two others share would be
+ * dozens, and asking for each costs more than what is in it.
  */
-const parts = [
-  { name: 'main', test: /\/client\/main\.ts$/, priority: 5 },
-  { name: 'contract', test: /\/client\/app\/contract\.ts$/, priority: 4 },
-  { name: 'start', test: /\/client\/app\/start\.ts$/, priority: 3 },
-  { name: 'welcome', test: /\/client\/vault\/welcome-screen\.ts$/, priority: 2 },
-  { name: 'unlocked', test: /\/client\/(?:groups\/groups|vault\/own-identity|vault\/secrets)\.ts$/, priority: 1 },
-  { name: 'library', test: /\/client\/(?:media\/items|upload\/uploads)\.ts$/, priority: 0 },
-]
+const PARTS = {
+  main: /\/client\/main\.ts$/,
+  schemas: /\/shared\/wire\/primitives\.ts$/,
+  contract: /\/client\/app\/contract\.ts$/,
+  frame: /\/client\/app\/kith-app\.ts$/,
+  start: /\/client\/app\/start\.ts$/,
+  welcome: /\/client\/vault\/welcome-screen\.ts$/,
+  unlocked: /\/client\/(?:groups\/groups|vault\/own-identity|vault\/secrets)\.ts$/,
+  library: /\/client\/(?:media\/items|upload\/uploads)\.ts$/,
+}
+const groups = Object.entries(PARTS).map(([name, test], at, { length }) => ({ name, test, priority: length - at }))
+
 const server = `http://127.0.0.1:${process.env.KITH_PORT ?? 8420}`
 
 export default defineConfig({
@@ -27,9 +31,9 @@ export default defineConfig({
     sourcemap: true,
     // The page's policy is default-src 'self': a data: URL would be refused.
     assetsInlineLimit: 0,
-    // A part names what it needs: what `parts` gathers is there, and a link for each would hold up the page.
+    // A part names what it needs: what `PARTS` gathers is there, and a link for each would hold up the page.
     modulePreload: false,
-    rolldownOptions: { output: { codeSplitting: { groups: parts } } },
+    rolldownOptions: { output: { codeSplitting: { groups } } },
   },
   worker: { format: 'es' },
   server: {
@@ -45,7 +49,7 @@ export default defineConfig({
   plugins: [
     whatsNewFile('CHANGELOG.md'),
     // A first visit waits for nothing else.
-    preload('app/contract.ts', 'app/start.ts', 'vault/welcome-screen.ts'),
+    preload('wire/primitives.ts', 'app/contract.ts', 'app/kith-app.ts', 'app/start.ts', 'vault/welcome-screen.ts'),
     VitePWA({
       strategies: 'injectManifest',
       srcDir: '../sw',

@@ -50,7 +50,7 @@ async function withWorld<T>(
 /** Resolves when all of the circle is open and written down. */
 export async function libraryIsOpen(page: Page): Promise<number> {
   // The program begins after the first paint.
-  await page.waitForFunction(() => 'services' in (document.querySelector('kith-app') ?? {}))
+  await page.waitForFunction(() => Boolean((document.querySelector('kith-app') as Partial<KithApp>).services))
   return page.evaluate(async () => {
     const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
     await services.session.state.until(({ kind }) => kind === 'unlocked')

@@ -1,15 +1,30 @@
+import { early } from './app/early.ts'
 import { firstPaint, nextTask } from './app/next-task.ts'
 import { applyTheme } from './app/theme.ts'
 import { installTrustedTypes } from './app/trusted-types.ts'
 
+/** In a task each: made in one, they would hold up a phone (vite.config.ts). */
+const PARTS: readonly (() => Promise<unknown>)[] = [
+  () => import('../shared/wire/primitives.ts'),
+  () => import('./app/contract.ts'),
+  () => import('./app/kith-app.ts'),
+  () => import('./app/start.ts'),
+]
+
+async function begin(): Promise<void> {
+  // What lies in the page shows before the program takes the processor.
+  await firstPaint()
+  for (const part of PARTS) {
+    await part()
+    await nextTask()
+  }
+}
+
+early.listen()
 installTrustedTypes()
 applyTheme()
-// What lies in the page shows before the program takes the processor.
-firstPaint()
-  .then(() => import('./app/contract.ts'))
-  .then(nextTask)
-  .then(() => import('./app/start.ts'))
-  .catch(() => {
-    const said = document.querySelector('.splash p')
-    if (said) said.textContent = 'Kith could not be loaded. Check the network and reload the page.'
-  })
+begin().catch((error: unknown) => {
+  reportError(error)
+  const said = document.querySelector('.splash p')
+  if (said) said.textContent = 'Kith could not be loaded. Check the network and reload the page.'
+})

@@ -253,6 +253,8 @@ test('by keyboard alone from the first screen to a video and to an invite, and n
   await tabTo(page, page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Circle' }))
   await keyboard.press('Enter')
   const invite = page.getByRole('button', { name: 'Invite', exact: true })
+  // The focus goes where the new screen begins, also from where a hasty Tab has led.
+  await expect(invite).toBeVisible()
   await tabTo(page, invite)
   await keyboard.press('Enter')
   const dialog = page.getByRole('dialog', { name: 'Invite somebody' })

@@ -22,7 +22,7 @@ export function preload(...paths: readonly string[]): Plugin {
           if (!part) throw new Error(`no part of the program begins with ${path}`)
           add(part.fileName)
         }
-        for (const file of [entry?.fileName, ...(entry?.imports ?? [])]) if (file) files.delete(file)
+        if (entry) files.delete(entry.fileName)
         return [...files].map((file) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` },

@@ -1,7 +1,8 @@
 import { ContextConsumer } from '@lit/context'
 import { LitElement } from 'lit'
 import { sentenceFor } from './messages.ts'
-import { type Services, servicesContext } from './services.ts'
+import type { Services } from './services.ts'
+import { servicesContext } from './services-context.ts'
 
 /** A screen or a part of one: has the services, and one way to do what can fail. */
 export class KithElement extends LitElement {

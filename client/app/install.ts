@@ -1,3 +1,4 @@
+import { early } from './early.ts'
 import { Signal } from './signal.ts'
 
 /** Chromium's own event; no other engine has it. */
@@ -24,12 +25,14 @@ export class Install {
     this.#go = go
     const isApp = matchMedia('(display-mode: standalone)').matches || isStandalone(navigator)
     this.state = new Signal(installStateOf(isApp, navigator))
-    addEventListener('beforeinstallprompt', (event) => {
-      // Kept for the button in the settings: a banner over the first screen would come before anybody knows what this is.
+    // Kept for the button in the settings: a banner over the first screen would come before anybody knows what this is.
+    const offered = (event: Event) => {
       event.preventDefault()
       this.#event = event as InstallEvent
       if (this.state.value !== 'installed') this.state.value = 'can'
-    })
+    }
+    addEventListener('beforeinstallprompt', offered)
+    if (early.install) offered(early.install)
     addEventListener('appinstalled', () => {
       this.#event = undefined
       this.state.value = 'installed'

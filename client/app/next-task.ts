@@ -21,9 +21,13 @@ export function firstPaint(): Promise<void> {
       requestAnimationFrame(() => setTimeout(resolve))
       return
     }
-    new PerformanceObserver((_, observer) => {
-      observer.disconnect()
-      resolve()
-    }).observe({ type: 'paint', buffered: true })
+    try {
+      new PerformanceObserver((_, observer) => {
+        observer.disconnect()
+        resolve()
+      }).observe({ type: 'paint', buffered: true })
+    } catch {
+      // Nobody tells it here: the time does.
+    }
   })
 }

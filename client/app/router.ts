@@ -1,4 +1,5 @@
 import { MEDIA_PREFIX } from '../../shared/wire/page-sw.ts'
+import { early } from './early.ts'
 import { Overlays } from './overlays.ts'
 import { Signal } from './signal.ts'
 
@@ -47,12 +48,11 @@ export class Router {
     return this.#overlays.open(close)
   }
 
-  /** It leaves the address bar, and with it history and shared screens, before anything else. */
   #takeSecret(): void {
-    if (location.hash === '') return
-    const secret = location.hash.slice(1)
-    history.replaceState(history.state, '', location.pathname)
-    if (location.pathname === '/join' || location.pathname === '/add') this.secret.value = secret
+    early.takeSecret()
+    const { secret } = early
+    early.secret = ''
+    if (secret !== '' && (location.pathname === '/join' || location.pathname === '/add')) this.secret.value = secret
   }
 
   #follow(event: MouseEvent): void {

@@ -4,6 +4,7 @@ import { hasKeyInMemory } from '../../shared/device/device-key.ts'
 import type { MediaFault } from '../../shared/wire/page-sw.ts'
 import { workerMessage } from '../../shared/wire/page-sw.ts'
 import type { Busy } from './busy.ts'
+import { early } from './early.ts'
 import type { Session } from './session.ts'
 import { Signal } from './signal.ts'
 
@@ -41,16 +42,19 @@ export class MediaWorker {
       if (!this.#isFollowing) void import('./update-banner.ts')
       this.updateWaits.value = true
     })
-    navigator.serviceWorker?.addEventListener('message', ({ data }) => {
-      const parsed = z.safeParse(workerMessage, data)
-      if (!parsed.success) return
-      if (parsed.data.type === 'open') this.onOpen(parsed.data.path)
-      else for (const listener of this.#listeners) listener(parsed.data)
-    })
+    navigator.serviceWorker?.addEventListener('message', ({ data }) => this.#hear(data))
+  }
+
+  #hear(data: unknown): void {
+    const parsed = z.safeParse(workerMessage, data)
+    if (!parsed.success) return
+    if (parsed.data.type === 'open') this.onOpen(parsed.data.path)
+    else for (const listener of this.#listeners) listener(parsed.data)
   }
 
   async start(session: Pick<Session, 'state'>): Promise<void> {
     if (!('serviceWorker' in navigator)) return
+    for (const data of early.takeMessages()) this.#hear(data)
     navigator.serviceWorker.addEventListener('controllerchange', () => {
       // None: somebody has cleared what the browser keeps, and nothing newer came.
       const isNewer = this.controls.value && navigator.serviceWorker.controller !== null

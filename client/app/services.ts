@@ -1,4 +1,3 @@
-import { createContext } from '@lit/context'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import type { MessageRef } from '../../shared/wire/message-body.ts'
 import type { ChatEngine } from '../chat/chat.ts'
@@ -19,7 +18,7 @@ import { Signal } from './signal.ts'
 import { Toasts } from './toasts.ts'
 import { keepAwake } from './wake-lock.ts'
 
-/** What screens work with; made once by `main.ts`, handed down by context. */
+/** What screens work with; made once by `start.ts`, handed down by context. */
 export type Services = {
   readonly api: Api
   readonly crypto: Crypto
@@ -51,8 +50,6 @@ export type Talk = {
   /** A message that was found elsewhere: its conversation shows it and sets this back. */
   readonly wanted: Signal<{ readonly connectionId: ConnectionId; readonly ref: MessageRef } | null>
 }
-
-export const servicesContext = createContext<Services>(Symbol('kith services'))
 
 export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
   const api = new Api()
