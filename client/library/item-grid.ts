@@ -121,6 +121,7 @@ export class ItemGrid extends KithElement {
   override connectedCallback(): void {
     super.connectedCallback()
     window.addEventListener('scroll', this.#scrolled, { passive: true })
+    window.addEventListener('resize', this.#look)
     this.#sizes = new ResizeObserver(() => this.#measure())
     void this.updateComplete.then(() => {
       const whole = this.renderRoot.querySelector('.whole')
@@ -131,6 +132,7 @@ export class ItemGrid extends KithElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     window.removeEventListener('scroll', this.#scrolled)
+    window.removeEventListener('resize', this.#look)
     this.#sizes?.disconnect()
     clearTimeout(this.#rest)
     this.isHurried = false
@@ -249,7 +251,13 @@ export class ItemGrid extends KithElement {
     // On the way to another screen the page goes to its top before this one is gone.
     const place = this.#isBack && location.pathname === this.#path && anchorAt(layout, this.#top, LOOK_PX)
     if (place) places.set(this.place, place)
-    const rows = this.#near(layout)
+    this.#look()
+  }
+
+  /** What is near changes with the window's height, too. */
+  #look = (): void => {
+    if (!this.layout) return
+    const rows = this.#near(this.layout)
     if (rows[0] !== this.rows[0] || rows.at(-1) !== this.rows.at(-1)) this.rows = rows
   }
 
