@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { beforeEach, describe, expect, it } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import * as keys from '../../shared/crypto/connection-keys.ts'
 import { newKey, randomBytes } from '../../shared/crypto/random.ts'
 import { publicKeyOf, signStatement } from '../../shared/crypto/signing.ts'
@@ -463,6 +463,31 @@ describe('keys change', () => {
     expect(itemOf(second)).toMatchObject({ pending: written, superseded: [] })
     await second.vault.openServed()
     expect(itemOf(second)?.pending).toEqual(written)
+  })
+
+  it('and send nothing whose keys the vault did not take, where another device was faster', async () => {
+    const id = await befriend()
+    const second = await deviceOf(ada.person)
+    await second.restart()
+    for (const device of [ada, second])
+      device.friends.setInbox(inboxOf(() => ({ isSpent: device.friends.newestEpoch(id) === 0, counters: [] })))
+    const { makeRotate } = crypto
+    const makes = vi.spyOn(crypto, 'makeRotate').mockImplementationOnce(async (...given) => {
+      const made = await makeRotate(...given)
+      await ada.endSpent(id)
+      return made
+    })
+    const sent: Route[] = []
+    second.dies = (when, route) => {
+      if (when === 'before') sent.push(route)
+      return false
+    }
+    await second.endSpent(id)
+    expect(makes).toHaveBeenCalledTimes(2)
+    makes.mockRestore()
+    expect(sent).toContain(writeVault)
+    expect(sent).not.toContain(appendConnectionLog)
+    expect([ada, second].map(({ friends }) => friends.newestEpoch(id))).toEqual([1, 1])
   })
 
   it('and forgotten ones are gone on every device', async () => {

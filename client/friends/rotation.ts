@@ -103,6 +103,8 @@ export class Rotation {
     const author = { userId: this.#book.me, identitySeed: secrets.identitySeed }
     let written: PendingEntry | null = null
     await this.#book.change(connection, async (item) => {
+      // Asked once more after a lost race: what was made for the vault that lost is in none.
+      written = null
       // Another device was faster: what it has written down follows a newer entry, and must stay.
       if (item.pin && item.pin.length > state.length) return item
       if (item.pending && saysSame(item.pending, body)) {
