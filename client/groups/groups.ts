@@ -211,7 +211,7 @@ export class Groups {
     if (all.delete(groupId)) this.all.value = all
   }
 
-  async #refresh(groupId: GroupId): Promise<void> {
+  async #refresh(groupId: GroupId, tries = CONFLICT_TRIES): Promise<void> {
     const { api, secrets } = this.context
     // In this order: the log then holds every head that the name's author can have known.
     const { profile } = await api.call(readGroupProfile, { params: { groupId } })
@@ -224,7 +224,10 @@ export class Groups {
     // Also as the device has it: another tab may have closed the group meanwhile.
     const isOnDevice = known !== null && !known.isOut && isSameKept(known, served) && (await hasGroupKeys(groupId))
     if (!isOnDevice || !this.#isOpenAs(groupId, served)) {
-      await this.#take(groupId, served)
+      if (!(await this.#take(groupId, served))) {
+        if (tries === 1) throw new AppError('group/rollback', 'another device of this account has seen another log')
+        return this.#refresh(groupId, tries - 1)
+      }
       await writeKeptGroup(secrets.accountKey, groupId, served)
     }
     this.#rotateSoon(groupId)
@@ -289,19 +292,19 @@ export class Groups {
     return state.needsRotation || (manages && isKeyOld(state, Date.now()))
   }
 
-  async #take(groupId: GroupId, kept: KeptGroup): Promise<void> {
+  /** @returns `false`: the vault has meanwhile learned of another end of the log, which this has to be held against. */
+  async #take(groupId: GroupId, kept: KeptGroup): Promise<boolean> {
     const item = this.#item(groupId)
     const group = await openGroup(this.context, groupId, item, kept)
     await this.#keep(group, item)
-    await writeGroupKeys(groupId, group.keys)
     const now = this.#item(groupId)
-    // What the vault has learned of the log meanwhile, this was not held against.
-    if (now.pin.seq === group.state.seq && equalBytes(now.pin.head, group.state.head))
-      this.#openedFrom.set(groupId, { kept, item: encodeItem(groupItem, now) })
-    else this.#openedFrom.delete(groupId)
+    if (now.pin.seq !== group.state.seq || !equalBytes(now.pin.head, group.state.head)) return false
+    await writeGroupKeys(groupId, group.keys)
+    this.#openedFrom.set(groupId, { kept, item: encodeItem(groupItem, now) })
     this.all.value = new Map(this.all.value).set(groupId, group)
     const failures = new Map(this.failures.value)
     if (failures.delete(groupId)) this.failures.value = failures
+    return true
   }
 
   /** Pin and keys go into the vault when the log has grown. */
@@ -310,8 +313,9 @@ export class Groups {
     if (isKnown) return
     await this.context.vault.update((vault) => {
       const now = vault.read(groupItem, groupItemName(groupId)) ?? item
-      // Another device may have seen more: a pin never goes back.
-      if (now.pin.seq > state.seq) return new Map()
+      // Another device may have seen more, or another log: a pin never goes back, nor aside.
+      const isElsewhere = now.pin.seq === state.seq && !equalBytes(now.pin.head, state.head)
+      if (now.pin.seq > state.seq || isElsewhere) return new Map()
       const pin = { seq: state.seq, head: state.head }
       const invites = now.invites.filter(({ inviteId }) => state.invites.has(inviteId))
       const next: GroupItem = { ...now, pin, invites, keys: keysToKeep(state, now, groupKeys) }
