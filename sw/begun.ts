@@ -7,7 +7,7 @@ import type { Source } from './source.ts'
 
 /** More than either has; what is larger is opened when somebody wants it. */
 const INIT_MAX_BYTES = 2 ** 18
-const SEGMENT_MAX_BYTES = 2 ** 23
+const SEGMENT_MAX_BYTES = 2 ** 24
 
 /**
  * What a player asks for right after a rendition's playlist, on its way before it does: the init, and the first segment
@@ -18,8 +18,12 @@ export class Begun {
   /** Whose player has said that it begins at the beginning, and has no rendition yet. */
   #fromStart: MediaId | undefined
 
+  /** Grows with each `forget`: whoever asked before gets nothing begun. */
+  age = 0
+
   /** Keys are gone or new. */
   forget(): void {
+    this.age++
     this.#opened = new Map()
     this.#fromStart = undefined
   }
@@ -31,8 +35,16 @@ export class Begun {
     return (await opened) ?? null
   }
 
-  /** Somebody asks for `asked`. @param isFromStart whether they said that they begin at the beginning */
-  async begin(asked: ObjectName, isFromStart: boolean, sourceOf: (id: ObjectId) => Source): Promise<void> {
+  /**
+   * Somebody asks for `asked`.
+   * @param age when they began to ask @param isFromStart whether they said that they begin at the beginning
+   */
+  async begin(
+    asked: ObjectName,
+    { age, isFromStart }: { readonly age: number; readonly isFromStart: boolean },
+    sourceOf: (id: ObjectId) => Source,
+  ): Promise<void> {
+    if (age !== this.age) return
     const next = openedByPlayer(asked.name)
     if (next === null) {
       if (isMaster(asked.name)) this.#fromStart = isFromStart ? asked.mediaId : undefined

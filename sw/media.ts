@@ -53,6 +53,7 @@ export class MediaDoor {
     const url = new URL(request.url)
     let media: MediaId | undefined
     let name = ''
+    const { age } = this.#begun
     try {
       if (request.method !== 'GET' && request.method !== 'HEAD') throw new AppError('request/invalid', 'only GET')
       const path = url.pathname.slice(MEDIA_PREFIX.length)
@@ -68,7 +69,7 @@ export class MediaDoor {
           ? openPicture(object, pictureUrl(media, id), source)
           : this.#begun.take(id).then((parts) => parts ?? openWhole(object, source))
         const isFromStart = url.searchParams.has(FROM_START)
-        const [parts] = await Promise.all([opening, this.#begun.begin(object, isFromStart, sourceOf)])
+        const [parts] = await Promise.all([opening, this.#begun.begin(object, { age, isFromStart }, sourceOf)])
         const length = parts.reduce((sum, part) => sum + part.length, 0)
         const headers = headersOf(name === THUMB ? sniffType(parts[0] ?? new Uint8Array()) : typeByName(name), length)
         return new Response(bodyOf(parts, this.#ports.engine, request), { headers })

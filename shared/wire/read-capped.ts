@@ -14,6 +14,10 @@ export async function readCapped(
   const isTold = Number.isSafeInteger(told) && told >= 0
   // HTTP ends a body where its length says, as long as nothing is unpacked on the way: then the browser's own way is faster.
   if (isTold && told <= maxBytes && !response.headers.has('content-encoding')) return readTold(response, maxBytes, code)
+  if (isTold && told > maxBytes) {
+    await response.body?.cancel()
+    throw new AppError(code, 'the answer is longer than it may be')
+  }
   // By a reader: WebKit's streams cannot be iterated.
   const reader = response.body?.getReader()
   if (!reader) return new Uint8Array(0)
