@@ -25,6 +25,7 @@ installTrustedTypes()
 applyTheme()
 begin().catch((error: unknown) => {
   reportError(error)
+  early.giveBack()
   const said = document.querySelector('.splash p')
   if (said) said.textContent = 'Kith could not be loaded. Check the network and reload the page.'
 })

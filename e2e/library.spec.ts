@@ -104,8 +104,11 @@ test('several are chosen in the library and kept together; what is uploaded ther
   await page.reload()
   // Also in a window so low that the tiles begin below its middle, as where everything is enlarged.
   await page.setViewportSize({ width: 390, height: 130 })
-  for (const tab of ['Settings', 'Library'])
-    await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).dispatchEvent('click')
+  const show = (tab: string) =>
+    page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).dispatchEvent('click')
+  await show('Settings')
+  await expect(page.getByRole('heading', { name: 'Settings' })).toBeAttached()
+  await show('Library')
   await expect(page.getByRole('link', { name: 'Photo 1', exact: true })).toBeAttached()
   await page.setViewportSize({ width: 390, height: 844 })
   await page.getByRole('button', { name: 'Select' }).click()

@@ -6,7 +6,7 @@ export function preload(...paths: readonly string[]): Plugin {
     name: 'kith-preload',
     transformIndexHtml: {
       order: 'post',
-      handler(_html, { bundle, chunk: entry }) {
+      handler(html, { bundle }) {
         // Served from source, there is no bundle.
         if (!bundle) return []
         const chunks = Object.values(bundle).filter((one) => one.type === 'chunk')
@@ -22,7 +22,7 @@ export function preload(...paths: readonly string[]): Plugin {
           if (!part) throw new Error(`no part of the program begins with ${path}`)
           add(part.fileName)
         }
-        if (entry) files.delete(entry.fileName)
+        for (const file of files) if (html.includes(`src="/${file}"`)) files.delete(file)
         return [...files].map((file) => ({
           tag: 'link',
           attrs: { rel: 'modulepreload', crossorigin: true, href: `/${file}` },

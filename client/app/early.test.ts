@@ -21,6 +21,9 @@ it('takes the secret out of the address at once', () => {
   early.listen()
   expect(address).toEqual(['/join'])
   expect(early.secret).toBe('canary-in-a-link')
+  // Where the program cannot be loaded, loading the page again opens the link.
+  early.giveBack()
+  expect(address.at(-1)).toBe('/join#canary-in-a-link')
 })
 
 it('keeps what is said before the program is there, in its order, until somebody else listens', () => {

@@ -23,6 +23,11 @@ export class Early {
     history.replaceState(history.state, '', location.pathname)
   }
 
+  /** The program does not come: whoever loads the page again still has what the link carried. */
+  giveBack(): void {
+    if (this.secret !== '') history.replaceState(history.state, '', `${location.pathname}#${this.secret}`)
+  }
+
   /** From now on whoever asks listens. */
   takeMessages(): unknown[] {
     navigator.serviceWorker?.removeEventListener('message', this.#hear)

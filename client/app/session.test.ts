@@ -20,6 +20,8 @@ const crypto = {
   openSecret,
 } as unknown as Crypto
 const gone = vi.fn()
+/** What the tab remembers. */
+const ofTab = new Map<string, string>()
 /** What the server says to whoever asks for the session. */
 let answer: (signal: AbortSignal | undefined) => Promise<unknown>
 
@@ -53,7 +55,12 @@ beforeEach(async () => {
       postMessage() {}
     },
   )
-  vi.stubGlobal('sessionStorage', { setItem: () => undefined, getItem: () => null, removeItem: () => undefined })
+  ofTab.clear()
+  vi.stubGlobal('sessionStorage', {
+    setItem: (name: string, value: string) => ofTab.set(name, value),
+    getItem: (name: string) => ofTab.get(name) ?? null,
+    removeItem: (name: string) => ofTab.delete(name),
+  })
   gone.mockReset()
   await eraseDevice()
   const account = { userId, username: 'ada', deviceId: newDeviceId(), serverKey: '', vaultVersion: 0, identity: null }
@@ -128,6 +135,17 @@ it.each(['lock', 'signOut', 'forget'] as const)('%s: no text of a message stays 
   })
   await session[leave]()
   expect(gone).toHaveBeenCalledOnce()
+})
+
+it('whoever signs out is told of no other device that did, also where one had been', async () => {
+  const { session, started } = start()
+  await started
+  await session.forget()
+  expect(ofTab.size).toBe(1)
+  const again = start()
+  await again.started
+  await again.session.signOut()
+  expect(again.session.takeRemoved()).toBe(false)
 })
 
 it('a device that was destroyed at the lock keeps its looks, whatever the server says afterwards', async () => {

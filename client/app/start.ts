@@ -1,4 +1,5 @@
 import { Busy } from './busy.ts'
+import { early } from './early.ts'
 import './kith-app.ts'
 import { MediaWorker } from './service-worker.ts'
 import { createServices } from './services.ts'
@@ -14,6 +15,7 @@ if (isSecureContext) {
   void mediaWorker.start(services.session)
 } else if (app) {
   // To a page that others could have changed on its way browsers give neither cryptography nor a Service Worker.
+  early.giveBack()
   app.broken =
     'Browsers let Kith seal and open things over HTTPS only. Ask whoever runs this server for its address that begins with https://.'
 }
