@@ -47,10 +47,19 @@ async function withWorld<T>(
   }
 }
 
+/** Goes there; resolves when the program has begun, which is after the first paint. */
+export async function goTo(page: Page, url: string): Promise<void> {
+  await page.goto(url)
+  await hasBegun(page)
+}
+
+async function hasBegun(page: Page): Promise<void> {
+  await page.waitForFunction(() => Boolean((document.querySelector('kith-app') as Partial<KithApp>).services))
+}
+
 /** Resolves when all of the circle is open and written down. */
 export async function libraryIsOpen(page: Page): Promise<number> {
-  // The program begins after the first paint.
-  await page.waitForFunction(() => Boolean((document.querySelector('kith-app') as Partial<KithApp>).services))
+  await hasBegun(page)
   return page.evaluate(async () => {
     const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
     await services.session.state.until(({ kind }) => kind === 'unlocked')

@@ -2,7 +2,7 @@ import type { KithApp } from '../../client/app/kith-app.ts'
 import type { Services } from '../../client/app/services.ts'
 import { askedBy, fillConversation, withDatabase, writingOf } from '../conversations.ts'
 import { type Bench, figure } from '../figure.ts'
-import { withPerson } from '../world.ts'
+import { goTo, withPerson } from '../world.ts'
 
 const CONVERSATIONS = 200
 /** A week of a lively conversation. */
@@ -28,7 +28,7 @@ export const bench: Bench = {
         }
       })
       log('a week has passed')
-      await page.goto(`${world.origin}/chats`)
+      await goTo(page, `${world.origin}/chats`)
       const seconds = await page.evaluate(untilUnread, CONVERSATIONS * EACH)
       return [figure('chat-catch-up: 200 conversations, 50 messages each', 's', { ours: seconds }, { atMost: 30 })]
     }),

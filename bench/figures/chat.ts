@@ -5,7 +5,7 @@ import { noteTaps, shownAt, tappedAt } from '../chat-screen.ts'
 import { fillConversation, withDatabase, writingOf } from '../conversations.ts'
 import { type Bench, figure, median } from '../figure.ts'
 import { framesEachSecond, scroll } from '../scrolling.ts'
-import { withFriends } from '../world.ts'
+import { goTo, withFriends } from '../world.ts'
 
 const MESSAGES = 10_000
 const ROUNDS = 5
@@ -25,7 +25,7 @@ export const bench: Bench = {
       await page.goto('about:blank')
       await withDatabase(world, (db) => fillConversation(db, between, [hers.me, his.me], MESSAGES))
       log(`${MESSAGES} messages are at the server`)
-      await page.goto(`${world.origin}/chats`)
+      await goTo(page, `${world.origin}/chats`)
       const takeSeconds = await page.evaluate(take)
       log(`taken in ${takeSeconds.toFixed(1)} s`)
       await readAll(page)
