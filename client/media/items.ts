@@ -229,9 +229,7 @@ export class Items {
       await nextTask()
       await Promise.all(toOpen.slice(at, at + OPEN_AT_ONCE).map((record) => this.#put(groupId, held, record)))
     }
-    // Closed meanwhile: nothing of it is written down once more.
-    const { groups } = this.#services.session.requireUnlocked()
-    if (!groups.all.value.has(groupId) || this.#held.get(groups)?.get(groupId) !== held) return
+    if (!this.#isHeld(groupId, held)) return
     await this.#save(store, groupId, held, [...toOpen.map(({ mediaId }) => mediaId), ...stale])
   }
 
@@ -269,6 +267,7 @@ export class Items {
       if (page.next === null) break
       before = page.next
     }
+    if (!this.#isHeld(groupId, held)) return
     await writeCursor(groupId, { changeSeq: start, groupSeq })
     held.changeSeq = start
     // Once, and not with each page: a bucket is written whole.
@@ -338,6 +337,12 @@ export class Items {
   #store(): Promise<OpenedStore> {
     const { secrets } = this.#services.session.requireUnlocked().groups.context
     return OpenedStore.from(secrets.accountKey)
+  }
+
+  /** `false`: the group was closed meanwhile, and nothing of it is written down once more. */
+  #isHeld(groupId: GroupId, held: GroupItems): boolean {
+    const { groups } = this.#services.session.requireUnlocked()
+    return groups.all.value.has(groupId) && this.#held.get(groups)?.get(groupId) === held
   }
 
   #of(groupId: GroupId): GroupItems {
