@@ -378,3 +378,20 @@ test('a private window that stores no keys: everything works until it is closed,
   await ada.page.getByRole('button', { name: /^(Unlock|Sign in)$/ }).click()
   await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
 })
+
+test('where a part of the program does not come, the page says so, and a link still opens once it does', async ({
+  world,
+  arrive,
+}) => {
+  const { page } = await arrive('ada')
+  const part = /\/assets\/start-/
+  await page.route(part, (route) => route.abort())
+  await page.goto(`${world.origin}/join#canary-in-a-link`)
+  await expect(page.getByText('Kith could not be loaded. Check the network and reload the page.')).toBeVisible()
+  const hash = () => new URL(page.url()).hash
+  expect(hash()).toBe('#canary-in-a-link')
+  await page.unroute(part)
+  await page.reload()
+  await expect(page.locator('join-screen')).toBeVisible()
+  expect(hash()).toBe('')
+})
