@@ -88,6 +88,8 @@ test('hundreds of photos: only what is near is in the page; one comes back to wh
   await page.reload()
   await expect(photo(1)).toBeVisible()
   await expect(photo(1).locator('img')).toHaveJSProperty('naturalWidth', 320)
+  // The newest are there first; the end of the page is the oldest once all are.
+  await page.waitForFunction(() => document.documentElement.scrollHeight > 20_000)
   await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight))
   await expect(photo(600)).toBeInViewport()
   await expect(photo(600).locator('img')).toHaveJSProperty('naturalWidth', 320)
