@@ -8,7 +8,7 @@ import {
   signJoin,
 } from '../shared/crypto/invite.ts'
 import { passphraseSecret } from '../shared/crypto/password.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, isAppError } from '../shared/errors.ts'
 import { replayGroup } from '../shared/logs/group-replay.ts'
 import { hashEntry } from '../shared/logs/signed.ts'
 import { appendGroupLog, findInvite, openInvite } from '../shared/wire/groups.ts'
@@ -18,6 +18,7 @@ import { type Identity, keepInvited, openIdentity } from './identity.ts'
 
 const WORDS = 8
 const CODE_WORDS = 2
+const CONFLICT_TRIES = 8
 
 /** Which server and which invite the command line names. @throws {AppError} `invite/invalid` in words for people */
 export function parseInvite(
@@ -39,12 +40,27 @@ export function parseInvite(
   return { server, link: null, words }
 }
 
-/** Joins a group as a worker by an invite for workers. @returns the server, to start working for it. */
+/** Joins a group as a worker by an invite for workers. @returns the server, to start working for it. @throws {AppError} `invite/…`, `log/conflict` */
 export async function joinByInvite(folder: string, text: string, server: string | null): Promise<string> {
   const invite = parseInvite(text, server)
   const identity = await openIdentity(folder)
   const api = new Api(invite.server, identity)
   const ticket = await ticketOf(api, invite)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await join(folder, api, identity, ticket)
+      return invite.server
+    } catch (error) {
+      // Somebody else changed the group at the same moment: the invite is read again, for its keys may be others.
+      if (!isAppError(error, 'log/conflict')) throw error
+      if (attempt === CONFLICT_TRIES) {
+        throw new AppError('log/conflict', 'Others change this circle at the same moment. Try again.', { cause: error })
+      }
+    }
+  }
+}
+
+async function join(folder: string, api: Api, identity: Identity, ticket: InviteTicket): Promise<void> {
   const { sealed, entries } = await api.callAnonymously(openInvite, await proveInvite(ticket))
   const payload = await openInvitePayload(ticket, sealed)
   if (payload.for !== 'worker') throw new AppError('invite/invalid', 'This invite is for a person.')
@@ -60,7 +76,6 @@ export async function joinByInvite(folder: string, text: string, server: string 
     invite: await proveInvite(ticket),
   })
   if (!state.workers.has(identity.workerId)) await append(api, identity, ticket, state)
-  return invite.server
 }
 
 async function append(

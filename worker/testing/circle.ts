@@ -5,8 +5,9 @@ import { TestPerson } from '../../server/testing/test-person.ts'
 import type { TestServer } from '../../server/testing/test-server.ts'
 import { verifyAndOpenDocument, workerDocumentKey } from '../../shared/crypto/document.ts'
 import { sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { inviteFragment, invitePublicKey, newInviteSecret, sealInvitePayload } from '../../shared/crypto/invite.ts'
 import { objectId, uploadSalt } from '../../shared/crypto/object-key.ts'
-import { newKey, newMediaId } from '../../shared/crypto/random.ts'
+import { newInviteId, newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { wrapContentKey } from '../../shared/crypto/wraps.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
@@ -53,6 +54,22 @@ export class Circle {
     const payload = { worker: statement, boxes: [{ epoch, hash }] }
     await this.ada.append(state, [{ type: 'enrol-worker', payload }], { boxes: [sealed] })
     return { identity, api }
+  }
+
+  /** The link of an invite for workers, as an admin's page makes it. */
+  async inviteWorkers(maxUses: number): Promise<string> {
+    const ticket = { groupId: this.groupId, inviteId: newInviteId(), secret: newInviteSecret() }
+    const { inviteId } = ticket
+    const state = await this.ada.readGroup(this.groupId)
+    const { seq, head, epoch } = state
+    const media = [{ epoch, key: this.#mediaKey }]
+    const sealed = await sealInvitePayload(ticket, { for: 'worker', pin: { seq, head }, media })
+    const invitePub = await invitePublicKey(ticket.secret)
+    // By the worker's clock, which the server's need not be in tests.
+    const expiresAt = Date.now() + 86_400_000
+    const payload = { inviteId, invitePub, role: 'worker' as const, expiresAt, maxUses }
+    await this.ada.append(state, [{ type: 'invite', payload }], { invites: [{ inviteId, sealed, code: null }] })
+    return `${this.ada.client.url}/join#${inviteFragment(ticket)}`
   }
 
   /** Sends an item. @param change what becomes of its sealed original on the way */
