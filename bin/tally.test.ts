@@ -18,3 +18,39 @@ it.each([[{}], [{ stats: {} }]])('refuses %j', (report) => {
   expect(() => tallyVitest(report)).toThrow(TypeError)
   expect(() => tallyPlaywright(report)).toThrow(TypeError)
 })
+
+it('says in a line each what failed, wherever it stands in the report', () => {
+  const assertionResults = [
+    { status: 'passed', fullName: 'adds' },
+    { status: 'failed', fullName: 'subtracts', failureMessages: ['\u001b[31mexpected 1\u001b[39m\n  to be 2'] },
+  ]
+  const testResults = [
+    { name: '/a.test.ts', message: '', assertionResults },
+    { name: '/b.test.ts', message: 'does not load', assertionResults: [] },
+  ]
+  expect(tallyVitest({ ...unit, testResults }).failures).toEqual([
+    'subtracts: expected 1 to be 2',
+    '/b.test.ts: does not load',
+  ])
+
+  const spec = (title: string, status: string, message: string) => ({
+    file: 'a.spec.ts',
+    line: 3,
+    title,
+    tests: [{ status, results: [{ errors: [{ message, location: { file: '/a.spec.ts', line: 9 } }] }] }],
+  })
+  const suites = [
+    { specs: [spec('walks', 'expected', ''), spec('rests', 'flaky', 'too slow')] },
+    { suites: [{ specs: [spec('runs', 'unexpected', 'x'.repeat(500))] }] },
+  ]
+  const { failures } = tallyPlaywright({ ...browser, suites, errors: [{ message: 'no tests found' }] })
+  expect(failures).toEqual([
+    'Playwright: no tests found',
+    'Passed at another try: a.spec.ts:3 rests (line 9): too slow',
+    `a.spec.ts:3 runs (line 9): ${'x'.repeat(400)}…`,
+  ])
+})
+
+it('counts although the words of a report cannot be read', () => {
+  expect(tallyPlaywright({ ...browser, suites: [{ specs: [{}] }] })).toMatchObject({ failed: 2, failures: [] })
+})

@@ -21,25 +21,28 @@ const REPORTS = new Map<string, { path: string; read: (report: unknown) => Tally
   ['three engines', { path: ENGINE_RESULTS, read: tallyPlaywright }],
 ])
 
+const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
+
 async function tally(step: Step): Promise<Tally> {
   const report = REPORTS.get(step.name)
   if (report) rmSync(report.path, { force: true })
   const isFine = await runStep(step)
-  const found = report ? readReport(report) : { passed: 0, failed: 0, skipped: 0 }
+  const found = report ? readReport(report) : NOTHING
   // A check without tests of its own counts where it fails, and so does a test run that broke off.
-  return isFine || found.failed > 0 ? found : { ...found, failed: 1 }
+  return isFine || found.failed > 0 ? found : { ...found, failed: 1, failures: [`${step.name}: see above`] }
 }
 
 function readReport({ path, read }: { path: string; read: (report: unknown) => Tally }): Tally {
   try {
     return read(JSON.parse(readFileSync(path, 'utf8')))
   } catch {
-    return { passed: 0, failed: 1, skipped: 0 }
+    return { ...NOTHING, failed: 1, failures: [`${path}: no report that can be read`] }
   }
 }
 
 const tallies: Tally[] = []
 for (const step of STEPS) tallies.push(await tally(step))
 const total = sum(tallies)
+for (const line of total.failures) process.stdout.write(`\n${line}\n`)
 process.stdout.write(`\n${closingLine(total)}\n`)
 process.exitCode = total.failed > 0 ? 1 : 0
