@@ -5,7 +5,7 @@ import { buildClient } from './run/build-client.ts'
 import { Program } from './run/program.ts'
 
 const LISTEN_MS = 60_000
-const FINGERPRINT_MS = 15_000
+const FINGERPRINT_MS = 60_000
 const FINGERPRINT = /\b(?:\d{5}[ -]){5}\d{5}\b/
 /** The worker's own word about it, which is said below. */
 const IS_FINGERPRINT = /^Worker [\d -]+$/

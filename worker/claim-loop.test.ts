@@ -44,7 +44,7 @@ async function start(read: () => Promise<Readings>) {
   const tools = { ffmpeg: '/bin/false', ffprobe: '/bin/false', tonemaps: false }
   const ports = {
     ...(await circle.enrol(folder)),
-    ...{ pins: new Pins(folder), loopback, tools, stallMs: 60_000, stopping: stop.signal },
+    ...{ pins: new Pins(folder), invited: async () => [], loopback, tools, stallMs: 60_000, stopping: stop.signal },
     log: (event: string) => void logged.push(event),
   }
   return { stop: () => stop.abort(), logged, over: claimLoop(ports, { thresholds, read, againMs: 10 }) }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, expect, it } from 'vitest'
 import { newGroupId, newKey } from '../shared/crypto/random.ts'
-import { keepInvited, openIdentity } from './identity.ts'
+import { keepInvited, openIdentity, readInvited } from './identity.ts'
 import { etaOf } from './job.ts'
 import { parseInvite } from './join.ts'
 
@@ -24,7 +24,7 @@ it('keeps what an invite gave, once for each group', async () => {
   const media = [{ epoch: 1, key: newKey() }]
   await keepInvited(folder, { groupId, media: [] })
   await keepInvited(folder, { groupId, media })
-  expect((await openIdentity(folder)).invited).toEqual([{ groupId, media }])
+  expect(await readInvited(folder)).toEqual([{ groupId, media }])
 })
 
 it('says what to do about a damaged file', async () => {

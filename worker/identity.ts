@@ -23,8 +23,9 @@ const stored = z.strictObject({
   invited: z.array(z.strictObject({ groupId, media: z.array(z.strictObject({ epoch: natural, key: bytes(32) })) })),
 })
 type Stored = z.output<typeof stored>
+export type InvitedKeys = Stored['invited'][number]
 
-export type Identity = Pick<Stored, 'workerId' | 'seed' | 'invited'> & {
+export type Identity = Pick<Stored, 'workerId' | 'seed'> & {
   readonly statement: SignedEntry
   readonly box: BoxKeys
   readonly publicKey: Bytes
@@ -39,11 +40,16 @@ export async function openIdentity(folder: string): Promise<Identity> {
 }
 
 /** Keeps the media keys that came with an invite. */
-export async function keepInvited(folder: string, joined: Stored['invited'][number]): Promise<void> {
+export async function keepInvited(folder: string, joined: InvitedKeys): Promise<void> {
   const before = await read(folder)
   if (!before) throw new AppError('internal', 'the worker has no identity yet')
   const others = before.invited.filter(({ groupId: id }) => id !== joined.groupId)
   await write(folder, { ...before, invited: [...others, joined] })
+}
+
+/** The media keys that came with invites, also with one that was taken while this worker runs. */
+export async function readInvited(folder: string): Promise<readonly InvitedKeys[]> {
+  return (await read(folder))?.invited ?? []
 }
 
 async function read(folder: string): Promise<Stored | null> {
@@ -87,13 +93,12 @@ async function write(folder: string, content: Stored): Promise<void> {
   await rename(draft, path)
 }
 
-async function present({ workerId: id, seed, agreementSeed, statement, invited }: Stored): Promise<Identity> {
+async function present({ workerId: id, seed, agreementSeed, statement }: Stored): Promise<Identity> {
   const { identityKey } = verifyWorkerStatement(statement)
   return {
     workerId: id,
     seed,
     statement,
-    invited,
     box: await boxKeysFrom(agreementSeed),
     publicKey: identityKey,
     fingerprint: fingerprint(identityKey, id).digits,

@@ -4,7 +4,7 @@ import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { SpawnedServer } from '../server/testing/spawned-server.ts'
 import { startTestServer, type TestServer } from '../server/testing/test-server.ts'
 import { type Bytes, utf8 } from '../shared/format/bytes.ts'
@@ -43,6 +43,7 @@ const work = async (changes: Partial<JobPorts> = {}, { identity, api } = worker)
     api,
     identity,
     pins: new Pins(folder),
+    invited: async () => [],
     loopback,
     tools: { ffmpeg: 'ffmpeg', ffprobe: ffprobe.program, tonemaps: true },
     stallMs: 60_000,
@@ -68,6 +69,27 @@ describe('a job', () => {
     await over
     expect(await document()).toMatchObject({ status: 'nothing-to-do', kind: 'audio' })
     expect((await circle.read(item)).job).toMatchObject({ state: 'done', permille: 1000 })
+  })
+
+  it('is not done anew because the answer to its document was lost', async () => {
+    item = await circle.upload(plain)
+    const called = ffprobe.called()
+    const send = globalThis.fetch
+    let sent = 0
+    vi.spyOn(globalThis, 'fetch').mockImplementation(async (input, init) => {
+      const response = await send(input, init)
+      if (!String(input).endsWith('/worker-document') || ++sent > 1) return response
+      expect(response.status).toBe(204)
+      throw new TypeError('the connection broke off')
+    })
+    const { over } = await work()
+    const call = await called
+    call.answer(SONG)
+    await over
+    vi.restoreAllMocks()
+    expect(sent).toBe(2)
+    expect(await document()).toMatchObject({ status: 'nothing-to-do', kind: 'audio' })
+    expect((await circle.read(item)).job).toMatchObject({ state: 'done', attempt: 0 })
   })
 
   it('ends within two seconds of a cancel, and everything that ran for it', async () => {

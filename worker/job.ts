@@ -12,14 +12,12 @@ import { writeWorkerDocument } from '../shared/wire/media.ts'
 import { type WorkerDocument, workerDocument } from '../shared/wire/worker-document.ts'
 import { type Api, isPassing } from './api.ts'
 import type { Tools } from './ffmpeg/tools.ts'
-import type { Identity } from './identity.ts'
-import { type JobKeys, openJobKeys } from './keys.ts'
+import { type JobKeys, type KeyPorts, openJobKeys } from './keys.ts'
 import type { Loopback } from './loopback.ts'
 import { failedDocument, UnprocessableError } from './media/outcome.ts'
 import { createUploads } from './media/uploads.ts'
 import { processVideo } from './media/video.ts'
 import { createCollector } from './memory.ts'
-import type { Pins } from './pins.ts'
 import { createCachedSource, type Source } from './source.ts'
 
 /** A cancel is heard of with the next heartbeat: within two seconds it has to take effect. */
@@ -28,10 +26,7 @@ const RETRY_MS = 1000
 /** The server takes 32 MiB in one request; padding may add an eighth. */
 const MAX_OBJECT_BYTES = 28 * 2 ** 20
 
-export type JobPorts = {
-  readonly api: Api
-  readonly identity: Identity
-  readonly pins: Pins
+export type JobPorts = KeyPorts & {
   readonly loopback: Loopback
   readonly tools: Tools
   readonly stallMs: number
@@ -60,7 +55,18 @@ export async function runJob(ports: JobPorts, job: ClaimedJob): Promise<void> {
   let keys: JobKeys | undefined
   const announce = async (document: WorkerDocument) => {
     if (!keys) return
-    await persist(ending.signal, () => publish(ports, job, keys as JobKeys, document, revision))
+    const opened = keys
+    let isUnanswered = false
+    await persist(ending.signal, async () => {
+      try {
+        await publish(ports, job, opened, document, revision)
+      } catch (error) {
+        // Under this lease nobody else writes: what stands there is this document, whose answer was lost.
+        if (isUnanswered && isAppError(error, 'log/conflict')) return
+        isUnanswered ||= isAppError(error, 'server/unreachable') || isAppError(error, 'server/unavailable')
+        throw error
+      }
+    })
     revision++
   }
   try {

@@ -1,10 +1,11 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { startTestServer, type TestServer } from '../server/testing/test-server.ts'
 import { utf8 } from '../shared/format/bytes.ts'
@@ -30,26 +31,27 @@ afterAll(async () => {
   rmSync(folder, { recursive: true })
 })
 
+const MAIN = fileURLToPath(new URL('./main.ts', import.meta.url))
+const environment = (data: string): Record<string, string> => ({
+  PATH: process.env.PATH ?? '',
+  NODE_DISABLE_COMPILE_CACHE: '1',
+  KITH_SERVER: server.url,
+  KITH_WORKER_DATA: data,
+  KITH_WORKER_TOKEN_FILE: join(server.deps.config.folders.secrets, 'worker-token'),
+  // A busy test machine is no reason to wait.
+  KITH_WORKER_MIN_MEMORY_MB: '0',
+  KITH_WORKER_MAX_MEMORY_PERCENT: '101',
+  KITH_WORKER_MAX_SWAP_MB: '1000000',
+  KITH_WORKER_MAX_LOAD: '1000',
+  KITH_WORKER_MIN_DISK_MB: '0',
+})
+
 /** The worker as people run it, in a group once it has said who it is. @param before what it is started by */
 async function startWorker(data: string, env: Record<string, string> = {}, before: readonly string[] = []) {
-  const main = fileURLToPath(new URL('./main.ts', import.meta.url))
   // The shell says who the worker is, whatever started it; then it is the worker.
-  const words = [...before, 'sh', '-c', 'echo "$$"; exec "$@"', 'sh', process.execPath, main]
+  const words = [...before, 'sh', '-c', 'echo "$$"; exec "$@"', 'sh', process.execPath, MAIN]
   const child = spawn(words[0] ?? '', words.slice(1), {
-    env: {
-      PATH: process.env.PATH ?? '',
-      NODE_DISABLE_COMPILE_CACHE: '1',
-      KITH_SERVER: server.url,
-      KITH_WORKER_DATA: data,
-      KITH_WORKER_TOKEN_FILE: join(server.deps.config.folders.secrets, 'worker-token'),
-      // A busy test machine is no reason to wait.
-      KITH_WORKER_MIN_MEMORY_MB: '0',
-      KITH_WORKER_MAX_MEMORY_PERCENT: '101',
-      KITH_WORKER_MAX_SWAP_MB: '1000000',
-      KITH_WORKER_MAX_LOAD: '1000',
-      KITH_WORKER_MIN_DISK_MB: '0',
-      ...env,
-    },
+    env: { ...environment(data), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   running.add(child)
@@ -86,6 +88,33 @@ it('on SIGTERM ends what runs, gives its job back as if it had never had it, and
     ffprobe.close()
   }
 }, 60_000)
+
+it.skipIf(process.platform !== 'linux')(
+  'runs once in its folder; what is joined there meanwhile is for the one that runs',
+  async () => {
+    const data = join(folder, 'twice')
+    const worker = await startWorker(data)
+    const run = (...args: string[]) =>
+      promisify(execFile)(process.execPath, [MAIN, ...args], { env: environment(data) }).then(
+        ({ stdout }) => ({ code: 0, says: stdout }),
+        ({ code, stderr }: { code: number; stderr: string }) => ({ code, says: stderr }),
+      )
+    const second = await run()
+    expect(second.code).toBe(1)
+    expect(second.says).toContain(`A worker runs in ${data} already. Stop it first.`)
+
+    const other = await circle.another()
+    const joined = await run('join', await other.inviteWorkers(1))
+    expect(joined.code).toBe(0)
+    expect(joined.says).toContain('goes on with it')
+    const item = await other.upload(generate('tone.mp4', ...picture('320x240', 1), ...tone(1), ...CHEAP))
+    await other.reached(item, 'done')
+    worker.stop()
+    expect(await worker.exited).toBe(0)
+    expect(await other.documentOf(item, worker.identity)).toMatchObject({ status: 'ready' })
+  },
+  60_000,
+)
 
 /** What `node` keeps for itself, and what is no file of a disk. */
 const HARMLESS = /^(\/dev\/|\/proc\/|\/sys\/|pipe:|socket:)/

@@ -3,17 +3,20 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { isAppError } from '../shared/errors.ts'
 import { registerWorker } from '../shared/wire/workers.ts'
+import { isAlone } from './alone.ts'
 import { Api, isPassing } from './api.ts'
 import { claimLoop } from './claim-loop.ts'
 import { type Config, ConfigError, parseServer, readConfig } from './config.ts'
 import { findTools } from './ffmpeg/tools.ts'
-import { type Identity, openIdentity } from './identity.ts'
+import { type Identity, openIdentity, readInvited } from './identity.ts'
 import { sleep } from './job.ts'
 import { joinByInvite } from './join.ts'
 import { createLoopback } from './loopback.ts'
 import { Pins } from './pins.ts'
 import { readResources } from './resources.ts'
 
+/** The one before may still be giving its job back. */
+const ENDING_MS = 5000
 const USAGE = `Usage: npm run worker -- [join <invite link or eight words>] [--server https://…]\n`
 
 async function start(): Promise<void> {
@@ -27,17 +30,21 @@ async function start(): Promise<void> {
     config = { ...config, server: await joinByInvite(config.folder, invite.join(' '), named) }
     process.stdout.write(`Joined. This worker now works for ${config.server}\n`)
   }
-  await work(config)
+  const identity = await openIdentity(config.folder)
+  const hasJoined = positionals.length > 0
+  if (await isAlone(identity.seed, hasJoined ? 0 : ENDING_MS)) return work(config, identity)
+  // The one that runs finds the keys of what was joined when it needs them.
+  if (hasJoined) process.stdout.write('The worker that runs in this folder goes on with it.\n')
+  else throw new ConfigError(`A worker runs in ${config.folder} already. Stop it first.`)
 }
 
-async function work(config: Config): Promise<void> {
+async function work(config: Config, identity: Identity): Promise<void> {
   const logger = pino(
     { level: config.logLevel, base: { program: 'worker' }, timestamp: pino.stdTimeFunctions.isoTime },
     // What is still to be written when the process ends would be tried for ever where whoever read it was killed.
     pino.destination({ sync: true }),
   )
   const tools = await findTools(config.ffmpeg, config.ffprobe)
-  const identity = await openIdentity(config.folder)
   process.stdout.write(`Worker ${identity.fingerprint}\n`)
   const stopping = new AbortController()
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -50,6 +57,7 @@ async function work(config: Config): Promise<void> {
     api,
     identity,
     pins: new Pins(config.folder),
+    invited: () => readInvited(config.folder),
     loopback,
     tools,
     stallMs: config.stallMs,

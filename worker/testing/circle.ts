@@ -14,6 +14,7 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { ORIGINAL } from '../../shared/format/object-name.ts'
 import { verifySignature } from '../../shared/logs/signed.ts'
+import { createGroup } from '../../shared/wire/groups.ts'
 import { type ClaimedJob, claimJob, type JobView } from '../../shared/wire/jobs.ts'
 import { createMedia, finishMedia, type MediaRecord, readMedia } from '../../shared/wire/media.ts'
 import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-document.ts'
@@ -38,6 +39,13 @@ export class Circle {
   static async open(server: TestServer): Promise<Circle> {
     const ada = await new TestPerson(server, 'ada').signUp()
     return new Circle(ada, ada.personalGroup as GroupId)
+  }
+
+  /** Another group of the same person. */
+  async another(): Promise<Circle> {
+    const body = this.ada.newGroup()
+    await this.ada.client.call(createGroup, { body })
+    return new Circle(this.ada, body.groupId)
   }
 
   /** Lets the worker of this folder in, as an admin's page does. */
