@@ -1,5 +1,5 @@
 import { css, html, nothing } from 'lit'
-import { isAppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
@@ -11,7 +11,7 @@ import type { Group } from '../groups/group.ts'
 import type { Item, Tell } from '../media/items.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
 import { controls } from '../styles/controls.ts'
-import { chosenGroup, currentGroup, groupLabel, sortedGroups } from './current-group.ts'
+import { chosenGroup, currentGroup, groupLabel, settledGroup, sortedGroups } from './current-group.ts'
 import { takeIncoming } from './incoming.ts'
 import './item-grid.ts'
 import { UnderWay, withUnderWay } from './under-way.ts'
@@ -362,10 +362,12 @@ export class LibraryScreen extends KithElement {
   }
 
   async #upload(files: readonly File[]): Promise<void> {
-    const group = this.#group
-    if (!group || files.length === 0) return
-    const { toasts, uploads, router } = this.services
+    if (files.length === 0) return
+    const { session, toasts, uploads, router } = this.services
     try {
+      const { groups } = session.requireUnlocked()
+      const group = await settledGroup(groups, () => toasts.show('Waiting for your circle to open'))
+      if (!group) throw new AppError('group/not-found')
       const more = files.length === 1 ? '1 file' : `${files.length} files`
       toasts.show(`Sealing ${more}`, { action: { label: 'Show', run: () => router.go('/activity') } })
       await uploads.add(group.groupId, files)
