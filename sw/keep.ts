@@ -1,7 +1,7 @@
-import { changeKept } from '../shared/device/kept.ts'
-import { KEPT_CHANNEL, PIECE_BYTES, Pieces } from '../shared/device/kept-pieces.ts'
+import { changeKept, readKept } from '../shared/device/kept.ts'
+import { KEPT_CHANNEL, PIECE_BYTES, Pieces, removePieces } from '../shared/device/kept-pieces.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
-import { parseMediaId, parseObjectId } from '../shared/format/ids.ts'
+import { type MediaId, parseMediaId, parseObjectId } from '../shared/format/ids.ts'
 
 /** What Background Fetch brought: https://wicg.github.io/background-fetch/ */
 export type Fetched = {
@@ -21,22 +21,29 @@ export async function keepFetched(fetched: Fetched, isAborted: boolean): Promise
   const row = await changeKept(media, (now) =>
     isAborted && now?.state === 'waiting' && `${now.height ?? ''}` === height ? { ...now, state: 'paused' } : null,
   )
-  // Not where it was taken off this device, or found no room, in the meantime.
-  if (row?.state === 'waiting' || row?.state === 'paused') {
-    const pieces = await Pieces.open(media)
-    for (const { request, responseReady } of await fetched.matchAll()) {
-      const part = await partOf(request, responseReady).catch(() => null)
-      if (!part) continue
-      const { totalBytes, bytes } = part
-      for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
-        const index = part.index + at / PIECE_BYTES
-        await pieces.write(part.object, index, bytes.slice(at, at + PIECE_BYTES), totalBytes)
-      }
+  try {
+    // Not where it was taken off this device, or found no room, in the meantime.
+    if (row?.state === 'waiting' || row?.state === 'paused') await writeDown(media, fetched)
+  } finally {
+    const now = await readKept(media)
+    if (!now || now.state === 'no-room') await removePieces(media)
+    const channel = new BroadcastChannel(KEPT_CHANNEL)
+    channel.postMessage({ fetched: media })
+    channel.close()
+  }
+}
+
+async function writeDown(media: MediaId, fetched: Fetched): Promise<void> {
+  const pieces = await Pieces.open(media)
+  for (const { request, responseReady } of await fetched.matchAll()) {
+    const part = await partOf(request, responseReady).catch(() => null)
+    if (!part) continue
+    const { totalBytes, bytes } = part
+    for (let at = 0; at < bytes.length; at += PIECE_BYTES) {
+      const index = part.index + at / PIECE_BYTES
+      await pieces.write(part.object, index, bytes.slice(at, at + PIECE_BYTES), totalBytes)
     }
   }
-  const channel = new BroadcastChannel(KEPT_CHANNEL)
-  channel.postMessage({ fetched: media })
-  channel.close()
 }
 
 /** `null`: not what was asked for. A lie in it is found out when the page opens it. What did not come rejects. */

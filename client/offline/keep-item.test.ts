@@ -5,7 +5,7 @@ import { newKey, newMediaId, randomBytes } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { changeKept, keptSize, readKept, readKeptRange, removeKept } from '../../shared/device/kept.ts'
-import { PIECE_BYTES } from '../../shared/device/kept-pieces.ts'
+import { itemsWithPieces, KEPT_CHANNEL, PIECE_BYTES } from '../../shared/device/kept-pieces.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
@@ -207,7 +207,10 @@ type Parts = Parameters<KeepItemPorts['fetchAhead']>[0]
 describe('what the browser fetched in the background', () => {
   /** As the Service Worker writes it down. */
   const bring =
-    (change: (sealed: Bytes) => Bytes, { missing = 0, isAborted = false } = {}) =>
+    (
+      change: (sealed: Bytes) => Bytes,
+      { missing = 0, isAborted = false, meanwhile = async (): Promise<unknown> => undefined } = {},
+    ) =>
     async (parts: Parts) => {
       const fetched = parts.map(({ objectId, from, to }, index) => {
         const sealed = change((store.get(objectId) as Bytes).slice())
@@ -223,7 +226,8 @@ describe('what the browser fetched in the background', () => {
         return {
           request,
           get responseReady() {
-            return isMissing ? Promise.reject(new Error('cut off')) : Promise.resolve(response)
+            if (isMissing) return Promise.reject(new Error('cut off'))
+            return index === 1 ? meanwhile().then(() => response) : Promise.resolve(response)
           },
         }
       })
@@ -279,6 +283,33 @@ describe('what the browser fetched in the background', () => {
     expect(await isWhole(['thumb', 'original'])).toBe(true)
     // Each piece takes a step before it is written, and one after.
     expect(requests).toHaveLength(4 - Math.floor(at / 2))
+  })
+
+  it('leaves nothing half kept where there was no room, or it was taken off, while it was written down', async () => {
+    for (const end of [
+      () => changeKept(mediaId, (row) => row && { ...row, state: 'no-room' }),
+      () => removeKept(mediaId),
+    ]) {
+      await want(null)
+      const channel = new BroadcastChannel(KEPT_CHANNEL)
+      const heard = new Promise((resolve) => {
+        channel.onmessage = resolve
+      })
+      let before = 0
+      const meanwhile = () => {
+        before = memory.usedBytes
+        return end()
+      }
+      fetchAhead = async (parts) => {
+        await bring((sealed) => sealed, { meanwhile })(parts)
+        throw new Died('no page was open')
+      }
+      await expect(keep(null)).rejects.toThrow()
+      await heard
+      channel.close()
+      expect(before).toBeGreaterThan(0)
+      expect(await itemsWithPieces()).toEqual([])
+    }
   })
 
   it('is paused where the person cancelled it, and what came stays', async () => {
