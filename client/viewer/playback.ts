@@ -68,8 +68,11 @@ export class Playback {
       }
       this.#events.onFatal(type === Player.ErrorTypes.NETWORK_ERROR)
     })
+    // Whoever pressed play while this was on its way meant it: a new source pauses.
+    const isWanted = !this.#video.paused
     hls.loadSource(atSeconds > 0 ? url : `${url}?${FROM_START}`)
     hls.attachMedia(this.#video)
+    if (isWanted) this.#video.play().catch(() => undefined)
     return true
   }
 

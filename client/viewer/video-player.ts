@@ -322,6 +322,7 @@ export class VideoPlayer extends KithElement {
 
   #giveUpOriginal(): void {
     this.#playing = null
+    if (!this.video.paused) this.#place = { seconds: 0, isPlaying: true }
     this.video.removeAttribute('src')
     this.video.load()
     if (this.master) void this.#choose()
