@@ -442,7 +442,9 @@ export class ConversationScreen extends KithElement {
   }
 
   #dialogs(thread: Thread) {
-    const { menuFor } = this
+    const chosen = this.menuFor
+    // As it is now: what was on its way when the menu was opened may have been sent since.
+    const menuFor = chosen && (this.lines.find(({ message }) => message.key === chosen.key)?.message ?? chosen)
     return html`
       ${
         menuFor

@@ -51,7 +51,8 @@ export class CircleScreen extends KithElement {
     `,
   ]
   declare inviting: boolean
-  declare renaming: Group | null
+  /** By its id: the circle is another object with each change of its log. */
+  declare renaming: GroupId | null
   declare asking: Ask | null
 
   constructor() {
@@ -92,7 +93,7 @@ export class CircleScreen extends KithElement {
     return html`<header>
         <h1>
           ${circle.name ?? 'Circle'}
-          ${mine ? html`<button class="icon" aria-label="Rename the circle" @click=${() => (this.renaming = circle)}>${icon('edit', 20)}</button>` : nothing}
+          ${mine ? html`<button class="icon" aria-label="Rename the circle" @click=${() => (this.renaming = circle.groupId)}>${icon('edit', 20)}</button>` : nothing}
         </h1>
         ${mine ? html`<button class="primary" @click=${() => (this.inviting = true)}>Invite</button>` : nothing}
       </header>
@@ -114,7 +115,7 @@ export class CircleScreen extends KithElement {
       </section>
       ${invites.length > 0 ? this.#invites(circle, invites, mine) : nothing}
       ${this.#leaving(circle, me)}
-      ${this.renaming === circle ? html`<rename-dialog .group=${circle} @close=${() => (this.renaming = null)}></rename-dialog>` : nothing}
+      ${this.renaming === circle.groupId ? html`<rename-dialog .group=${circle} @close=${() => (this.renaming = null)}></rename-dialog>` : nothing}
       ${this.inviting ? html`<invite-dialog .groupId=${circle.groupId} @close=${() => (this.inviting = false)}></invite-dialog>` : nothing}`
   }
 
