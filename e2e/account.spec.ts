@@ -19,7 +19,7 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible()
   const phone = await arrive('ada')
   await phone.signIn()
-  await expect(phone.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
+  await expect(phone.page.getByRole('link', { name: /^list/ })).toBeVisible()
 
   await ada.setPassword('change', 'not-the-password-at-all', NEW)
   await expect(ada.page.getByRole('alert')).toContainText('Name or password are wrong')
@@ -29,12 +29,12 @@ test('the password is changed: other devices are out, the old one opens nothing,
   }
   await ada.page.getByRole('button', { name: 'Close' }).click()
   await ada.setPassword('change', PASSWORD, NEW)
-  await expect(ada.page.getByText('Your password is changed.')).toBeVisible({ timeout: 30_000 })
+  await expect(ada.page.getByText('Your password is changed.')).toBeVisible()
 
   // Offline and at the server: the new one alone.
   await ada.page.getByRole('button', { name: 'Lock now' }).click()
   await ada.unlock(PASSWORD)
-  await expect(ada.page.getByRole('alert')).toContainText('wrong', { timeout: 30_000 })
+  await expect(ada.page.getByRole('alert')).toContainText('wrong')
   await ada.unlock(NEW)
   const settings = ada.page.getByRole('heading', { name: 'Settings' })
   await expect(settings).toBeVisible()
@@ -53,7 +53,7 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await tablet.signIn(PASSWORD)
   await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')
   await tablet.signIn(NEW)
-  await expect(tablet.page.getByRole('link', { name: /^list/ })).toBeVisible({ timeout: 30_000 })
+  await expect(tablet.page.getByRole('link', { name: /^list/ })).toBeVisible()
 
   // Signed out, a device keeps nothing.
   await tablet.go('Settings')
@@ -89,13 +89,13 @@ test('the destruction password looks like a wrong one, and nothing opens the acc
   await expect(ada.page.getByRole('alert')).toContainText('another one than your password')
   await ada.page.getByRole('button', { name: 'Close' }).click()
   await ada.setPassword('destruction', PASSWORD, DESTROY)
-  await expect(ada.page.getByText('The destruction password is set.')).toBeVisible({ timeout: 30_000 })
+  await expect(ada.page.getByText('The destruction password is set.')).toBeVisible()
 
   const other = await arrive('ada')
   await other.signIn(DESTROY)
-  await expect(other.page.getByRole('alert')).toContainText('Name or password are wrong', { timeout: 30_000 })
+  await expect(other.page.getByRole('alert')).toContainText('Name or password are wrong')
   await other.signIn(PASSWORD)
-  await expect(other.page.getByRole('alert')).toContainText('Name or password are wrong', { timeout: 30_000 })
+  await expect(other.page.getByRole('alert')).toContainText('Name or password are wrong')
   // The devices it was on forget what they kept.
   await expect(ada.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
 })

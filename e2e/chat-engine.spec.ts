@@ -83,6 +83,7 @@ test('a photo goes to the friend alone, and can be taken back', async ({ arrive 
     const file = new File([await canvas.convertToBlob({ type: 'image/png' })], 'canary.png', { type: 'image/png' })
     await thread.sendFiles([file], { text: 'look' })
   })
+  await ben.page.waitForFunction(() => navigator.serviceWorker.controller !== null)
   const shown = await b.evaluate(async ({ thread }) => {
     await thread.total.until((total) => total > 0)
     const [message] = await thread.read(0, 1)
@@ -100,9 +101,9 @@ test('a photo goes to the friend alone, and can be taken back', async ({ arrive 
   })
   await b.evaluate(async ({ thread }) => {
     for (;;) {
+      const { value } = thread.revision
       const [message] = await thread.read(0, 1)
       if (message?.content.type === 'deleted') break
-      const { value } = thread.revision
       await thread.revision.until((now) => now !== value)
     }
   })

@@ -61,7 +61,7 @@ async function receiptPasses(from: Person, to: Person): Promise<void> {
 /** Name and bytes of what a link brings. */
 async function downloaded(link: Locator): Promise<[name: string, bytes: Buffer]> {
   const downloading = link.page().waitForEvent('download')
-  await link.click({ timeout: 30_000 })
+  await link.click()
   const download = await downloading
   return [download.suggestedFilename(), await readFile(await download.path())]
 }
@@ -136,6 +136,7 @@ test('two friends write, answer, react, edit and delete; each sees how far it ca
 
   await say(ada, 'Das war für jemand anderen')
   await expect(row(ben.page, 'jemand anderen')).toBeVisible()
+  // He may have it before she knows that the server has it.
   await doWith(ada.page, 'jemand anderen', 'Delete for both')
   await expect(ada.page.getByRole('dialog', { name: 'Delete for both?' })).toBeVisible()
   await ada.page.locator('message-menu').getByRole('button', { name: 'Delete for both', exact: true }).click()
@@ -177,7 +178,7 @@ test('what is written without network goes out once there is one, and is seen on
   await say(ben, 'Im Zug, ohne Netz geschrieben')
   await expect(row(ben.page, 'ohne Netz').locator('[data-state=waiting], [data-state=sending]')).toBeVisible()
   await ben.context.setOffline(false)
-  await expect(row(ada.page, 'ohne Netz')).toBeVisible({ timeout: 30_000 })
+  await expect(row(ada.page, 'ohne Netz')).toBeVisible()
   await expect(row(ada.page, 'ohne Netz')).toHaveCount(1)
 
   const phone = await Person.arrive(browser, world, 'ben')
@@ -198,7 +199,7 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   const list = join(world.folder, 'Kanarienvogel 7391.txt')
   await writeFile(list, 'Tomaten, Bohnen, Dill')
   await ada.page.getByLabel('Files to send').setInputFiles([video, photo, list])
-  await expect(ben.page.getByRole('button', { name: /^Video garten/ })).toBeEnabled({ timeout: 30_000 })
+  await expect(ben.page.getByRole('button', { name: /^Video garten/ })).toBeEnabled()
   await ben.page.getByRole('button', { name: /^Video garten/ }).click()
   await ben.plays()
   await ben.page.getByRole('dialog').getByRole('button', { name: 'Close' }).click()
@@ -252,7 +253,7 @@ test('a photo, a video and a file go to the friend alone', async ({ arrive, worl
   await ada.open('wiese')
   await ada.page.getByRole('button', { name: 'Send to a friend' }).click()
   await ada.page.getByRole('button', { name: 'Send to ben' }).click()
-  await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toBeEnabled({ timeout: 30_000 })
+  await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toBeEnabled()
   await ada.page.getByRole('button', { name: 'Take it back from ben' }).click()
   await expect(ben.page.getByRole('button', { name: /^Video wiese/ })).toHaveCount(0)
 
@@ -359,8 +360,10 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await ben.page.close()
   await expect.poll(() => inWorker(pagesWatched)).toBe(0)
   await ben.context.setOffline(false)
-  await devtools.send('ServiceWorker.dispatchSyncEvent', { ...worker, tag: 'kith-outbox', lastChance: false })
-  await expect(row(ada.page, 'Aus dem Tunnel')).toHaveCount(1)
+  await expect(async () => {
+    await devtools.send('ServiceWorker.dispatchSyncEvent', { ...worker, tag: 'kith-outbox', lastChance: false })
+    await expect(row(ada.page, 'Aus dem Tunnel')).toHaveCount(1, { timeout: 4000 })
+  }).toPass()
 
   await say(ada, 'Die Kirschen sind reif')
   await expect(row(ada.page, 'Kirschen').locator('[data-state=sent]')).toBeVisible()
@@ -377,8 +380,9 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await page.getByRole('button', { name: 'Notify me' }).click()
   await page.getByLabel('Show who wrote').check()
   await page.getByLabel('Silent hours').check()
-  await page.getByLabel('From', { exact: true }).fill('00:00')
-  await page.getByLabel('To', { exact: true }).fill('23:59')
+  const clock = (fromNowMs: number) => new Date(Date.now() + fromNowMs).toTimeString().slice(0, 5)
+  await page.getByLabel('From', { exact: true }).fill(clock(-3_600_000))
+  await page.getByLabel('To', { exact: true }).fill(clock(3_600_000))
   await ben.go('Chats')
   await expect(page.getByRole('link', { name: /ada.*1 unread/s })).toBeVisible()
   await expect.poll(onIcon).toBe(1)
@@ -512,7 +516,7 @@ test('what was said is found, in one chat and in all of them; writing leads back
   await ben.go('Chats')
   for (let index = 1; index <= 60; index++) await say(ada, `Tomate ${index}`)
   // Whoever comes back begins where they have not read on.
-  await ben.page.getByRole('link', { name: /ada.*60 unread/s }).click({ timeout: 30_000 })
+  await ben.page.getByRole('link', { name: /ada.*60 unread/s }).click()
   await expect(ben.page.getByText('New', { exact: true })).toBeInViewport()
   await expect(row(ben.page, 'Schlüssel')).toBeInViewport()
   await expect(row(ben.page, 'Tomate 60')).not.toBeInViewport()
@@ -568,7 +572,7 @@ test('messages that disappear take their files and their keys along, on both sid
   await expect(row(ben.page, 'Nur für heute')).toBeVisible()
   const note = { name: 'zettel.txt', mimeType: 'text/plain', buffer: Buffer.from('Der Schlüssel liegt unter dem Topf') }
   await ada.page.getByLabel('Files to send').setInputFiles([note])
-  await expect(ben.page.getByRole('link', { name: 'Download zettel.txt' })).toBeVisible({ timeout: 30_000 })
+  await expect(ben.page.getByRole('link', { name: 'Download zettel.txt' })).toBeVisible()
   const [mediaId = ''] = await grantedOn(ben.page)
   const opens = ({ page }: Person) => statusOf(page, `/media/${mediaId}/original`)
   const asks = ({ page }: Person) => statusOf(page, `/api/media/${mediaId}`)
@@ -618,10 +622,10 @@ test('a voice note is spoken, sealed and heard', async ({ arrive, world }) => {
   await ada.page.getByRole('link', { name: 'Write to ben' }).click()
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()
   await ada.page.getByRole('button', { name: 'Record a voice note' }).click()
-  await expect(ada.page.getByText('Recording 0:02')).toBeVisible()
+  await expect(ada.page.getByText(/^Recording 0:(0[2-9]|[1-5]\d)/)).toBeVisible()
   await ada.page.getByRole('button', { name: 'Send the voice note' }).click()
   const sound = ben.page.getByLabel('Voice note', { exact: true })
-  await expect(sound).toBeVisible({ timeout: 30_000 })
+  await expect(sound).toBeVisible()
   // The microphone beeps, and is silent in between.
   const drawn = (await ben.page.locator('.wave path').getAttribute('d')) ?? ''
   const heights = [...drawn.matchAll(/M\d+ (\d+)V(\d+)/g)].map(([, from, to]) => Number(to) - Number(from))

@@ -58,6 +58,7 @@ test('two people find each other by name, connect, block and come back', async (
   await expect(ada.page.getByText('Nobody of that name.')).toBeVisible()
   await ben.page.getByRole('button', { name: 'Unblock' }).click()
   await expect(ben.page.getByRole('heading', { name: 'Your friends' })).toBeVisible()
+  await expect(ben.page.getByRole('heading', { name: 'Blocked' })).toHaveCount(0)
 
   // She removes him. A block that he sets now would have no friendship to stand beside: it is listed all the same.
   await ben.page.getByRole('button', { name: 'More about ada' }).click()

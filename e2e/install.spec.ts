@@ -121,6 +121,7 @@ test('a new version waits while anything goes on in any tab, says what is new, a
   arrive,
   world,
 }) => {
+  test.setTimeout(480_000)
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   const { page } = ada
@@ -135,7 +136,7 @@ test('a new version waits while anything goes on in any tab, says what is new, a
           installing.onstatechange = () => installing.state !== 'installing' && resolve()
         })
       }
-      return installing?.state
+      return installing?.state ?? registration.waiting?.state
     })
   const serve = (change: (script: string) => string) => {
     world.relay.instead.set('/sw.js', {
@@ -204,12 +205,12 @@ test('a new version waits while anything goes on in any tab, says what is new, a
   const isWaiting = () => page.evaluate(async () => (await navigator.serviceWorker.getRegistration())?.waiting !== null)
   expect(await isWaiting()).toBe(true)
   // Chromium brings it half a minute later where a page asks the old one for something at the moment of the change.
-  const patience = { timeout: 60_000 }
+  const patience = { timeout: 150_000 }
   const reloaded = page.waitForEvent('load', patience)
   await Promise.all([reloaded, other.goto(`${world.origin}/settings`)])
   await expect(upload).toBeVisible()
   await expect(other.getByRole('heading', { name: 'Settings' })).toBeVisible()
-  expect(await isWaiting()).toBe(false)
+  await expect.poll(isWaiting).toBe(false)
   await expect(isReady).toHaveCount(0)
   await other.close()
 

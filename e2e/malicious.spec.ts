@@ -119,7 +119,7 @@ test.describe('a malicious server is found out:', () => {
     const ada = await arrive('ada')
     await ada.makeCircle('Gartenfreunde')
     await ada.setPassword('destruction', PASSWORD, DESTROY)
-    await expect(ada.page.getByText('The destruction password is set.')).toBeVisible({ timeout: 30_000 })
+    await expect(ada.page.getByText('The destruction password is set.')).toBeVisible()
     const phone = await arrive('ada')
     const answerWith = (change: (answer: { responses: string[] }) => object) => {
       world.relay.rewrite = (exchange) =>
@@ -128,7 +128,7 @@ test.describe('a malicious server is found out:', () => {
     answerWith((answer) => ({ ...answer, responses: answer.responses.toReversed() }))
     for (const password of [PASSWORD, DESTROY]) {
       await phone.signIn(password)
-      await expect(phone.page.getByRole('alert')).toContainText('Name or password are wrong', { timeout: 30_000 })
+      await expect(phone.page.getByRole('alert')).toContainText('Name or password are wrong')
     }
     answerWith((answer) => ({
       ...answer,
@@ -139,7 +139,7 @@ test.describe('a malicious server is found out:', () => {
     // Neither of the two erased anything, here or there.
     world.relay.rewrite = undefined
     await phone.signIn()
-    await expect(phone.page.getByRole('button', { name: 'Upload' })).toBeVisible({ timeout: 30_000 })
+    await expect(phone.page.getByRole('button', { name: 'Upload' })).toBeVisible()
     await phone.go('Circle')
     await expect(phone.page.getByRole('heading', { name: 'Gartenfreunde' })).toBeVisible()
     await ada.page.reload()
@@ -211,7 +211,7 @@ test.describe('a malicious server is found out:', () => {
       ada.page.locator(
         '[data-code="object/wrong-key"], [data-code="object/wrong-size"], [data-code="object/tampered"]',
       ),
-    ).toBeVisible({ timeout: 30_000 })
+    ).toBeVisible()
     await expect(ada.page.getByRole('button', { name: 'Try again' })).toBeVisible()
   })
 })

@@ -56,6 +56,7 @@ test('shared from another app: waits sealed while Kith is locked, then goes into
   await expect(ada.page.getByRole('link', { name: /^Stieglitz/ })).toBeVisible()
 
   await share(ada.page, [{ ...file, name: 'Girlitz.txt' }], 'Schau mal')
+  await expect(ada.page.getByText('Girlitz.txt')).toBeVisible()
   await expect(ada.page.getByText('Stieglitz.txt')).toHaveCount(0)
   await ada.page.getByRole('button', { name: 'Send to this friend' }).click()
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()

@@ -146,7 +146,7 @@ test('npm start says where Kith is; Ctrl-C ends all of it, and the next start go
   const others = childrenOf(second.pid)
   expect(others).toHaveLength(2)
   second.signal('SIGKILL')
-  await expect.poll(() => others.filter(isRunning), { timeout: 30_000 }).toEqual([])
+  await expect.poll(() => others.filter(isRunning)).toEqual([])
 })
 
 const NOBODY = ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups']

@@ -28,10 +28,10 @@ export async function chatOf({ page }: Person) {
       until: async (text: string) => {
         await thread.revision.until(() => true)
         for (;;) {
+          const { value } = thread.revision
           const messages = await thread.read(0, thread.total.value)
           if (messages.some(({ content }) => content.type === 'text' && content.text === text))
             return performance.timeOrigin + performance.now()
-          const { value } = thread.revision
           await thread.revision.until((now) => now !== value)
         }
       },

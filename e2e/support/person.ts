@@ -61,7 +61,9 @@ export class Person {
     await expect(page.getByRole('heading', { name: 'Write down your recovery key' })).toBeVisible({ timeout: 60_000 })
     this.words = await page.getByRole('list', { name: 'Recovery key' }).getByRole('listitem').allTextContents()
     await page.getByRole('button', { name: 'I wrote them down' }).click()
-    for (const field of await page.getByLabel(/^Word \d+$/).all()) {
+    const fields = page.getByLabel(/^Word \d+$/)
+    await expect(fields).toHaveCount(3)
+    for (const field of await fields.all()) {
       const id = (await field.getAttribute('id')) ?? ''
       await field.fill(this.words[Number(id.replace('word-', ''))] ?? '')
     }
@@ -89,7 +91,7 @@ export class Person {
     await page.getByLabel('Comes in as').selectOption(role)
     await page.getByLabel('As', { exact: true }).selectOption('words')
     await page.getByRole('button', { name: 'Make the invite' }).click()
-    const words = await page.getByTestId('invite-words').textContent({ timeout: 30_000 })
+    const words = await page.getByTestId('invite-words').textContent()
     await page.getByRole('button', { name: 'Close' }).click()
     return (words ?? '').trim()
   }
@@ -123,6 +125,18 @@ export class Person {
     await this.page.getByLabel('Files to upload').setInputFiles(files)
   }
 
+  /** Resolves when the server has all of it. */
+  async uploaded(title: string): Promise<void> {
+    const tile = this.page.getByRole('link', { name: new RegExp(`^${title}`) }).and(this.#there)
+    await expect(tile).toBeVisible()
+    await expect(tile).not.toHaveAccessibleName(/Uploading/, { timeout: 60_000 })
+  }
+
+  /** Not the tile that stands for an item before the server has it. */
+  get #there(): Locator {
+    return this.page.locator('[href^="/item/"]')
+  }
+
   async go(tab: 'Library' | 'Chats' | 'Friends' | 'Activity' | 'Circle' | 'Settings'): Promise<void> {
     if (await this.#backButton.isVisible()) await this.back()
     await this.page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: tab }).click()
@@ -140,11 +154,9 @@ export class Person {
 
   async open(title: string): Promise<void> {
     await this.go('Library')
-    // Not the tile that stands for it before the server has it.
-    const there = this.page.locator('[href^="/item/"]')
     await this.page
       .getByRole('link', { name: new RegExp(`^${title}`) })
-      .and(there)
+      .and(this.#there)
       .click()
     await expect(this.page.getByRole('heading', { name: title })).toBeVisible()
   }
@@ -165,7 +177,13 @@ export class Person {
           const check = () => video.currentTime > from + 0.2 && video.readyState > 2 && resolve()
           video.addEventListener('timeupdate', check)
           video.muted = true
-          if (video.paused) video.play().catch(reject)
+          // A better source may take the place of the one that was there.
+          const play = (): Promise<void> =>
+            video.play().catch((error: DOMException) => {
+              if (error.name !== 'AbortError') reject(error)
+              else video.addEventListener('loadeddata', () => video.paused && play(), { once: true })
+            })
+          if (video.paused) void play()
           check()
         }),
       seconds,

@@ -66,6 +66,8 @@ export class World {
       // A busy test machine is no reason to wait.
       KITH_WORKER_MAX_LOAD: '1000',
       KITH_WORKER_MAX_MEMORY_PERCENT: '100',
+      KITH_WORKER_MIN_MEMORY_MB: '0',
+      KITH_WORKER_MAX_SWAP_MB: '1000000',
       KITH_LOG: 'debug',
       ...env,
     }
