@@ -1,89 +1,45 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { boxKeysFrom } from '../../shared/crypto/box.ts'
-import { makeRotation, openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
+import { openGroupBox, sealGroupBox } from '../../shared/crypto/group-box.ts'
 import { signGroupEntries } from '../../shared/crypto/group-entry.ts'
-import { parseInviteFragment } from '../../shared/crypto/invite.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
-import { eraseDevice } from '../../shared/device/db.ts'
-import { createKey } from '../../shared/device/device-key.ts'
 import { readGroupKeys, removeGroupKeys } from '../../shared/device/group-keys.ts'
 import { listMediaRecords, takeMedia } from '../../shared/device/media-store.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
-import { codeOf, newPerson, newWorkerPerson, type Person } from '../../shared/testing/people.ts'
+import { codeOf, newPerson, newWorkerPerson } from '../../shared/testing/people.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
-import { FakeServer } from '../testing/fake-server.ts'
-import { identityOf } from '../testing/identity-of.ts'
-import { encodeItem, groupItem, groupItemName } from '../vault/items.ts'
-import { openVault, sealVaultWrite } from '../vault/sealing.ts'
-import { Vault } from '../vault/vault.ts'
-import type { Crypto } from '../workers/crypto.ts'
-import { prepareGroup } from './group-keys.ts'
-import { Groups } from './groups.ts'
-import { inviteByLink } from './invites.ts'
-import { join, readInvite } from './join.ts'
+import type { FakeServer } from '../testing/fake-server.ts'
+import { type Client, GroupWorld } from '../testing/group-world.ts'
+import { join } from './join.ts'
 import { leave, mayLeave, setRole } from './membership.ts'
 import { sealGroupName } from './profile.ts'
 import { enrolWorker } from './workers.ts'
 
-const crypto = { makeRotation, openGroupBox, sealGroupBox, boxKeysFrom, openVault, sealVaultWrite } as unknown as Crypto
 const KEY_LIFE_MS = 30 * 86_400_000
-const INVITE = { role: 'member', days: 7, maxUses: 5 } as const
 
+let world: GroupWorld
 let server: FakeServer
 let ann: Client
 let circle: GroupId
 
-type Client = { person: Person; vault: Vault; groups: Groups }
-
-async function clientOf(person: Person): Promise<Client> {
-  server.identities.set(person.userId, [person.identity])
-  const api = server.apiOf(person.userId)
-  const accountKey = newKey()
-  const vault = new Vault(api, crypto, { userId: person.userId, accountKey })
-  await vault.update(() => new Map([identityOf(person)]))
-  const { userId, seed: identitySeed, identityKey, box: agreement } = person
-  const secrets = { userId, accountKey, identitySeed, identityKey, agreement }
-  return { person, vault, groups: new Groups({ api, crypto, vault, secrets, actor: () => person.actor }) }
-}
-
-async function invited(name: string): Promise<Client> {
-  const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
-  const client = await clientOf(await newPerson(name))
-  await join(client.groups, await opened(client, url), client.person.identity)
-  await ann.groups.show(circle)
-  return client
-}
-
-function opened(client: Client, url: string | null) {
-  return readInvite(client.groups.context.api, parseInviteFragment(new URL(url ?? '').hash.slice(1)))
-}
-
 beforeEach(async () => {
-  await eraseDevice()
-  await createKey('device')
-  server = new FakeServer()
-  ann = await clientOf(await newPerson('ann'))
-  const made = await prepareGroup(crypto, ann.person.actor, ann.person.identity, 'circle', Date.now())
-  circle = made.groupId
-  server.add(made.group)
-  await ann.vault.update(() => new Map([[groupItemName(circle), encodeItem(groupItem, made.item)]]))
-  await ann.groups.show(circle)
+  world = await GroupWorld.create()
+  ;({ server, ann, circle } = world)
 })
 
 afterEach(() => void vi.useRealTimers())
 
 describe('groups on a device', () => {
   it('share keys with who joins by an invite, and keep them for the Service Worker', async () => {
-    const ben = await invited('ben')
+    const ben = await world.invited('ben')
     expect(ben.groups.encryptTo(circle).media).toEqual(ann.groups.encryptTo(circle).media)
     expect((await readGroupKeys(circle))?.get(1)?.media).toEqual(ann.groups.encryptTo(circle).media)
   })
 
   it('give whoever stays a new key when somebody is removed, and the history with it', async () => {
-    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    const [ben, cid] = [await world.invited('ben'), await world.invited('cid')]
     const before = ann.groups.encryptTo(circle)
     await ann.groups.remove(circle, ben.person.userId)
     await cid.groups.show(circle)
@@ -95,14 +51,14 @@ describe('groups on a device', () => {
   })
 
   it('refuse to encrypt between a removal and the new key', async () => {
-    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    const [ben, cid] = [await world.invited('ben'), await world.invited('cid')]
     await ann.groups.append(circle, () => ({ actions: [{ type: 'remove', payload: { memberId: ben.person.userId } }] }))
     await cid.groups.show(circle)
     expect(await codeOf(() => cid.groups.encryptTo(circle))).toBe('group/needs-rotation')
   })
 
   it('change a key that is older than 30 days, by whoever manages the circle and by nobody else', async () => {
-    const ben = await invited('ben')
+    const ben = await world.invited('ben')
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
     const madeAt = ann.groups.get(circle).state.rotations.get(1)?.ts ?? 0
     /** Whether this client is about to change the key, so long after it was made. */
@@ -123,7 +79,7 @@ describe('groups on a device', () => {
   })
 
   it('keep the key that won when two members change it at once', async () => {
-    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    const [ben, cid] = [await world.invited('ben'), await world.invited('cid')]
     await cid.groups.show(circle)
     // Ann's removal is in the log; Cid's client notices and is faster with the key.
     await ann.groups.append(circle, () => ({ actions: [{ type: 'remove', payload: { memberId: ben.person.userId } }] }))
@@ -133,24 +89,24 @@ describe('groups on a device', () => {
     expect(ann.groups.get(circle).state.epoch).toBe(2)
     expect(ann.groups.encryptTo(circle).media).toEqual(cid.groups.encryptTo(circle).media)
     // Also on a device that knows only what the vault kept.
-    const again = await sameAccount(ann)
+    const again = await world.sameAccount(ann)
     await again.groups.show(circle)
     expect(again.groups.encryptTo(circle).media).toEqual(cid.groups.encryptTo(circle).media)
   })
 
   it('let somebody in who met another change on the way', async () => {
-    const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
-    const ben = await clientOf(await newPerson('ben'))
-    const invite = await opened(ben, url)
+    const link = await world.link()
+    const ben = await world.newcomer('ben')
+    const invite = await world.opened(ben, link)
     server.beforeAppend = async () => {
-      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+      await world.link()
     }
     await join(ben.groups, invite, ben.person.identity)
     expect(ben.groups.get(circle).state.members.has(ben.person.userId)).toBe(true)
   })
 
   it('change a role by an owner alone, and let everybody go but the last owner', async () => {
-    const bob = await invited('bob')
+    const bob = await world.invited('bob')
     const me = bob.person.userId
     const own = ann.person.userId
     expect(await codeOf(() => setRole(bob.groups, circle, own, 'member'))).toBe('group/forbidden')
@@ -167,22 +123,19 @@ describe('groups on a device', () => {
   })
 
   it('end an invite without ending the others', async () => {
-    const [one, two] = [
-      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test'),
-      await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test'),
-    ]
+    const [one, two] = [await world.link(), await world.link()]
     await ann.groups.endInvite(circle, one.inviteId)
     const { invites } = ann.groups.get(circle).state
     expect(
       [...invites.values()].filter((invite) => isOpen(invite, Date.now())).map(({ inviteId }) => inviteId),
     ).toEqual([two.inviteId])
-    const ben = await clientOf(await newPerson('ben'))
-    await join(ben.groups, await opened(ben, two.url), ben.person.identity)
+    const ben = await world.newcomer('ben')
+    await join(ben.groups, await world.opened(ben, two), ben.person.identity)
     expect(ben.groups.encryptTo(circle).media).toEqual(ann.groups.encryptTo(circle).media)
   })
 
   it('give a worker the media key of every epoch, and take it into the next', async () => {
-    const ben = await invited('ben')
+    const ben = await world.invited('ben')
     await ann.groups.remove(circle, ben.person.userId)
     const worker = await newWorkerPerson()
     const statement = {
@@ -210,7 +163,7 @@ describe('groups on a device', () => {
     expect(await readGroupKeys(circle)).toBeNull()
     expect((await listMediaRecords(circle).next()).done).toBe(true)
     // After a start it is as closed as before.
-    const again = await sameAccount(ann)
+    const again = await world.sameAccount(ann)
     await again.groups.openKept()
     expect(again.groups.all.value.has(circle)).toBe(false)
     expect(again.groups.failures.value.get(circle)?.code).toBe('group/not-member')
@@ -243,16 +196,16 @@ describe('groups on a device', () => {
   })
 
   it('are held against what the vault has learned meanwhile: a log that the server cuts is a rollback, and stays one', async () => {
-    const other = await sameAccount(ann)
+    const other = await world.sameAccount(ann)
     await other.groups.show(circle)
     const shown = () => {
       const stored = server.groups.get(circle)
       if (!stored) throw new Error('the server has lost it')
       return { ...stored, entries: [...stored.entries] }
     }
-    await inviteByLink(other.groups, circle, INVITE, 'https://kith.test')
+    await world.link({}, other)
     const cut = shown()
-    await inviteByLink(other.groups, circle, INVITE, 'https://kith.test')
+    await world.link({}, other)
     server.groups.set(circle, cut)
     // It has more than this device knew; writing that down shows that another one knew more still.
     const before = ann.groups.all.value
@@ -270,7 +223,7 @@ describe('groups on a device', () => {
   })
 
   it('get their keys back on the device where another tab had closed them', async () => {
-    const tab = await sameAccount(ann)
+    const tab = await world.sameAccount(ann)
     await tab.groups.openKept()
     const stored = server.groups.get(circle)
     server.groups.delete(circle)
@@ -303,7 +256,7 @@ describe('groups on a device', () => {
     const stored = server.groups.get(circle)
     if (stored) stored.profile = profile
     await ann.groups.show(circle)
-    const again = await sameAccount(ann)
+    const again = await world.sameAccount(ann)
     server.groups.clear()
     await again.groups.openKept()
     expect(again.groups.get(circle).name).toBe('Family')
@@ -322,7 +275,7 @@ describe('groups on a device', () => {
     ['an entry twice', 'log/wrong-prev', () => repeatLast()],
   ]
   it.each(attacks)('refuse %s, and go on with what they know', async (_, code, attack) => {
-    await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    await world.link()
     await ann.groups.rename(circle, 'Family')
     attack()
     expect(await ann.groups.refreshOne(circle)).toBe(false)
@@ -332,7 +285,7 @@ describe('groups on a device', () => {
   })
 
   it('refuse a box that the server made up', async () => {
-    const [ben, cid] = [await invited('ben'), await invited('cid')]
+    const [ben, cid] = [await world.invited('ben'), await world.invited('cid')]
     await ann.groups.remove(circle, ben.person.userId)
     const stored = server.groups.get(circle)
     const { publicKey: agreementKey } = cid.person.box
@@ -343,7 +296,7 @@ describe('groups on a device', () => {
   })
 
   it('refuse a log that the server made up around a real invite', async () => {
-    const { url } = await inviteByLink(ann.groups, circle, INVITE, 'https://kith.test')
+    const link = await world.link()
     const { rotations, invites } = ann.groups.get(circle).state
     const [inviteId, invite] = [...invites][0] ?? []
     const [rotation, stored] = [rotations.get(1), server.groups.get(circle)]
@@ -367,8 +320,8 @@ describe('groups on a device', () => {
       { type: 'invite', payload: { inviteId, invitePub, role, expiresAt, maxUses } },
     ]
     stored.entries = signGroupEntries(circle, puppet.actor, null, actions, Date.now())
-    const ben = await clientOf(await newPerson('ben'))
-    expect(await codeOf(() => opened(ben, url))).toBe('group/fork')
+    const ben = await world.newcomer('ben')
+    expect(await codeOf(() => world.opened(ben, link))).toBe('group/fork')
   })
 })
 
@@ -393,13 +346,4 @@ function repeatLast(): void {
   const entries = server.groups.get(circle)?.entries
   const last = entries?.at(-1)
   if (last) entries?.push(last)
-}
-
-/** Somebody's second device: the same keys, nothing else. */
-async function sameAccount(client: Client): Promise<Client> {
-  const { context } = client.groups
-  const { userId, accountKey } = context.secrets
-  const vault = new Vault(context.api, crypto, { userId, accountKey })
-  await vault.openServed()
-  return { person: client.person, vault, groups: new Groups({ ...context, vault }) }
 }

@@ -3,8 +3,9 @@ import { AppError } from '../../shared/errors.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, UserId } from '../../shared/format/ids.ts'
+import { groupEntry } from '../../shared/logs/group-entries.ts'
 import { verifyStatement } from '../../shared/logs/identity.ts'
-import { hashEntry, type SignedEntry, verifySignature } from '../../shared/logs/signed.ts'
+import { decodeUnverified, hashEntry, type SignedEntry, verifySignature } from '../../shared/logs/signed.ts'
 import { VAULT_WRITE_LABEL, vaultWriteInput } from '../../shared/logs/vault-write.ts'
 import { readIdentity } from '../../shared/wire/accounts.ts'
 import {
@@ -44,6 +45,8 @@ export class FakeServer {
   readonly connections = new FakeConnections()
   /** Runs before an append is looked at: another client that was faster. */
   beforeAppend: () => Promise<void> = async () => undefined
+  /** Runs when a request was answered and before whoever asked hears of it: where it throws, the answer is lost. */
+  afterAnswer: (route: Route) => Promise<void> = async () => undefined
 
   add({ groupId, entries, boxes, profile }: NewGroup): void {
     this.groups.set(groupId, { entries: [...entries], boxes: [...boxes], profile, invites: new Map() })
@@ -54,6 +57,7 @@ export class FakeServer {
     const call = async (route: Route, options: Call = {}): Promise<unknown> => {
       if (options.body !== undefined) z.encode(route.body, options.body)
       const reply = await this.#answer(user, route, options)
+      await this.afterAnswer(route)
       return reply === undefined
         ? undefined
         : z.decode(route.reply, JSON.parse(JSON.stringify(z.encode(route.reply, reply))))
@@ -63,9 +67,11 @@ export class FakeServer {
 
   async #answer(user: UserId, route: Route, { params, query, body }: Call): Promise<unknown> {
     const group = () => this.#group(params?.groupId as GroupId)
+    const groupOfMine = () => this.#groupOf(user, params?.groupId as GroupId)
     switch (route as unknown) {
       case listGroups: {
-        const groups = [...this.groups].map(([groupId, { entries }]) => ({
+        const mine = [...this.groups].filter(([, { entries }]) => isIn(user, entries))
+        const groups = mine.map(([groupId, { entries }]) => ({
           groupId,
           seq: entries.length - 1,
           head: headOf(entries),
@@ -73,14 +79,14 @@ export class FakeServer {
         return { groups }
       }
       case readGroupLog:
-        return { entries: group().entries }
+        return { entries: groupOfMine().entries }
       case readGroupProfile:
-        return { profile: group().profile }
+        return { profile: groupOfMine().profile }
       case writeGroupProfile:
-        group().profile = body as GroupProfile
+        groupOfMine().profile = body as GroupProfile
         return undefined
       case readGroupBoxes:
-        return { boxes: group().boxes.filter(({ memberId }) => memberId === user) }
+        return { boxes: groupOfMine().boxes.filter(({ memberId }) => memberId === user) }
       case appendGroupLog:
         return this.#append(group(), body as GroupAppend)
       case openInvite: {
@@ -133,6 +139,13 @@ export class FakeServer {
     return found
   }
 
+  /** The same answer for a group that does not exist and for one that somebody is out of. */
+  #groupOf(user: UserId, groupId: GroupId): Stored {
+    const found = this.groups.get(groupId)
+    if (!found || !isIn(user, found.entries)) throw new AppError('group/not-member')
+    return found
+  }
+
   #vault(user: UserId): StoredVault {
     const found = this.vaults.get(user) ?? { index: null, items: new Map(), owner: null }
     this.vaults.set(user, found)
@@ -142,4 +155,14 @@ export class FakeServer {
 
 function headOf(entries: readonly SignedEntry[]) {
   return hashEntry(entries.at(-1) as SignedEntry)
+}
+
+/** By what the entries claim, for some are not good. */
+function isIn(user: UserId, entries: readonly SignedEntry[]): boolean {
+  return entries.reduce((was, { bytes }) => {
+    const { type, actor, payload } = decodeUnverified(groupEntry, bytes)
+    if (type === 'remove') return was && payload.memberId !== user
+    if (actor !== user) return was
+    return type === 'create' || type === 'join' || (was && type !== 'leave')
+  }, false)
 }
