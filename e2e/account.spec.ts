@@ -17,8 +17,10 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await writeFile(file, 'Tomaten')
   await ada.upload(file)
   await expect(ada.page.getByRole('link', { name: /^list/ })).toBeVisible()
+  const link = await ada.invite()
   const phone = await arrive('ada')
-  await phone.signIn()
+  // Into a circle that she is in: there is nothing to join, also where this device does not know of it yet.
+  await phone.signIn(PASSWORD, link)
   await expect(phone.page.getByRole('link', { name: /^list/ })).toBeVisible()
 
   await ada.setPassword('change', 'not-the-password-at-all', NEW)

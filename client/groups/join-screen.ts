@@ -7,7 +7,7 @@ import { controls } from '../styles/controls.ts'
 import { welcome } from '../styles/welcome.ts'
 import { checkNewPassword } from '../vault/welcome-screen.ts'
 import { ticketFromPassphrase } from './invites.ts'
-import { type OpenedInvite, readInvite } from './join.ts'
+import { type OpenedInvite, readInvite, standingIn } from './join.ts'
 import '../elements/password-field.ts'
 
 /** Somebody holds an invite: shows where it leads, then makes an account or joins with the one that is open. */
@@ -47,7 +47,9 @@ export class JoinScreen extends KithElement {
     try {
       const wanted = await ticket()
       const state = this.services.session.state.value
-      if (state.kind === 'unlocked' && state.unlocked.groups.isMember(wanted.groupId)) return this.#leave()
+      // Before the invite is read: one that is used up may be so by them.
+      const isIn = state.kind === 'unlocked' && (await standingIn(state.unlocked.groups, wanted.groupId)) === 'in'
+      if (isIn) return this.#leave()
       this.invite = await readInvite(this.services.api, wanted)
     } catch (error) {
       this.refused = sentenceFor(error)

@@ -9,17 +9,21 @@ import {
   signJoin,
 } from '../../shared/crypto/invite.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
-import { equalBytes } from '../../shared/format/bytes.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
+import type { GroupId } from '../../shared/format/ids.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
 import { type GroupState, isOpen } from '../../shared/logs/group-state.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { appendGroupLog, openInvite } from '../../shared/wire/groups.ts'
 import type { Api } from '../app/api.ts'
+import { passAppError } from '../app/passing.ts'
 import { encodeItem, type GroupItem, groupItem, groupItemName } from '../vault/items.ts'
+import type { Vault } from '../vault/vault.ts'
 import type { Groups } from './groups.ts'
 import { openGroupName } from './profile.ts'
 
-const CONFLICT_TRIES = 4
+const CONFLICT_TRIES = 8
+const PAUSE_MS = 250
 
 /** What an invite shows to the one who holds it, before joining. */
 export type OpenedInvite = {
@@ -49,36 +53,97 @@ export async function readInvite(api: Api, ticket: InviteTicket): Promise<Opened
   return { ticket, state, payload, name: profile && (await openGroupName(state, metaKeys, profile)) }
 }
 
+/** `unknown`: neither the vault nor the server says it now. */
+export type Standing = 'in' | 'out' | 'unknown'
+
+/**
+ * Whether the person is in already, as vault and server know it now: by another tab or device, or by a try whose answer
+ * was lost. Whoever is in has the group open here afterwards.
+ */
+export async function standingIn(groups: Groups, groupId: GroupId): Promise<Standing> {
+  if (groups.isMember(groupId)) return 'in'
+  try {
+    await groups.context.vault.openServed()
+    if (!groups.isKnown(groupId)) return 'unknown'
+    await groups.show(groupId)
+    return groups.isMember(groupId) ? 'in' : 'out'
+  } catch (error) {
+    passAppError(error)
+    return isAppError(error, 'group/not-member') ? 'out' : 'unknown'
+  }
+}
+
 /**
  * Joins as the person that is unlocked: first the group's key into the vault, then one entry into the log. In the
- * other order a program that ends in between would leave a member without a key.
+ * other order a program that ends in between would leave a member without a key. Whoever is in already joins nothing.
+ * @param pause before the invite is read again; `attempt` counts from 1.
+ * @throws {AppError} as `readInvite` and `Groups.show`; `log/conflict`, and what the server refuses the entry with
  */
-export async function join(groups: Groups, invite: OpenedInvite, identity: SignedEntry): Promise<void> {
+export async function join(
+  groups: Groups,
+  invite: OpenedInvite,
+  identity: SignedEntry,
+  pause: (attempt: number) => Promise<void> = randomPause,
+): Promise<void> {
+  const { api, vault, secrets } = groups.context
   const { groupId } = invite.ticket
-  const { vault } = groups.context
   if (groups.isMember(groupId)) return
-  for (let attempt = 1, opened = invite; ; attempt++) {
-    const { state, payload } = opened
-    const item: GroupItem = {
-      kind: 'circle',
-      keys: [{ epoch: payload.epoch, key: payload.groupKey }],
-      pin: { seq: state.seq, head: state.head },
-      invites: [],
-    }
-    await vault.update(() => new Map([[groupItemName(groupId), encodeItem(groupItem, item)]]))
-    try {
-      await append(groups, opened, identity)
-      return await groups.show(groupId)
-    } catch (error) {
-      // Somebody else changed the group at the same moment: the invite is read again, for its key may be another.
-      if (isAppError(error, 'log/conflict') && attempt < CONFLICT_TRIES) {
-        opened = await readInvite(groups.context.api, invite.ticket)
-        continue
+  let ours: Bytes | null = null
+  try {
+    for (let attempt = 1, opened = invite; ; attempt++) {
+      try {
+        ours = await keepKey(vault, opened, ours)
+        if (!opened.state.members.has(secrets.userId)) await append(groups, opened, identity)
+        break
+      } catch (error) {
+        if (!isOutrun(error) || attempt === CONFLICT_TRIES) throw error
       }
-      if (isRefusal(error)) await vault.update(() => new Map([[groupItemName(groupId), null]]))
-      throw error
+      await pause(attempt)
+      opened = await readInvite(api, invite.ticket)
     }
+    await groups.show(groupId)
+  } catch (error) {
+    const standing = await standingIn(groups, groupId)
+    if (standing === 'in') return
+    if (standing === 'out' && ours && isRefusal(error)) await giveBack(vault, groupId, ours)
+    throw error
   }
+}
+
+/**
+ * The invite's key, beside what the vault has of the group: older keys, invites made here, a pin that the log has to hold.
+ * @param ours the item as an earlier try has put it. @returns the item, where nobody else has put anything; else `null`.
+ * @throws {AppError} `group/rollback`, `group/fork`
+ */
+async function keepKey(
+  vault: Vault,
+  { ticket: { groupId }, state, payload }: OpenedInvite,
+  ours: Bytes | null,
+): Promise<Bytes | null> {
+  const name = groupItemName(groupId)
+  const pin = { seq: state.seq, head: state.head }
+  const key = { epoch: payload.epoch, key: payload.groupKey }
+  let put: Bytes | null = null
+  await vault.update((now) => {
+    const known = now.read(groupItem, name)
+    if (known) replayGroup(groupId, [], { from: state, pin: known.pin })
+    const { kind, keys, invites }: Omit<GroupItem, 'pin'> = known ?? { kind: 'circle', keys: [], invites: [] }
+    const isThere = keys.some(({ epoch, key: kept }) => epoch === key.epoch && equalBytes(kept, key.key))
+    const next = encodeItem(groupItem, { kind, keys: isThere ? keys : [...keys, key], pin, invites })
+    const before = known && encodeItem(groupItem, known)
+    put = !before || (ours && equalBytes(before, ours)) ? next : null
+    return before && equalBytes(before, next) ? new Map() : new Map([[name, next]])
+  })
+  return put
+}
+
+/** Only as it was put here: another device may have gone on with it. */
+async function giveBack(vault: Vault, groupId: GroupId, ours: Bytes): Promise<void> {
+  const name = groupItemName(groupId)
+  await vault.update((now) => {
+    const item = now.read(groupItem, name)
+    return item && equalBytes(encodeItem(groupItem, item), ours) ? new Map([[name, null]]) : new Map()
+  })
 }
 
 async function append(groups: Groups, { ticket, state }: OpenedInvite, identity: SignedEntry): Promise<void> {
@@ -94,7 +159,17 @@ async function append(groups: Groups, { ticket, state }: OpenedInvite, identity:
   })
 }
 
-/** The server said no; without an answer the entry may have been taken, and the key has to stay. */
+/** Somebody else, or another device, was faster: the invite is read again, for its key may be another. */
+function isOutrun(error: unknown): boolean {
+  return isAppError(error, 'log/conflict') || isAppError(error, 'group/rollback')
+}
+
+/** Somebody said no; without an answer, or with a fault for one, the entry may have been taken, and the key has to stay. */
 function isRefusal(error: unknown): boolean {
-  return isAppError(error) && !error.code.startsWith('server/')
+  return isAppError(error) && error.code !== 'internal' && !error.code.startsWith('server/')
+}
+
+/** Of those who open one link at the same moment one alone is the next in the log: at random, so that they do not meet again. */
+function randomPause(attempt: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.random() * PAUSE_MS * attempt))
 }

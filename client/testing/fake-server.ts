@@ -57,10 +57,9 @@ export class FakeServer {
     const call = async (route: Route, options: Call = {}): Promise<unknown> => {
       if (options.body !== undefined) z.encode(route.body, options.body)
       const reply = await this.#answer(user, route, options)
+      const sent = reply === undefined ? null : JSON.stringify(z.encode(route.reply, reply))
       await this.afterAnswer(route)
-      return reply === undefined
-        ? undefined
-        : z.decode(route.reply, JSON.parse(JSON.stringify(z.encode(route.reply, reply))))
+      return sent === null ? undefined : z.decode(route.reply, JSON.parse(sent))
     }
     return { call, onSignedOut: () => undefined } as unknown as Api
   }

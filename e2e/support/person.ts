@@ -161,9 +161,11 @@ export class Person {
     await expect(this.page.getByRole('heading', { name: title })).toBeVisible()
   }
 
-  async signIn(password = PASSWORD): Promise<void> {
+  /** @param link an invite that was opened before. */
+  async signIn(password = PASSWORD, link: string | null = null): Promise<void> {
     const { page } = this
-    await page.goto(this.world.origin)
+    await page.goto(link ?? this.world.origin)
+    if (link !== null) await page.getByRole('link', { name: 'I have an account' }).click()
     await page.getByLabel('Your name').fill(this.name)
     await page.getByLabel('Password', { exact: true }).fill(password)
     await page.getByRole('button', { name: 'Sign in' }).click()
