@@ -8,14 +8,15 @@ import { listMediaRecords, takeMedia } from '../../shared/device/media-store.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
-import { codeOf, newPerson, newWorkerPerson } from '../../shared/testing/people.ts'
+import { verifyWorkerStatement } from '../../shared/logs/worker-statement.ts'
+import { codeOf, newPerson, newWorkerPerson, type WorkerPerson } from '../../shared/testing/people.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { type Client, GroupWorld } from '../testing/group-world.ts'
 import { join } from './join.ts'
 import { leave, mayLeave, setRole } from './membership.ts'
 import { sealGroupName } from './profile.ts'
-import { enrolWorker } from './workers.ts'
+import { enrolWorker, type KnownWorker } from './workers.ts'
 
 const KEY_LIFE_MS = 30 * 86_400_000
 
@@ -126,19 +127,23 @@ describe('groups on a device', () => {
   it('give a worker the media key of every epoch, and take it into the next', async () => {
     const ben = await world.invited('ben')
     await ann.groups.remove(circle, ben.person.userId)
-    const worker = await newWorkerPerson()
-    const statement = {
-      v: 1,
-      workerId: worker.workerId,
-      identityKey: newKey(),
-      agreementKey: worker.box.publicKey,
-      createdAt: 1,
-    } as const
-    await enrolWorker(ann.groups, circle, { statement, signed: worker.statement, fingerprint: '', online: true })
+    const { worker, known } = await newWorker()
+    await enrolWorker(ann.groups, circle, known)
     const boxes = server.groups.get(circle)?.boxes.filter(({ memberId }) => memberId === worker.workerId) ?? []
     const { state, keys } = ann.groups.get(circle)
     expect(boxes.map(({ epoch }) => epoch).sort()).toEqual([1, 2])
     for (const box of boxes) expect(await openGroupBox(state, box, worker.box)).toEqual(keys.get(box.epoch)?.media)
+  })
+
+  it('take a worker once where two admins let it in at the same moment, and nobody is refused', async () => {
+    const ben = await world.invited('ben', { role: 'admin' })
+    const { worker, known } = await newWorker()
+    server.beforeAppend = () => enrolWorker(ben.groups, circle, known)
+    await enrolWorker(ann.groups, circle, known)
+    const { state, keys } = ann.groups.get(circle)
+    expect(state.workers.has(worker.workerId)).toBe(true)
+    const boxes = server.groups.get(circle)?.boxes.filter(({ memberId }) => memberId === worker.workerId) ?? []
+    expect(await Promise.all(boxes.map((box) => openGroupBox(state, box, worker.box)))).toEqual([keys.get(1)?.media])
   })
 
   it('close a group that the server says one is out of, also without network, and lose nothing by it', async () => {
@@ -335,4 +340,10 @@ function repeatLast(): void {
   const entries = server.groups.get(circle)?.entries
   const last = entries?.at(-1)
   if (last) entries?.push(last)
+}
+
+async function newWorker(): Promise<{ worker: WorkerPerson; known: KnownWorker }> {
+  const worker = await newWorkerPerson()
+  const { head: _head, ...statement } = verifyWorkerStatement(worker.statement)
+  return { worker, known: { statement, signed: worker.statement, fingerprint: '', online: true } }
 }

@@ -29,6 +29,8 @@ export async function readWorkers(api: Api): Promise<KnownWorker[]> {
 export async function enrolWorker(groups: Groups, groupId: GroupId, worker: KnownWorker): Promise<void> {
   const { workerId: memberId, agreementKey } = worker.statement
   await groups.append(groupId, async (group) => {
+    // Also after a lost race: somebody else may have let it in.
+    if (group.state.workers.has(memberId)) return null
     const made = await Promise.all(
       [...group.keys].map(([epoch, { media }]) =>
         groups.context.crypto.sealGroupBox(groupId, epoch, { memberId, agreementKey }, media),
