@@ -10,7 +10,9 @@ import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
 import { verifyWorkerStatement } from '../../shared/logs/worker-statement.ts'
 import { codeOf, newPerson, newWorkerPerson, type WorkerPerson } from '../../shared/testing/people.ts'
+import { readGroupLog, readGroupProfile } from '../../shared/wire/groups.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
+import type { Route } from '../../shared/wire/route.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
 import { type Client, GroupWorld } from '../testing/group-world.ts'
 import { join } from './join.ts'
@@ -208,6 +210,67 @@ describe('groups on a device', () => {
       expect(ann.groups.failures.value.get(circle)?.code).toBe('group/rollback')
     }
     expect(ann.groups.all.value).toBe(before)
+  })
+
+  /** Runs once, after the server has answered and before the page hears of it. */
+  function whileAnswering(asked: Route, task: () => Promise<void>): void {
+    server.afterAnswer = async (route) => {
+      if (route !== asked) return
+      server.afterAnswer = async () => undefined
+      await task()
+    }
+  }
+
+  it('ask again where the vault learned of more while the log was on its way, and accuse no honest server', async () => {
+    const other = await world.sameAccount(ann)
+    await other.groups.show(circle)
+    whileAnswering(readGroupLog, async () => {
+      await world.link({}, other)
+      await ann.vault.openServed()
+    })
+    expect(await ann.groups.refreshOne(circle)).toBe(true)
+    expect(ann.groups.get(circle).state.head).toEqual(other.groups.get(circle).state.head)
+    expect(ann.groups.failures.value.size).toBe(0)
+  })
+
+  it('say that it is a rollback where the second answer is behind what the vault learned, too', async () => {
+    const other = await world.sameAccount(ann)
+    await other.groups.show(circle)
+    whileAnswering(readGroupLog, async () => {
+      const before = [...(server.groups.get(circle)?.entries ?? [])]
+      await world.link({}, other)
+      await ann.vault.openServed()
+      server.groups.get(circle)?.entries.splice(before.length)
+    })
+    expect(await ann.groups.refreshOne(circle)).toBe(false)
+    expect(ann.groups.failures.value.get(circle)?.code).toBe('group/rollback')
+  })
+
+  it.each([
+    ['name', readGroupProfile],
+    ['log', readGroupLog],
+  ])('take the new name where another tab gave it while the %s was on its way', async (_, route) => {
+    const tab = await world.sameAccount(ann)
+    await tab.groups.openKept()
+    await ann.groups.rename(circle, 'Family')
+    whileAnswering(route, () => tab.groups.rename(circle, 'Friends'))
+    expect(await ann.groups.refreshOne(circle)).toBe(true)
+    expect(ann.groups.get(circle).name).toBe('Friends')
+    const again = await world.sameAccount(ann)
+    await again.groups.openKept()
+    expect(again.groups.get(circle).name).toBe('Friends')
+  })
+
+  it('refuse the older name where the second answer has it, too', async () => {
+    const tab = await world.sameAccount(ann)
+    await tab.groups.openKept()
+    whileAnswering(readGroupProfile, async () => {
+      await tab.groups.rename(circle, 'Friends')
+      const stored = server.groups.get(circle)
+      if (stored) stored.profile = null
+    })
+    expect(await ann.groups.refreshOne(circle)).toBe(false)
+    expect(ann.groups.failures.value.get(circle)?.code).toBe('card/rollback')
   })
 
   it('get their keys back on the device where they are missing, whatever has taken them', async () => {

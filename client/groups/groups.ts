@@ -71,7 +71,7 @@ export class Groups {
       // Replaying a log takes a phone long.
       await nextTask()
       if (kept?.isOut) this.#fail(group, notMember())
-      else if (kept) await this.#take(group, kept).catch(passAppError)
+      else if (kept) await this.#take(group, kept, this.#item(group)).catch(passAppError)
     }
   }
 
@@ -213,18 +213,20 @@ export class Groups {
 
   async #refresh(groupId: GroupId, tries = CONFLICT_TRIES): Promise<void> {
     const { api, secrets } = this.context
+    // What this page or another tab learns while an answer is under way cannot be in it: it is held against what was known before.
+    const item = this.#item(groupId)
+    const floor = revisionOf(await readKeptGroup(secrets.accountKey, groupId))
     // In this order: the log then holds every head that the name's author can have known.
     const { profile } = await api.call(readGroupProfile, { params: { groupId } })
     const { entries } = await api.call(readGroupLog, { params: { groupId }, query: { from: 0 } })
-    const known = await readKeptGroup(secrets.accountKey, groupId)
-    if (known?.profile && (profile?.revision ?? 0) < known.profile.revision) {
-      throw new AppError('card/rollback', 'the server shows an older name of the group')
-    }
     const served = { entries, profile }
+    if (revisionOf(served) < floor) throw new AppError('card/rollback', 'the server shows an older name of the group')
+    const known = await readKeptGroup(secrets.accountKey, groupId)
     // Also as the device has it: another tab may have closed the group meanwhile.
     const isOnDevice = known !== null && !known.isOut && isSameKept(known, served) && (await hasGroupKeys(groupId))
     if (!isOnDevice || !this.#isOpenAs(groupId, served)) {
-      if (!(await this.#take(groupId, served))) {
+      const isOutrun = revisionOf(known) > revisionOf(served)
+      if (isOutrun || !(await this.#take(groupId, served, item))) {
         if (tries === 1) throw new AppError('group/rollback', 'another device of this account has seen another log')
         return this.#refresh(groupId, tries - 1)
       }
@@ -292,9 +294,11 @@ export class Groups {
     return state.needsRotation || (manages && isKeyOld(state, Date.now()))
   }
 
-  /** @returns `false`: the vault has meanwhile learned of another end of the log, which this has to be held against. */
-  async #take(groupId: GroupId, kept: KeptGroup): Promise<boolean> {
-    const item = this.#item(groupId)
+  /**
+   * @param item as the vault had it before `kept` was asked for.
+   * @returns `false`: the vault has meanwhile learned of another end of the log, which the next answer has to be held against.
+   */
+  async #take(groupId: GroupId, kept: KeptGroup, item: GroupItem): Promise<boolean> {
     const group = await openGroup(this.context, groupId, item, kept)
     await this.#keep(group, item)
     const now = this.#item(groupId)
@@ -343,4 +347,9 @@ export class Groups {
 
 function notMember(): AppError {
   return new AppError('group/not-member', 'the server says that you are not in this group any more')
+}
+
+/** Of its name; 0: it has none, or nothing is kept of it. */
+function revisionOf(kept: KeptGroup | null): number {
+  return kept?.profile?.revision ?? 0
 }
