@@ -273,6 +273,16 @@ describe('groups on a device', () => {
     expect(ann.groups.failures.value.get(circle)?.code).toBe('card/rollback')
   })
 
+  it('write nothing into the vault that another device has written already', async () => {
+    const other = await world.sameAccount(ann)
+    await world.invited('ben')
+    const version = () => server.vaults.get(ann.person.userId)?.index?.version
+    const before = version()
+    await other.groups.show(circle)
+    expect(other.groups.get(circle).state.head).toEqual(ann.groups.get(circle).state.head)
+    expect(version()).toBe(before)
+  })
+
   it('get their keys back on the device where they are missing, whatever has taken them', async () => {
     await removeGroupKeys(circle)
     await ann.groups.refresh()

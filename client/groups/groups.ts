@@ -315,15 +315,18 @@ export class Groups {
   async #keep({ groupId, state, groupKeys }: Group, item: GroupItem): Promise<void> {
     const isKnown = item.pin.seq === state.seq && item.keys.length === keysToKeep(state, item, groupKeys).length
     if (isKnown) return
+    const name = groupItemName(groupId)
     await this.context.vault.update((vault) => {
-      const now = vault.read(groupItem, groupItemName(groupId)) ?? item
+      const known = vault.read(groupItem, name)
+      const now = known ?? item
       // Another device may have seen more, or another log: a pin never goes back, nor aside.
       const isElsewhere = now.pin.seq === state.seq && !equalBytes(now.pin.head, state.head)
       if (now.pin.seq > state.seq || isElsewhere) return new Map()
       const pin = { seq: state.seq, head: state.head }
       const invites = now.invites.filter(({ inviteId }) => state.invites.has(inviteId))
-      const next: GroupItem = { ...now, pin, invites, keys: keysToKeep(state, now, groupKeys) }
-      return new Map([[groupItemName(groupId), encodeItem(groupItem, next)]])
+      const next = encodeItem(groupItem, { ...now, pin, invites, keys: keysToKeep(state, now, groupKeys) })
+      const isWritten = known !== null && equalBytes(encodeItem(groupItem, known), next)
+      return isWritten ? new Map() : new Map([[name, next]])
     })
   }
 
