@@ -38,13 +38,18 @@ export class GroupWorld {
     await eraseDevice()
     await createKey('device')
     const ann = await newPerson('ann')
-    const { group, groupId, item } = await prepareGroup(crypto, ann.actor, ann.identity, 'circle', Date.now())
-    const world = new GroupWorld(ann, groupId)
-    world.server.add(group)
-    const items = new Map([identityOf(ann), [groupItemName(groupId), encodeItem(groupItem, item)]])
-    await world.ann.vault.update(() => items)
-    await world.ann.groups.show(groupId)
+    const made = await prepareGroup(crypto, ann.actor, ann.identity, 'circle', Date.now())
+    const world = new GroupWorld(ann, made.groupId)
+    await world.ann.vault.update(() => new Map([identityOf(ann)]))
+    await world.#open(world.ann, made)
     return world
+  }
+
+  /** Another group of somebody's, open on their page. */
+  async another({ person, ...client }: Client, kind: GroupItem['kind']): Promise<GroupId> {
+    const made = await prepareGroup(crypto, person.actor, person.identity, kind, Date.now())
+    await this.#open(client, made)
+    return made.groupId
   }
 
   async newcomer(name: string): Promise<Client> {
@@ -59,11 +64,11 @@ export class GroupWorld {
   }
 
   /** Somebody new who has joined by a link of their own. */
-  async invited(name: string, wanted: Partial<NewInvite> = {}): Promise<Client> {
-    const link = await this.link(wanted)
+  async invited(name: string, wanted: Partial<NewInvite> = {}, by = this.ann): Promise<Client> {
+    const link = await this.link(wanted, by)
     const client = await this.newcomer(name)
     await join(client.groups, await this.opened(client, link), client.person.identity)
-    await this.ann.groups.show(this.circle)
+    await by.groups.show(this.circle)
     return client
   }
 
@@ -83,6 +88,15 @@ export class GroupWorld {
   async itemOf(client: Client): Promise<GroupItem | null> {
     const { vault } = await this.sameAccount(client)
     return vault.read(groupItem, groupItemName(this.circle))
+  }
+
+  async #open(
+    { vault, groups }: Pick<Client, 'vault' | 'groups'>,
+    made: Awaited<ReturnType<typeof prepareGroup>>,
+  ): Promise<void> {
+    this.server.add(made.group)
+    await vault.update(() => new Map([[groupItemName(made.groupId), encodeItem(groupItem, made.item)]]))
+    await groups.show(made.groupId)
   }
 
   #clientOf(person: Person): Client {

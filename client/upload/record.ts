@@ -61,11 +61,15 @@ export async function listUploads(): Promise<UploadRow[]> {
   return rows.sort((a, b) => a.createdAt - b.createdAt)
 }
 
-/** Changes a row as it stands now. @returns the new row, `null` when it is gone (cancelled). */
-export async function changeUpload(media: MediaId, change: Partial<UploadRow>): Promise<UploadRow | null> {
+/** Changes a row as it stands now. @returns the new row, `null` when it is gone (cancelled) or not as it has to be. */
+export async function changeUpload(
+  media: MediaId,
+  change: Partial<UploadRow>,
+  isAsItHasToBe: (now: UploadRow) => boolean = () => true,
+): Promise<UploadRow | null> {
   const transaction = (await openDevice()).transaction('uploads', 'readwrite')
   const row = await transaction.store.get(media)
-  const next = row ? { ...row, ...change } : null
+  const next = row && isAsItHasToBe(row) ? { ...row, ...change } : null
   if (next) await transaction.store.put(next, media)
   await transaction.done
   return next

@@ -4,7 +4,6 @@ import { openObject } from '../../shared/crypto/open-object.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { sign } from '../../shared/crypto/signing.ts'
-import { wrapCardKey, wrapContentKey } from '../../shared/crypto/wraps.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
@@ -14,10 +13,12 @@ import { THUMB } from '../../shared/format/object-name.ts'
 import { type Card, card } from '../../shared/wire/card.ts'
 import type { NewMedia } from '../../shared/wire/media.ts'
 import type { Busy } from '../app/busy.ts'
+import { passAppError } from '../app/passing.ts'
 import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
+import { NewerKeys, wrapAnew, wrapKeys } from './item-keys.ts'
 import { UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
-import { changeUpload, listUploads, openUpload, sealUpload, THUMB_PIECE, type UploadSecret } from './record.ts'
+import { listUploads, openUpload, readUpload, sealUpload, THUMB_PIECE, type UploadSecret } from './record.ts'
 import { Speed } from './speed.ts'
 import { previewOf } from './thumbnail.ts'
 
@@ -43,6 +44,9 @@ export class Uploads {
   readonly #setBusy: (isOn: boolean) => void
   readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
   readonly #speeds = new Map<MediaId, Speed>()
+  readonly #newerKeys = new NewerKeys()
+  /** Refused to this tab's worker, since their group's key has changed. */
+  readonly #refused = new Set<MediaId>()
   #worker: Worker | undefined
 
   constructor(session: Session, busy: Busy) {
@@ -111,21 +115,15 @@ export class Uploads {
     this.#command({ type: 'file', mediaId, file })
   }
 
-  /** @throws {AppError} `group/needs-rotation` */
+  /** @throws {AppError} `group/needs-rotation`: it goes on by itself as soon as it can. */
   async retry(mediaId: MediaId): Promise<void> {
     const view = this.all.value.get(mediaId)
-    const row = await (await openDevice()).get('uploads', mediaId)
-    if (!view || !row) return
+    if (!view) return
     if (view.code === 'group/needs-rotation') {
-      // The group's key changed meanwhile: the same item keys, wrapped under the new one.
-      const secret = await openUpload(row)
-      const media = await this.#wrap(row.groupId, mediaId, secret)
-      await changeUpload(mediaId, {
-        sealed: await sealUpload(mediaId, { ...secret, media: { ...secret.media, ...media } }),
-      })
+      await this.#session.requireUnlocked().groups.refreshOne(view.groupId)
+      await this.#wrapAnew(mediaId)
     }
-    this.#patch(mediaId, { phase: 'waiting', code: null })
-    this.#command({ type: 'work' })
+    this.#begin(mediaId)
   }
 
   cancel(mediaId: MediaId): void {
@@ -162,21 +160,40 @@ export class Uploads {
       body,
       sign: (label, bytes) => sign(actor.seed, label, bytes),
     })
-    const wrapped = await this.#wrap(groupId, mediaId, keys)
+    const wrapped = await wrapKeys(groups, { groupId, mediaId }, keys)
     const media: NewMedia = { mediaId, groupId, ...wrapped, card: { revision: 1, sealed } }
     const thumb = preview.thumb && (await this.#sealThumb(mediaId, keys, preview.thumb))
     const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media }
     return { secret, thumb, card: body }
   }
 
-  async #wrap(groupId: GroupId, mediaId: MediaId, keys: Pick<UploadSecret, 'contentKey' | 'cardKey'>) {
-    const { epoch, media, meta } = this.#session.requireUnlocked().groups.encryptTo(groupId)
-    const context = { mediaId, groupId, epoch }
-    return {
-      epoch,
-      wrappedContent: await wrapContentKey(media, context, keys.contentKey),
-      wrappedCard: await wrapCardKey(meta, context, keys.cardKey),
+  /** The group's key changed while the upload waited for its turn: goes on once there is a newer one. */
+  async #goOn(mediaId: MediaId): Promise<void> {
+    if (this.#refused.has(mediaId)) return
+    this.#refused.add(mediaId)
+    try {
+      const row = await readUpload(mediaId)
+      if (!row) return
+      const { media } = await openUpload(row)
+      await this.#newerKeys.after(media.epoch, media.groupId, this.#session.requireUnlocked().groups)
+      await this.#wrapAnew(mediaId)
+      this.#begin(mediaId)
+    } catch (error) {
+      // It says already why it is stopped; after a lock, a start goes on with it.
+      passAppError(error)
+    } finally {
+      this.#refused.delete(mediaId)
     }
+  }
+
+  async #wrapAnew(mediaId: MediaId): Promise<void> {
+    const media = await wrapAnew(this.#session.requireUnlocked().groups, mediaId)
+    if (media) this.#patch(mediaId, { media })
+  }
+
+  #begin(mediaId: MediaId): void {
+    this.#patch(mediaId, { phase: 'waiting', code: null })
+    this.#command({ type: 'work' })
   }
 
   async #sealThumb(mediaId: MediaId, { contentKey }: Pick<UploadSecret, 'contentKey'>, thumb: Blob): Promise<Bytes> {
@@ -274,7 +291,10 @@ export class Uploads {
         type: 'module',
         name: 'upload',
       })
-      this.#worker.addEventListener('message', ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data))
+      this.#worker.addEventListener('message', ({ data }: MessageEvent<UploadProgress>) => {
+        void this.#progress(data)
+        if (data.code === 'group/needs-rotation') void this.#goOn(data.mediaId)
+      })
     }
     this.#worker.postMessage(command)
   }

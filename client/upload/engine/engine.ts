@@ -2,6 +2,7 @@ import { objectId } from '../../../shared/crypto/object-key.ts'
 import type { UploadRow } from '../../../shared/device/db.ts'
 import { openDevice } from '../../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
+import { equalBytes } from '../../../shared/format/bytes.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../../shared/format/layout.ts'
 import { ORIGINAL, THUMB } from '../../../shared/format/object-name.ts'
@@ -66,7 +67,11 @@ export class Engine {
       while (this.#again) {
         this.#again = false
         await this.#clearStrays()
-        for (const row of await listUploads()) await this.#run(row)
+        for (const { mediaId } of await listUploads()) {
+          // As it is when its turn comes: cancelled meanwhile, or wrapped under a newer key.
+          const row = await readUpload(mediaId)
+          if (row) await this.#run(row)
+        }
       }
     })
     this.#working = false
@@ -95,8 +100,14 @@ export class Engine {
     } catch (error) {
       if (abort.signal.aborted || isAppError(error, 'job/cancelled')) return
       const code = isAppError(error) ? error.code : 'internal'
+      const isSame = ({ sealed }: UploadRow) => code !== 'group/needs-rotation' || equalBytes(sealed, row.sealed)
       // Where a newer version has taken the database, nothing can be noted: the row stays as it was, and goes on after a reload.
-      await changeUpload(mediaId, { problem: code }).catch(() => undefined)
+      const noted = await changeUpload(mediaId, { problem: code }, isSame).catch(() => undefined)
+      // Wrapped under a newer key while the old one was being refused: its turn comes once more.
+      if (noted === null) {
+        this.#again = true
+        return
+      }
       this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
       if (code === 'upload/source-changed') this.#files.delete(mediaId)
       if (PASSING.includes(code)) setTimeout(() => void this.work(), RETRY_MS)
