@@ -1,7 +1,15 @@
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import type { GroupId, MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { claimJob, completeJob, failJob } from '../../shared/wire/jobs.ts'
-import { createMedia, deleteMedia, listMediaChanges, objectPath, restoreMedia } from '../../shared/wire/media.ts'
+import {
+  createMedia,
+  deleteMedia,
+  finishMedia,
+  listMediaChanges,
+  objectPath,
+  readMedia,
+  restoreMedia,
+} from '../../shared/wire/media.ts'
 import { createMemoryBlobStore } from '../blobs/memory.ts'
 import { createJobs } from '../jobs/jobs.ts'
 import { createObjects } from '../media/objects.ts'
@@ -82,6 +90,23 @@ it('drops an upload that nobody went on with, and none that goes on', async () =
   server.clock.advance(HOUR_MS)
   await sweep()
   expect(await blobs()).toBe(0)
+})
+
+it('keeps an upload that is completed while it is being swept', async () => {
+  const { mediaId } = await anna.call(createMedia, { body: newItem(groupId) })
+  const originalId = newObjectId()
+  await putBytes(anna, mediaId, originalId, someBytes(9))
+  server.clock.advance(2 * SWEEP_AFTER_MS.unfinished)
+  const { db } = server.deps
+  const begin = db.transaction.bind(db)
+  const finishFirst = async (run: Parameters<typeof begin>[0]) => {
+    await anna.call(finishMedia, { params: { mediaId }, body: { originalId } })
+    return begin(run)
+  }
+  vi.spyOn(db, 'transaction').mockImplementationOnce(finishFirst as typeof begin)
+  await sweep()
+  expect((await anna.call(readMedia, { params: { mediaId } })).state).toBe('ready')
+  expect(await status(mediaId, originalId)).toBe(200)
 })
 
 it('removes what attempts left that came to nothing, and keeps the one that was completed', async () => {

@@ -43,8 +43,13 @@ async function dropUnfinished({ db }: Deps, now: number, underWay: ReadonlySet<s
     .where({ state: 'uploading', deleted_at: null })
     .where('created_at', '<=', before)
     .whereNotIn('media_id', young)
-  for (const row of rows) {
-    if (!underWay.has(row.media_id)) await db.transaction((trx) => changeMedia(trx, row, { deleted_at: now }))
+  for (const { media_id } of rows) {
+    if (underWay.has(media_id)) continue
+    await db.transaction(async (trx) => {
+      // Asked again: it may have been completed meanwhile.
+      const row = await trx<MediaRow>('media').where({ media_id, state: 'uploading', deleted_at: null }).first()
+      if (row) await changeMedia(trx, row, { deleted_at: now })
+    })
   }
 }
 
