@@ -47,6 +47,9 @@ export type Item = {
   readonly fault: AppError | null
 }
 
+/** What people say about an item. */
+export type CardChange = Partial<Pick<Card, 'title' | 'description'>>
+
 const PAGE = 60
 /** What the first screens show, also on a desk. */
 const NEWEST_ITEMS = 120
@@ -57,6 +60,15 @@ const READ_AT_ONCE = 40
 /** Whether an item is something to look at or listen to; every other file is kept as it is. */
 export function isMedia({ type }: Pick<Card, 'type'>): boolean {
   return /^(video|image|audio)\//.test(type)
+}
+
+/** What somebody changed of the description that they were shown; `null`: nothing. */
+export function changeOf(shown: Pick<Card, 'title' | 'description'>, wanted: Required<CardChange>): CardChange | null {
+  const change = {
+    ...(wanted.title === shown.title ? {} : { title: wanted.title.trim() }),
+    ...(wanted.description === (shown.description ?? '') ? {} : { description: wanted.description }),
+  }
+  return Object.keys(change).length > 0 ? change : null
 }
 
 /** Where an item stands in the library. */
@@ -167,8 +179,16 @@ export class Items {
     return { group: this.#group(groupId), item }
   }
 
-  /** A new revision of the description. */
-  async edit(mediaId: MediaId, change: Partial<Pick<Card, 'title' | 'description'>>): Promise<void> {
+  /** A new revision of the description; what `change` does not name stays as others have it. */
+  async edit(mediaId: MediaId, change: CardChange): Promise<void> {
+    await this.#edit(mediaId, change).catch((error: unknown) => {
+      if (!isAppError(error, 'log/conflict')) throw error
+      // Somebody was faster: once more, on top of what they wrote.
+      return this.#edit(mediaId, change)
+    })
+  }
+
+  async #edit(mediaId: MediaId, change: CardChange): Promise<void> {
     const { group, item } = await this.read(mediaId)
     if (!item.card) throw item.fault ?? new AppError('media/not-found', 'no card')
     const { actor } = this.#services.session.requireUnlocked().groups.context

@@ -3,6 +3,7 @@ import { keyed } from 'lit/directives/keyed.js'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type MediaId, parseMediaId } from '../../shared/format/ids.ts'
 import { ORIGINAL, THUMB } from '../../shared/format/object-name.ts'
+import type { Card } from '../../shared/wire/card.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor, sentenceForCode } from '../app/messages.ts'
@@ -10,7 +11,7 @@ import { isPassing } from '../app/passing.ts'
 import { icon } from '../elements/icon.ts'
 import { authorName, type Group, mayManage } from '../groups/group.ts'
 import { durationLabel, sizeLabel } from '../library/days.ts'
-import { type Item, isMedia } from '../media/items.ts'
+import { changeOf, type Item, isMedia } from '../media/items.ts'
 import { keptParts } from '../offline/kept-parts.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
 import { watch } from '../offline/watched.ts'
@@ -111,7 +112,8 @@ export class ViewerScreen extends KithElement {
   /** This browser cannot show the original picture. */
   declare pictureFailed: boolean
   declare neighbours: Neighbours
-  declare editing: boolean
+  /** The description that is being edited, as it was when that began. */
+  declare editing: Card | null
   declare sharing: boolean
   #touchedAt: { x: number; y: number } | null = null
   #setPlaying: (isOn: boolean) => void = () => undefined
@@ -126,7 +128,7 @@ export class ViewerScreen extends KithElement {
     this.broken = null
     this.pictureFailed = false
     this.neighbours = { previous: null, next: null }
-    this.editing = false
+    this.editing = null
     this.sharing = false
   }
 
@@ -158,7 +160,7 @@ export class ViewerScreen extends KithElement {
     this.broken = null
     this.pictureFailed = false
     this.#unreachable = null
-    this.editing = false
+    this.editing = null
     this.#setPlaying(false)
     void this.#load()
   }
@@ -227,7 +229,7 @@ export class ViewerScreen extends KithElement {
       ${item.record.state === 'ready' && item.card ? html`<keep-button .item=${item}></keep-button>` : nothing}
       ${item.record.state === 'ready' && item.card ? html`<button class="icon" aria-label="Send to a friend" @click=${() => (this.sharing = true)}>${icon('send')}</button>` : nothing}
       ${item.record.state === 'ready' ? this.#download(item, html`${icon('download')}`, 'icon') : nothing}
-      ${mine && item.card ? html`<button class="icon" aria-label="Edit" @click=${() => (this.editing = true)}>${icon('edit')}</button>` : nothing}
+      ${mine && item.card ? html`<button class="icon" aria-label="Edit" @click=${() => (this.editing = item.card)}>${icon('edit')}</button>` : nothing}
       ${mine ? html`<button class="icon" aria-label="Delete" @click=${() => this.#delete(item)}>${icon('trash')}</button>` : nothing}
     `
   }
@@ -311,21 +313,21 @@ export class ViewerScreen extends KithElement {
         <p class="soft small">${card.fileName}<br />${facts.join(' · ')}</p>
         ${made?.status === 'partial' ? html`<p class="soft small" role="status">Better qualities are being made.</p>` : nothing}
       </section>
-      ${this.editing ? this.#editor(item) : nothing}
+      ${this.editing ? this.#editor(this.editing) : nothing}
       ${this.sharing ? html`<share-dialog .mediaId=${record.mediaId} @close=${() => (this.sharing = false)}></share-dialog>` : nothing}`
   }
 
-  #editor({ card }: Item) {
-    return html`<kith-dialog heading="Edit" @close=${() => (this.editing = false)}>
+  #editor({ title, description }: Card) {
+    return html`<kith-dialog heading="Edit" @close=${() => (this.editing = null)}>
       <form class="stack" @submit=${this.#save}>
         ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
         <div>
           <label for="title">Title</label>
-          <input id="title" name="title" required maxlength="300" .value=${card?.title ?? ''} />
+          <input id="title" name="title" required maxlength="300" .value=${title} />
         </div>
         <div>
           <label for="description">Description</label>
-          <textarea id="description" name="description" rows="5" maxlength="10000" .value=${card?.description ?? ''}></textarea>
+          <textarea id="description" name="description" rows="5" maxlength="10000" .value=${description ?? ''}></textarea>
         </div>
         <button class="primary wide" ?disabled=${this.working}>Save</button>
       </form>
@@ -335,10 +337,11 @@ export class ViewerScreen extends KithElement {
   #save = (event: SubmitEvent): void => {
     event.preventDefault()
     const data = new FormData(event.target as HTMLFormElement)
-    const change = { title: String(data.get('title')).trim(), description: String(data.get('description')) }
+    const wanted = { title: String(data.get('title')), description: String(data.get('description')) }
+    const change = this.editing && changeOf(this.editing, wanted)
     void this.attempt(async () => {
-      await this.services.items.edit(parseMediaId(this.mediaId), change)
-      this.editing = false
+      if (change) await this.services.items.edit(parseMediaId(this.mediaId), change)
+      this.editing = null
       await this.#load()
     })
   }

@@ -1,0 +1,116 @@
+import 'fake-indexeddb/auto'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { sealDocument } from '../../shared/crypto/document.ts'
+import { newKey, newMediaId } from '../../shared/crypto/random.ts'
+import { sign } from '../../shared/crypto/signing.ts'
+import { eraseDevice } from '../../shared/device/db.ts'
+import { createKey } from '../../shared/device/device-key.ts'
+import { AppError } from '../../shared/errors.ts'
+import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { codeOf, newPerson } from '../../shared/testing/people.ts'
+import { type Card, card } from '../../shared/wire/card.ts'
+import { type MediaRecord, writeCard } from '../../shared/wire/media.ts'
+import type { Route } from '../../shared/wire/route.ts'
+import type { Api } from '../app/api.ts'
+import type { Session } from '../app/session.ts'
+import { FakeServer } from '../testing/fake-server.ts'
+import { type Client, clientOf, invited, openNewGroup } from '../testing/group-world.ts'
+import { wrapKeys } from '../upload/item-keys.ts'
+import { changeOf, Items } from './items.ts'
+
+const shown: Card = { title: 'sea', fileName: 'sea.mp4', type: 'video/mp4', sizeBytes: 9, hasThumb: false }
+
+describe('what somebody changed of a description', () => {
+  it.each([
+    ['nothing', { title: 'sea', description: '' }, null],
+    ['the title', { title: ' the sea ', description: '' }, { title: 'the sea' }],
+    ['the description', { title: 'sea', description: 'calm' }, { description: 'calm' }],
+    ['both', { title: 'lake', description: 'calm' }, { title: 'lake', description: 'calm' }],
+  ])('is %s', (_, wanted, change) => expect(changeOf(shown, wanted)).toEqual(change))
+
+  it('is no title that came with spaces', () => {
+    expect(changeOf({ ...shown, title: ' sea' }, { title: ' sea', description: '' })).toBeNull()
+  })
+
+  it('is also that it is empty now', () => {
+    const wanted = { title: 'sea', description: '' }
+    expect(changeOf({ ...shown, description: 'calm' }, wanted)).toEqual({ description: '' })
+  })
+})
+
+describe('an edit', () => {
+  let record: MediaRecord
+  /** Runs before a new revision is looked at. */
+  let beforeWrite: () => Promise<void>
+  let writes: number
+  let ann: Client
+  let ben: Client
+  let mediaId: MediaId
+
+  /** Takes a revision that comes after the one it has. */
+  const api = {
+    call: async (route: Route, { body }: { body?: unknown }) => {
+      if (route === (writeCard as Route)) {
+        writes++
+        await beforeWrite()
+        const next = body as MediaRecord['card']
+        if (next.revision !== record.card.revision + 1) throw new AppError('log/conflict')
+        record = { ...record, card: next, changeSeq: record.changeSeq + 1 }
+      }
+      return record
+    },
+  } as unknown as Api
+  const itemsOf = (unlocked: Client) =>
+    new Items({ api, session: { requireUnlocked: () => unlocked } as never as Session })
+  const once = (run: () => Promise<void>) => async () => {
+    beforeWrite = async () => undefined
+    await run()
+  }
+
+  async function newRecord({ person, groups }: Client, groupId: GroupId): Promise<MediaRecord> {
+    const keys = { contentKey: newKey(), cardKey: newKey() }
+    const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
+      author: person.userId,
+      groupHead: groups.get(groupId).state.head,
+      schema: card,
+      body: shown,
+      sign: (label, bytes) => sign(person.actor.seed, label, bytes),
+    })
+    const wrapped = await wrapKeys(groups, { groupId, mediaId }, keys)
+    const rest = { authorId: person.userId, state: 'ready', workerDocument: null, job: null } as const
+    return { mediaId, groupId, ...wrapped, card: { revision: 1, sealed }, ...rest, createdAt: 1, changeSeq: 1 }
+  }
+
+  beforeEach(async () => {
+    await eraseDevice()
+    await createKey('device')
+    const server = new FakeServer()
+    ann = await clientOf(server, await newPerson('ann'))
+    const circle = await openNewGroup(server, ann, 'circle')
+    ben = await invited(server, ann, circle, 'ben')
+    mediaId = newMediaId()
+    record = await newRecord(ann, circle)
+    writes = 0
+    beforeWrite = async () => undefined
+  })
+
+  it('that meets the edit of somebody else on its way leaves them what it does not change', async () => {
+    const [hers, his] = [itemsOf(ann), itemsOf(ben)]
+    beforeWrite = once(() => his.edit(mediaId, { title: 'the sea' }))
+    await hers.edit(mediaId, { description: 'calm' })
+    expect((await his.read(mediaId)).item.card).toEqual({ ...shown, title: 'the sea', description: 'calm' })
+    expect(record.card.revision).toBe(3)
+  })
+
+  it('is tried twice, and then said to have met another one', async () => {
+    beforeWrite = () => Promise.reject(new AppError('log/conflict'))
+    expect(await codeOf(() => itemsOf(ann).edit(mediaId, { title: 'lake' }))).toBe('log/conflict')
+    expect(writes).toBe(2)
+  })
+
+  it('that is refused for another reason is not sent again', async () => {
+    beforeWrite = () => Promise.reject(new AppError('group/forbidden'))
+    expect(await codeOf(() => itemsOf(ann).edit(mediaId, { title: 'lake' }))).toBe('group/forbidden')
+    expect(writes).toBe(1)
+  })
+})
