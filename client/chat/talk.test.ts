@@ -75,7 +75,8 @@ class TalkDevice {
     const db = this.#db
     const api = this.#api(() => life === this.#life)
     const { userId, seed: identitySeed, identityKey, box: agreement, actor } = this.person
-    const vault = new Vault(api, crypto, { userId, accountKey: this.#accountKey })
+    const lock = (task: () => Promise<void>) => this.#turns.run(`${life}/vault`, task)
+    const vault = new Vault(api, crypto, { userId, accountKey: this.#accountKey }, lock)
     if (this.server.vaults.has(userId)) await vault.openServed()
     else await vault.update(() => new Map([identityOf(this.person)]))
     const secrets = { userId, accountKey: this.#accountKey, identitySeed, identityKey, agreement }

@@ -22,6 +22,7 @@ import {
 import type { Route } from '../../shared/wire/route.ts'
 import { writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
+import { Turns } from '../groups/turns.ts'
 import { endSession } from '../settings/end-session.ts'
 import { FakeServer } from '../testing/fake-server.ts'
 import { identityOf } from '../testing/identity-of.ts'
@@ -64,7 +65,9 @@ class Device {
       return reply
     }
     const api = { call } as unknown as Api
-    this.vault = new Vault(api, crypto, { userId: person.userId, accountKey })
+    // Other devices are no tabs of this one.
+    const turns = new Turns<'vault'>()
+    this.vault = new Vault(api, crypto, { userId: person.userId, accountKey }, (task) => turns.run('vault', task))
     const { userId, seed: identitySeed, identityKey, box: agreement } = person
     const secrets = { userId, accountKey, identitySeed, identityKey, agreement }
     const { vault } = this

@@ -17,12 +17,14 @@ const NEW = 'harbour-thistle-27'
 const SIGN_IN = [startSignIn, finishSignIn].map(({ method, path }) => `${method} ${path}`)
 let world: AccountWorld
 let session: Session
+const { locks } = navigator
+const setOnline = (onLine: boolean) => vi.stubGlobal('navigator', { onLine, locks })
 const keyOf = (opened: Session) => opened.requireUnlocked().groups.context.secrets.accountKey
 
 beforeEach(async () => {
   vi.stubGlobal('location', { reload: () => undefined, assign: () => undefined })
   vi.stubGlobal('BroadcastChannel', NoTabs)
-  vi.stubGlobal('navigator', { onLine: true })
+  setOnline(true)
   await eraseDevice()
   world = await AccountWorld.create()
   session = new Session(world.api, crypto)
@@ -105,7 +107,7 @@ describe('at the lock', () => {
     ['with network', true],
   ])('the screen is the same after a reload, and fails alike %s', async (_, onLine) => {
     await codeOf(() => locked.unlock(DESTROY))
-    vi.stubGlobal('navigator', { onLine })
+    setOnline(onLine)
     const later = new Session(world.api, crypto)
     await later.start()
     expect(later.state.value).toMatchObject({ kind: 'locked', account: { username: 'ada' } })
@@ -139,7 +141,7 @@ describe('at the lock', () => {
     await setElsewhere(NEW)
     expect(await unlocked(NEW)).toEqual(accountKey)
     await forgetAccountKey()
-    vi.stubGlobal('navigator', { onLine: false })
+    setOnline(false)
     expect(await codeOf(() => unlocked(PASSWORD))).toBe('auth/failed')
     expect(await unlocked(NEW)).toEqual(accountKey)
   })
@@ -154,10 +156,10 @@ describe('at the lock', () => {
   })
 
   it('nothing is asked for the right password, and none without network', async () => {
-    vi.stubGlobal('navigator', { onLine: false })
+    setOnline(false)
     expect(await codeOf(() => locked.unlock(DESTROY))).toBe('auth/failed')
     expect(world.asked).toEqual([])
-    vi.stubGlobal('navigator', { onLine: true })
+    setOnline(true)
     await locked.unlock(PASSWORD)
     expect(world.asked).not.toContain(SIGN_IN[0])
   })

@@ -3,7 +3,7 @@ import type { VaultIndexBody, VaultKeys } from '../../shared/crypto/vault.ts'
 import { openDevice } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import { readVault, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
+import { readVault, type VaultItem, type VaultWrite, writeVault } from '../../shared/wire/vault.ts'
 import type { Api } from '../app/api.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { decodeItem, identityItem } from './items.ts'
@@ -12,45 +12,52 @@ import type { SealedVault, VaultChanges } from './sealing.ts'
 const CONFLICT_TRIES = 5
 const INDEX = 'index'
 
+/** Runs a task while no other tab of this browser runs one. */
+type Lock = (task: () => Promise<void>) => Promise<void>
+const lockTabs: Lock = (task) => navigator.locks.request('kith/vault', task)
+
 /** The opened vault of the person who is signed in (docs/protocol.md §3). */
 export class Vault {
   readonly #api: Api
   readonly #crypto: Crypto
   readonly #keys: VaultKeys
+  readonly #lock: Lock
   #index: VaultIndexBody | null = null
   #items = new Map<string, Bytes>()
-  #queue: Promise<unknown> = Promise.resolve()
 
-  constructor(api: Api, crypto: Crypto, keys: VaultKeys) {
+  constructor(api: Api, crypto: Crypto, keys: VaultKeys, lock = lockTabs) {
     this.#api = api
     this.#crypto = crypto
     this.#keys = keys
+    this.#lock = lock
   }
 
   /** From what the device keeps: works without network. @throws {AppError} `vault/tampered`, `key/unavailable` (nothing kept) */
   async openKept(): Promise<void> {
-    const rows = await (await openDevice()).getAll('vault')
-    const index = rows.find(({ name }) => name === INDEX)
+    const { index, items, seen } = await this.#readKept()
     if (!index) throw new AppError('key/unavailable', 'no copy of the vault on this device')
-    await this.#open({ index, items: rows.filter(({ name }) => name !== INDEX) })
+    await this.#open({ index, items }, seen)
   }
 
   /** From the server; an older one than this device has seen is refused. @throws {AppError} `vault/tampered`, `vault/rollback`, … */
   openServed(): Promise<void> {
-    return this.#inTurn(() => this.#openServed())
+    return this.#lock(() => this.#openServed())
   }
 
   async #openServed(): Promise<void> {
+    // Read before the server is asked: what is seen while its answer is on its way makes that answer no rollback.
+    const { index: kept, seen } = await this.#readKept()
     const { index, items } = await this.#api.call(readVault)
     if (!index) throw new AppError('vault/rollback', 'the server shows no vault')
-    const db = await openDevice()
-    const isOwn = (await db.get('account', 'current'))?.userId === this.#keys.userId
-    const kept = isOwn ? await db.get('vault', INDEX) : undefined
     // One version is one vault: the server took two writes for it, and shows each device another.
     if (kept?.version === index.version && !equalBytes(kept.sealed, index.sealed))
       throw new AppError('vault/rollback', 'the server shows another vault of the same version')
-    await this.#open({ index, items })
-    await this.#keep({ index, items })
+    await this.#open({ index, items }, seen)
+    await this.#keep(index, {
+      fits: (newest) => index.version >= newest,
+      put: items,
+      remove: 'all',
+    })
   }
 
   /** `null`: there is no such item. @throws {AppError} `vault/tampered` */
@@ -64,18 +71,11 @@ export class Vault {
   }
 
   /**
-   * Changes items by what they are at that moment; tried again when another device was faster. One at a time.
-   * @param change gets the vault as it stands; an empty map changes nothing.
+   * Changes items by what they are at that moment; tried again when another device was faster. One at a time, in all tabs.
+   * @param change gets the vault as it stands; an empty map changes nothing. It must not wait for another turn of the vault.
    */
   update(change: (vault: Vault) => VaultChanges | Promise<VaultChanges>): Promise<void> {
-    return this.#inTurn(() => this.#update(change))
-  }
-
-  /** An answer that was on its way while a newer index was written must not look like a rollback. */
-  #inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(task)
-    this.#queue = done.catch(() => undefined)
-    return done
+    return this.#lock(() => this.#update(change))
   }
 
   async #update(change: (vault: Vault) => VaultChanges | Promise<VaultChanges>): Promise<void> {
@@ -105,38 +105,55 @@ export class Vault {
   async #take(write: VaultWrite, index: VaultIndexBody, changes: VaultChanges): Promise<void> {
     this.#index = index
     for (const [name, plain] of changes) plain ? this.#items.set(name, plain) : this.#items.delete(name)
-    const db = await openDevice()
-    const transaction = db.transaction(['vault', 'account'], 'readwrite')
-    const store = transaction.objectStore('vault')
-    for (const item of write.put) void store.put(item, item.name)
-    for (const name of write.remove) void store.delete(name)
-    void store.put({ name: INDEX, ...write.index }, INDEX)
-    const account = await transaction.objectStore('account').get('current')
-    if (account?.userId === this.#keys.userId) {
-      void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
-    }
-    await transaction.done
+    await this.#keep(write.index, {
+      // Beside other items than those it was made from, the new ones would be a vault that never was.
+      fits: (newest) => write.ifIndexVersion === newest,
+      put: write.put,
+      remove: write.remove,
+    })
   }
 
-  async #open(vault: SealedVault): Promise<void> {
-    const account = await (await openDevice()).get('account', 'current')
-    const seen = account?.userId === this.#keys.userId ? account.vaultVersion : 0
+  async #open(vault: SealedVault, seen: number): Promise<void> {
     const known = Math.max(this.#index?.version ?? 0, seen)
     const opened = await this.#crypto.openVault(this.#keys, vault, known)
     this.#index = opened.index
     this.#items = new Map(opened.items)
   }
 
-  async #keep({ index, items }: SealedVault): Promise<void> {
+  /** What the device has of this account, as it was at one moment: another tab changes all of it at once. */
+  async #readKept(): Promise<{ index: VaultItem | undefined; items: VaultItem[]; seen: number }> {
+    const transaction = (await openDevice()).transaction(['vault', 'account'])
+    const account = await transaction.objectStore('account').get('current')
+    if (account?.userId !== this.#keys.userId) return { index: undefined, items: [], seen: 0 }
+    const rows = await transaction.objectStore('vault').getAll()
+    const index = rows.find(({ name }) => name === INDEX)
+    return { index, items: rows.filter((row) => row !== index), seen: account.vaultVersion }
+  }
+
+  /**
+   * Index, items and the version that was seen, in one transaction: whatever another tab does, they belong together and never go
+   * back. Nothing is kept on a device that is not this account's, or not any more.
+   */
+  async #keep(index: SealedVault['index'], { fits, put, remove }: Keeping): Promise<void> {
     const transaction = (await openDevice()).transaction(['vault', 'account'], 'readwrite')
     const store = transaction.objectStore('vault')
-    void store.clear()
-    for (const item of items) void store.put(item, item.name)
-    void store.put({ name: INDEX, ...index }, INDEX)
-    const account = await transaction.objectStore('account').get('current')
-    if (account?.userId === this.#keys.userId) {
-      void transaction.objectStore('account').put({ ...account, vaultVersion: index.version }, 'current')
+    const accounts = transaction.objectStore('account')
+    const kept = await store.get(INDEX)
+    const account = await accounts.get('current')
+    if (account?.userId === this.#keys.userId && fits(Math.max(kept?.version ?? 0, account.vaultVersion))) {
+      if (remove === 'all') void store.clear()
+      else for (const name of remove) void store.delete(name)
+      for (const item of put) void store.put(item, item.name)
+      void store.put({ name: INDEX, ...index }, INDEX)
+      void accounts.put({ ...account, vaultVersion: index.version }, 'current')
     }
     await transaction.done
   }
+}
+
+type Keeping = {
+  /** Whether it may follow the newest version that was seen on this device. */
+  readonly fits: (newest: number) => boolean
+  readonly put: readonly VaultItem[]
+  readonly remove: readonly string[] | 'all'
 }
