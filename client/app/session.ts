@@ -8,6 +8,7 @@ import { keepUploadsKey } from '../upload/record.ts'
 import { eraseSpool } from '../upload/spool-folder.ts'
 import type { Opened, SignInDevice } from '../vault/account.ts'
 import {
+  changeDeviceAccount,
   destroyDevice,
   eraseAll,
   forgetAccountKey,
@@ -18,7 +19,6 @@ import {
   openUnlock,
   readAccountKey,
   readDeviceAccount,
-  writeDeviceAccount,
 } from '../vault/device.ts'
 import { encodeItem, identityItem, settingsItem } from '../vault/items.ts'
 import { Vault } from '../vault/vault.ts'
@@ -399,11 +399,12 @@ export class Session {
     if (known && known.userId !== userId) await eraseAll()
     // One that came late, of whoever was here before.
     if (!known) await forgetShareKey()
-    const vaultVersion = known?.userId === userId ? known.vaultVersion : 0
     const { serverKey, identity } = opened
-    const account: DeviceAccount = { userId, username, deviceId, serverKey, vaultVersion, identity }
+    const account = await changeDeviceAccount((now): DeviceAccount => {
+      const vaultVersion = now?.userId === userId ? now.vaultVersion : 0
+      return { userId, username, deviceId, serverKey, vaultVersion, identity }
+    })
     const vault = new Vault(this.#api, this.#crypto, { userId, accountKey })
-    await writeDeviceAccount(account)
     await vault.openServed()
     const settings = vault.read(settingsItem, 'settings')
     if (settings?.serverKey !== serverKey) {

@@ -23,6 +23,17 @@ export async function writeDeviceAccount(account: DeviceAccount): Promise<void> 
   await (await openDevice()).put('account', account, 'current')
 }
 
+/** By what is there at that moment, since another tab may have seen more; `null`: it stays as it is. @returns what was written */
+export async function changeDeviceAccount<T extends DeviceAccount | null>(
+  change: (now: DeviceAccount | null) => T,
+): Promise<T> {
+  const { store, done } = (await openDevice()).transaction('account', 'readwrite')
+  const next = change((await store.get('current')) ?? null)
+  if (next) void store.put(next, 'current')
+  await done
+  return next
+}
+
 /** The account key, while this device is unlocked. `null`: locked. */
 export async function readAccountKey(): Promise<Bytes | null> {
   if (!(await readKey('device'))) return null

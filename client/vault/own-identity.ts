@@ -6,7 +6,7 @@ import { replayIdentity } from '../../shared/logs/identity.ts'
 import { type SignedEntry, ZERO_HASH } from '../../shared/logs/signed.ts'
 import { readIdentity } from '../../shared/wire/accounts.ts'
 import type { Api } from '../app/api.ts'
-import { readDeviceAccount, writeDeviceAccount } from './device.ts'
+import { changeDeviceAccount, readDeviceAccount } from './device.ts'
 import type { Secrets } from './secrets.ts'
 
 /** Who we are to others: what we sign with, and our newest statement as this device has pinned it. */
@@ -40,7 +40,12 @@ export class OwnIdentity {
       throw new AppError('identity/changed', 'the server shows another identity than yours')
     }
     this.#actor = { ...this.#actor, head }
-    if (account && pin?.seq !== seq) await writeDeviceAccount({ ...account, identity: { seq, head, identityKey } })
+    if (pin?.seq !== seq) {
+      await changeDeviceAccount((now) => {
+        const isNewer = now?.userId === userId && (now.identity?.seq ?? -1) < seq
+        return isNewer ? { ...now, identity: { seq, head, identityKey } } : null
+      })
+    }
     return entries.at(-1) as SignedEntry
   }
 }
