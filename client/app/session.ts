@@ -425,7 +425,7 @@ export class Session {
     const crypto = this.#crypto
     const vault = new Vault(api, crypto, { userId: account.userId, accountKey })
     const trusted = trustVerified()
-    await vault.openKept()
+    await vault.openKept().catch((fault: unknown) => openInstead(vault, fault))
     const item = vault.read(identityItem, 'identity')
     if (!item) throw new AppError('vault/tampered', 'the vault has no identity')
     const [{ Groups }, { OwnIdentity }, { secretsFrom }] = await Promise.all([
@@ -454,6 +454,14 @@ export class Session {
     const state = this.state.value
     if (state.kind === 'unlocked' && state.online !== online) this.state.value = { ...state, online }
   }
+}
+
+/** For a copy on this device that does not fit together: the server has the vault whole. @throws `fault` where it cannot be asked */
+async function openInstead(vault: Vault, fault: unknown): Promise<void> {
+  if (!isAppError(fault, 'vault/tampered')) throw fault
+  await vault.openServed().catch((error: unknown) => {
+    throw isPassing(error) ? fault : error
+  })
 }
 
 async function joinWith(
