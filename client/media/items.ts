@@ -15,7 +15,6 @@ import {
   readMediaRecord,
   readMediaRecords,
   readSeen,
-  takeMedia,
   writeCursor,
 } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
@@ -38,6 +37,7 @@ import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 import { GroupItems } from './group-items.ts'
 import { bucketOf, NEWEST, type Opened, OpenedStore } from './opened-store.ts'
 import { forgetPictures } from './pictures.ts'
+import { takeShown } from './taking.ts'
 
 /** An item as people see it; what could not be opened carries why. */
 export type Item = {
@@ -168,7 +168,8 @@ export class Items {
   /** One item, from the server where it can be reached. @throws {AppError} `media/not-found` */
   async read(mediaId: MediaId): Promise<{ group: Group; item: Item }> {
     try {
-      await takeMedia([await this.#services.api.call(readMedia, { params: { mediaId } })])
+      const { api } = this.#services
+      await takeShown(api, [await api.call(readMedia, { params: { mediaId } })])
     } catch (error) {
       if (!isAppError(error, 'server/unreachable') && !isAppError(error, 'server/unavailable')) throw error
     }
@@ -205,7 +206,9 @@ export class Items {
 
   async delete(record: MediaRecord): Promise<void> {
     await this.#services.api.call(deleteMedia, { params: { mediaId: record.mediaId } })
-    await this.#take([{ ...record, state: 'deleted' }])
+    // As it is by now: somebody may have changed it since it was shown.
+    const newest = (await readMediaRecord(record.mediaId)) ?? record
+    await this.#take([{ ...newest, state: 'deleted' }])
   }
 
   async restore(mediaId: MediaId): Promise<void> {
@@ -297,9 +300,9 @@ export class Items {
 
   /** Keeps what the server shows, and opens it where its group is open. */
   async #take(records: readonly MediaRecord[]): Promise<void> {
-    await takeMedia(records)
+    const taken = await takeShown(this.#services.api, records)
     const store = await this.#store()
-    for (const [groupId, ofGroup] of Map.groupBy(records, (record) => record.groupId)) {
+    for (const [groupId, ofGroup] of Map.groupBy(taken, (record) => record.groupId)) {
       const held = this.#of(groupId)
       await Promise.all(ofGroup.map((record) => this.#put(groupId, held, record)))
       // Before all of it is there, a bucket would be written without what is still missing.
