@@ -94,6 +94,7 @@ export class CatchingUp {
   async #takeAll(views: readonly ConnectionView[]): Promise<ConnectionView[]> {
     const failed: ConnectionView[] = []
     const reached = new Map<ConnectionId, Reached>()
+    const askedTwice = new Set<ConnectionId>()
     // By id: what a server lists twice would be asked for twice at once.
     let waiting = [...new Map(views.map((view) => [view.connectionId, view])).values()]
     while (waiting.length > 0) {
@@ -116,6 +117,13 @@ export class CatchingUp {
           if (part) await this.#take({ ...view, lastSeq: answer.lastSeq }, part.logFrom, part.served)
           if (answer.more) again.push(view)
         } catch (error) {
+          const { connectionId } = view
+          if (mayBeLate(error) && !askedTwice.has(connectionId)) {
+            askedTwice.add(connectionId)
+            reached.delete(connectionId)
+            again.push(await this.#askForView(view))
+            continue
+          }
           failed.push(view)
           if (isPassing(error)) throw error
           // Whatever one friend brings about ends their conversation at most, and nobody else's.
@@ -126,6 +134,13 @@ export class CatchingUp {
     }
     this.#book.show(new Set(views.map(({ connectionId }) => connectionId)))
     return failed
+  }
+
+  /** As the server shows it by now. */
+  async #askForView(view: ConnectionView): Promise<ConnectionView> {
+    const since = Math.max(0, view.changeSeq - 1)
+    const { connections } = await this.#book.context.api.call(listConnections, { query: { since } })
+    return connections.find(({ connectionId }) => connectionId === view.connectionId) ?? view
   }
 
   async #start(connectionId: ConnectionId): Promise<Reached> {
@@ -225,6 +240,14 @@ export class CatchingUp {
       await advance()
     }
   }
+}
+
+/**
+ * Another tab or device may have taken the log further while an answer was on its way, or the friend have signed between two
+ * answers: what is asked for once more then fits, and nobody is accused.
+ */
+function mayBeLate(error: unknown): boolean {
+  return isAppError(error, 'connection/rollback') || isAppError(error, 'connection/fork')
 }
 
 function faultOf(error: unknown): AppError {

@@ -15,6 +15,8 @@ import { codeOf, newPerson, type Person } from '../../shared/testing/people.ts'
 import { readIdentity } from '../../shared/wire/accounts.ts'
 import {
   appendConnectionLog,
+  catchUp,
+  listConnections,
   type MessageTtl,
   requestConnection,
   type StoredMessage,
@@ -50,6 +52,8 @@ class Device {
   readonly vault: Vault
   friends: FriendConnections
   dies: (when: 'before' | 'after', route: Route) => boolean = () => false
+  /** Runs once, while an answer of that route is on its way. */
+  late: { route: Route; meanwhile: () => Promise<unknown> } | null = null
   now = 10_000
   resetAt: number | null = null
   #isDead = false
@@ -62,6 +66,11 @@ class Device {
       this.#live('before', route)
       const reply = await inner.call(route, options)
       this.#live('after', route)
+      if (this.late?.route === route) {
+        const { meanwhile } = this.late
+        this.late = null
+        await meanwhile()
+      }
       return reply
     }
     const api = { call } as unknown as Api
@@ -161,6 +170,28 @@ describe('two people', () => {
     const id = await ada.friends.request(who(ben), null, keyHash)
     expect(ada.of(id)?.state).toBe('asking')
     expect(server.connections.all.size).toBe(1)
+  })
+
+  it('change keys on another device while an answer is on its way: nobody is accused', async () => {
+    const id = await befriend()
+    const phone = await deviceOf(ada.person)
+    await phone.restart()
+    phone.now += 8 * DAY_MS
+    ada.late = { route: catchUp, meanwhile: () => phone.sending(id).then(() => ada.vault.openServed()) }
+    const faults: unknown[] = []
+    ada.friends.list.watch(() => faults.push(ada.of(id)?.fault?.code))
+    await ada.friends.fetch(id)
+    expect(faults.filter(Boolean)).toEqual([])
+    expect(ada.of(id)?.fault).toBeNull()
+    expect(await ada.sending(id)).toEqual(await phone.sending(id))
+  })
+
+  it('connect between two answers: nobody is accused', async () => {
+    const id = await ada.friends.request(who(ben), null)
+    await ben.friends.catchUp()
+    ada.late = { route: listConnections, meanwhile: () => ben.friends.accept(id) }
+    await ada.restart()
+    expect(ada.of(id)).toMatchObject({ state: 'friends', fault: null })
   })
 
   it('one denies: the other never hears of it', async () => {
