@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { AppError } from '../shared/errors.ts'
 import { CUSTOM_HEADER } from '../shared/wire/media.ts'
 import { PROBLEM_TYPE, problem } from '../shared/wire/problem.ts'
+import { readJson } from '../shared/wire/read-json.ts'
 import { type BodyOf, type ParamsOf, type QueryOf, type ReplyOf, type Route, urlOf } from '../shared/wire/route.ts'
 
 type Options<R extends Route> = { params?: ParamsOf<R>; query?: QueryOf<R>; body?: BodyOf<R> }
@@ -15,6 +16,7 @@ export async function call<R extends Route>(route: R, { params, query, body }: O
   const headers = new Headers({ accept: 'application/json', [CUSTOM_HEADER]: '1' })
   if (body !== undefined) headers.set('content-type', 'application/json')
   let response: Response
+  let json: unknown
   try {
     response = await fetch(url, {
       method: route.method,
@@ -22,10 +24,10 @@ export async function call<R extends Route>(route: R, { params, query, body }: O
       credentials: 'same-origin',
       ...(body === undefined ? {} : { body: JSON.stringify(z.encode(route.body, body)) }),
     })
+    json = await readJson(response)
   } catch (cause) {
     throw new AppError('server/unreachable', 'no answer from the server', { cause })
   }
-  const json: unknown = response.status === 204 ? undefined : await response.json().catch(() => null)
   if (!response.ok) {
     const isProblem = (response.headers.get('content-type') ?? '').startsWith(PROBLEM_TYPE)
     const parsed = isProblem ? z.safeParse(problem, json) : null

@@ -5,6 +5,7 @@ import { newDeviceId, newKey, randomBytes } from '../shared/crypto/random.ts'
 import { eraseDevice, openDevice } from '../shared/device/db.ts'
 import { type Bytes, equalBytes } from '../shared/format/bytes.ts'
 import { type ConnectionId, parseConnectionId } from '../shared/format/ids.ts'
+import { brokenOff } from '../shared/testing/broken-off.ts'
 import { sendMessage } from '../shared/wire/connections.ts'
 import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
 import { sendOutbox } from './outbox.ts'
@@ -17,14 +18,17 @@ function answer(code: string, status: number) {
   vi.stubGlobal('fetch', async () => new Response(body, { status, headers: { 'content-type': PROBLEM_TYPE } }))
 }
 
-/** A server that has each message once, whoever brings it. @param lost the number of the answer that does not come. */
-function takeAll(lost = 0) {
+/**
+ * A server that has each message once, whoever brings it.
+ * @param lost the number of the answer that does not come. @param lose what comes instead.
+ */
+function takeAll(lost = 0, lose: () => Response = Response.error) {
   const taken: { path: string; sealed: Bytes }[] = []
   let answers = 0
   vi.stubGlobal('fetch', async (path: string, { body }: { body: string }) => {
     const { sealed } = z.decode(sendMessage.body, JSON.parse(body))
     if (!taken.some((one) => equalBytes(one.sealed, sealed))) taken.push({ path, sealed })
-    if (++answers === lost) throw new TypeError('network is gone')
+    if (++answers === lost) return lose()
     return Response.json(z.encode(sendMessage.reply, { seq: taken.length, createdAt: 1 }))
   })
   return taken
@@ -61,9 +65,15 @@ describe('with no page open', () => {
     expect(await (await openDevice()).count('outbox')).toBe(3)
   })
 
-  it('the server has it once, though an answer was lost and the browser tries again', async () => {
+  const network = {
+    'an answer was lost': () => {
+      throw new TypeError('network is gone')
+    },
+    'an answer broke off': () => brokenOff(200),
+  }
+  it.each(Object.entries(network))('the server has it once, though %s and the browser tries again', async (_, lose) => {
     const said = [await write(first, 1), await write(first, 2), await write(first, 3)]
-    const taken = takeAll(2)
+    const taken = takeAll(2, lose)
     // The browser is told to come back.
     await expect(sendOutbox()).rejects.toMatchObject({ code: 'server/unreachable' })
     expect(taken).toHaveLength(2)

@@ -6,6 +6,7 @@ import type { MediaId, ObjectId } from '../shared/format/ids.ts'
 import { CUSTOM_HEADER, LEASE_HEADER, objectPath } from '../shared/wire/media.ts'
 import { problem } from '../shared/wire/problem.ts'
 import { readCapped } from '../shared/wire/read-capped.ts'
+import { readJson } from '../shared/wire/read-json.ts'
 import { type BodyOf, type ParamsOf, type QueryOf, type ReplyOf, type Route, urlOf } from '../shared/wire/route.ts'
 import { finishWorkerSession, startWorkerSession } from '../shared/wire/workers.ts'
 import type { Identity } from './identity.ts'
@@ -153,14 +154,19 @@ export function isPassing(error: unknown): boolean {
 
 async function checked(response: Response): Promise<Response> {
   if (response.ok) return response
-  const parsed = z.safeParse(problem, await response.json().catch(() => null))
+  const parsed = z.safeParse(problem, await answerOf(response))
   if (!parsed.success) throw new AppError('server/unavailable', `the server answered ${response.status}`)
   throw new AppError(parsed.data.code, parsed.data.title)
 }
 
 async function parse<R extends Route>(route: R, response: Response): Promise<ReplyOf<R>> {
-  const json: unknown = response.status === 204 ? undefined : await response.json().catch(() => null)
-  const parsed = z.safeDecode(route.reply, json as never)
+  const parsed = z.safeDecode(route.reply, (await answerOf(response)) as never)
   if (!parsed.success) throw new AppError('server/bad-answer', `${route.path}: the answer has another form`)
   return parsed.data as ReplyOf<R>
+}
+
+async function answerOf(response: Response): Promise<unknown> {
+  return readJson(response).catch((cause: unknown) => {
+    throw new AppError('server/unreachable', 'the answer broke off', { cause })
+  })
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { parseGroupId } from '../../shared/format/ids.ts'
+import { brokenOff } from '../../shared/testing/broken-off.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import { readInstance, signOut, startRecovery } from '../../shared/wire/accounts.ts'
 import { readGroupLog } from '../../shared/wire/groups.ts'
@@ -49,6 +50,8 @@ describe('a call', () => {
     ['an answer of another form', () => Response.json({ version: 1 }), 'server/bad-answer'],
     ['no JSON', () => new Response('hello'), 'server/bad-answer'],
     ['nothing', () => Promise.reject(new TypeError('Failed to fetch')), 'server/unreachable'],
+    ['a part of its answer', () => brokenOff(200), 'server/unreachable'],
+    ['a part of a problem', () => brokenOff(500, PROBLEM), 'server/unreachable'],
   ])('ends in a code when the server answers with %s', async (_, make, code) => {
     answer(make)
     expect(await codeOf(() => new Api().call(readInstance))).toBe(code)
@@ -79,5 +82,19 @@ describe('a call', () => {
     vi.stubGlobal('fetch', (_url: string, { signal }: RequestInit) => Promise.reject(signal?.reason))
     const call = new Api().call(readInstance, { signal: AbortSignal.abort(new Error('left')) })
     await expect(call).rejects.toThrow('left')
+  })
+
+  it('is called off also while its answer comes in', async () => {
+    const leaving = new AbortController()
+    vi.stubGlobal('fetch', async (_url: string, { signal }: RequestInit) => {
+      const body = new ReadableStream({
+        pull(controller) {
+          leaving.abort(new Error('left'))
+          controller.error(signal?.reason)
+        },
+      })
+      return new Response(body)
+    })
+    await expect(new Api().call(readInstance, { signal: leaving.signal })).rejects.toThrow('left')
   })
 })

@@ -2,6 +2,7 @@ import * as z from 'zod/mini'
 import { AppError } from '../../shared/errors.ts'
 import { CUSTOM_HEADER } from '../../shared/wire/media.ts'
 import { PROBLEM_TYPE, problem } from '../../shared/wire/problem.ts'
+import { readJson } from '../../shared/wire/read-json.ts'
 import { type BodyOf, type ParamsOf, type QueryOf, type ReplyOf, type Route, urlOf } from '../../shared/wire/route.ts'
 
 const TIMEOUT_MS = 30_000
@@ -26,28 +27,30 @@ export class Api {
     const url = urlOf(route, (params ?? {}) as ParamsOf<R>, (query ?? {}) as QueryOf<R>)
     const headers = new Headers({ accept: 'application/json', [CUSTOM_HEADER]: '1' })
     if (body !== undefined) headers.set('content-type', 'application/json')
-    const json = body === undefined ? undefined : encodeBody(route, body)
+    const text = body === undefined ? undefined : encodeBody(route, body)
     const timeout = AbortSignal.timeout(TIMEOUT_MS)
     let response: Response
+    let json: unknown
     try {
       response = await fetch(url, {
         method: route.method,
         headers,
         credentials: 'same-origin',
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
-        ...(json === undefined ? {} : { body: json }),
+        ...(text === undefined ? {} : { body: text }),
       })
+      json = await readJson(response)
     } catch (cause) {
       if (signal?.aborted) throw cause
       throw new AppError('server/unreachable', 'no answer from the server', { cause })
     }
-    if (!response.ok) throw await this.#problemOf(response)
-    return parseReply(route, response)
+    if (!response.ok) throw this.#problemOf(response, json)
+    return parseReply(route, json)
   }
 
-  async #problemOf(response: Response): Promise<AppError> {
+  #problemOf(response: Response, json: unknown): AppError {
     const type = response.headers.get('content-type') ?? ''
-    const parsed = type.startsWith(PROBLEM_TYPE) ? z.safeParse(problem, await response.json().catch(() => null)) : null
+    const parsed = type.startsWith(PROBLEM_TYPE) ? z.safeParse(problem, json) : null
     if (!parsed?.success) return new AppError('server/unavailable', `the server answered ${response.status}`)
     if (parsed.data.code === 'auth/removed') this.onRemoved()
     if (parsed.data.code === 'auth/required' || parsed.data.code === 'auth/expired') this.onSignedOut()
@@ -64,8 +67,7 @@ function encodeBody<R extends Route>(route: R, body: BodyOf<R>): string {
   }
 }
 
-async function parseReply<R extends Route>(route: R, response: Response): Promise<ReplyOf<R>> {
-  const json: unknown = response.status === 204 ? undefined : await response.json().catch(() => null)
+function parseReply<R extends Route>(route: R, json: unknown): ReplyOf<R> {
   const parsed = z.safeDecode(route.reply, json as never)
   if (!parsed.success) {
     throw new AppError('server/bad-answer', `${route.method} ${route.path}: the answer has another form`, {
