@@ -7,7 +7,7 @@ import type { ConnectionState, PublicKeys } from '../../shared/logs/connection.t
 import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import { REQUEST_TTL_MS, requestConnection } from '../../shared/wire/connections.ts'
 import type { Person } from '../../shared/wire/people.ts'
-import { isPassing } from '../app/passing.ts'
+import { isPassing, isRefusal } from '../app/passing.ts'
 import type { ConnectionBook, Known } from './book.ts'
 import { type ConnectionItem, connectionItem, connectionItemName, encodeConnectionItem } from './item.ts'
 import { checkKeyHash, learnIdentity } from './people.ts'
@@ -50,8 +50,8 @@ export class Asking {
     try {
       await this.#sendRequest(connectionId, item, made.pending)
     } catch (error) {
-      if (!isAppError(error) || isPassing(error)) throw error
-      await vault.update(() => new Map([[connectionItemName(connectionId), null]]))
+      // Else the server may have it: without these keys the friend's answer would look like that of somebody in between.
+      if (isRefusal(error)) await vault.update(() => new Map([[connectionItemName(connectionId), null]]))
       throw error
     }
     return connectionId
@@ -105,8 +105,9 @@ export class Asking {
         await this.#sendRequest(connectionId, item, item.pending)
         hasSent = true
       } catch (error) {
-        if (!isAppError(error) || isPassing(error)) throw error
-        await this.#book.forget(connectionId)
+        if (isRefusal(error)) await this.#book.forget(connectionId)
+        // One that the server stumbles over holds up nothing else; it goes again with the next catching up.
+        else if (!isAppError(error) || isPassing(error)) throw error
       }
     }
     return hasSent

@@ -5,7 +5,7 @@ import { newKey, randomBytes } from '../../shared/crypto/random.ts'
 import { publicKeyOf, signStatement } from '../../shared/crypto/signing.ts'
 import { eraseDevice, openDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import { type ConnectionId, parseDeviceId } from '../../shared/format/ids.ts'
 import { type PublicKeys, replayConnection } from '../../shared/logs/connection.ts'
@@ -46,7 +46,7 @@ const sentOf = (counters: Sent['counters'] = []): Sent => {
 
 class Died extends Error {}
 
-/** One of a person's devices; `dies` stops the program at a call. */
+/** One of a person's devices; `dies` stops the program at a call, `loses` says what comes instead of an answer. */
 class Device {
   readonly person: Person
   readonly vault: Vault
@@ -54,6 +54,7 @@ class Device {
   dies: (when: 'before' | 'after', route: Route) => boolean = () => false
   /** Runs once, while an answer of that route is on its way. */
   late: { route: Route; meanwhile: () => Promise<unknown> } | null = null
+  loses: (when: 'before' | 'after', route: Route) => ErrorCode | null = () => null
   now = 10_000
   resetAt: number | null = null
   #isDead = false
@@ -95,6 +96,8 @@ class Device {
   #live(when: 'before' | 'after', route: Route): void {
     this.#isDead ||= this.dies(when, route)
     if (this.#isDead) throw new Died()
+    const lost = this.loses(when, route)
+    if (lost) throw new AppError(lost)
   }
 
   /** The program starts anew, from what the server and the vault have. */
@@ -804,6 +807,73 @@ describe('a program that ends at any call', () => {
       },
     )
     expect(steps).toBeGreaterThan(5)
+  })
+})
+
+describe('a request that is left without an answer', () => {
+  const lost: ErrorCode[] = ['server/unreachable', 'server/unavailable', 'server/bad-answer', 'internal']
+  const lose = (when: 'before' | 'after', code: ErrorCode) => {
+    ada.loses = (at, route) => (at === when && (route as unknown) === requestConnection ? code : null)
+  }
+  /** The friend takes the one request that there is, and both come to the same key. */
+  const connect = async () => {
+    ada.loses = () => null
+    await ada.friends.catchUp()
+    expect(server.connections.all.size).toBe(1)
+    await ben.friends.catchUp()
+    const id = ben.friends.list.value[0]?.connectionId as ConnectionId
+    await ben.friends.accept(id)
+    await ada.friends.catchUp()
+    expect(ada.of(id)).toMatchObject({ state: 'friends', fault: null })
+    expect(await ada.sending(id)).toEqual(await ben.sending(id))
+  }
+
+  it.each(lost)('keeps its keys where the server has it (%s): the friend’s answer opens with them', async (code) => {
+    lose('after', code)
+    expect(await codeOf(() => ada.friends.request(who(ben), null))).toBe(code)
+    await connect()
+  })
+
+  it.each(lost)('keeps its keys where it never got there (%s), and is sent again', async (code) => {
+    lose('before', code)
+    expect(await codeOf(() => ada.friends.request(who(ben), null))).toBe(code)
+    expect(server.connections.all.size).toBe(0)
+    await connect()
+  })
+
+  it.each(lost)('keeps its keys where it is the second try whose answer is lost (%s)', async (code) => {
+    lose('before', code)
+    await codeOf(() => ada.friends.request(who(ben), null))
+    lose('after', code)
+    await ada.friends.catchUp().catch(() => undefined)
+    await connect()
+  })
+
+  it('holds up no other one where the server stumbles over it each time', async () => {
+    lose('before', 'internal')
+    await codeOf(() => ada.friends.request(who(ben), null))
+    const cid = await deviceOf(await newPerson('cid'))
+    let asked = 0
+    ada.loses = (at, route) =>
+      at === 'before' && (route as unknown) === requestConnection && ++asked > 1 ? 'internal' : null
+    const id = await ada.friends.request(who(cid), null)
+    expect(ada.of(id)?.state).toBe('asking')
+    expect(asked).toBe(2)
+    ada.loses = () => null
+    await ada.friends.catchUp()
+    expect(ada.friends.list.value).toHaveLength(2)
+  })
+
+  it('leaves nothing behind where the server said no', async () => {
+    await ben.friends.block(ada.person.userId)
+    expect(await codeOf(() => ada.friends.request(who(ben), null))).toBe('connection/refused')
+    lose('before', 'server/unreachable')
+    await codeOf(() => ada.friends.request(who(ben), null))
+    const kept = () => ada.vault.names().filter((name) => name.startsWith(connectionItemName('' as ConnectionId)))
+    expect(kept()).toHaveLength(1)
+    ada.loses = () => null
+    await ada.friends.catchUp()
+    expect(kept()).toEqual([])
   })
 })
 
