@@ -120,6 +120,7 @@ export const ERROR_CODES = [
   'auth/rate-limited',
   'account/name-taken',
   'account/invite-needed',
+  'account/unanswered',
   'recovery/failed',
   // requests
   'request/invalid',

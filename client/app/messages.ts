@@ -93,6 +93,8 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
   'auth/rate-limited': 'Too many tries. Wait a minute and try again.',
   'account/name-taken': 'This name is taken. Choose another one.',
   'account/invite-needed': 'To join you need an invite. Ask somebody who is already here.',
+  'account/unanswered':
+    'The server does not answer, and may have changed your passwords all the same. Try again; if your current password fails then, use the new one in its place.',
   'recovery/failed': 'These words do not open this account. Check the name and the order of the words.',
   'request/invalid': 'The server did not understand that. Reload the page and try again.',
   'request/forbidden-origin':

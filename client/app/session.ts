@@ -135,7 +135,8 @@ export class Session {
 
   /**
    * Another password, and another or no destruction password; every other device is signed out.
-   * @param wanted `password` null: the one that is. @throws {AppError} `auth/failed`: not the current password.
+   * @param wanted `password` null: the one that is.
+   * @throws {AppError} `auth/failed`: not the current password; `account/unanswered`: it may have been changed.
    */
   async setPasswords(
     current: string,
@@ -150,7 +151,8 @@ export class Session {
     const ports = { api: this.#api, crypto: this.#crypto }
     await replacePasswords(ports, account.username, secrets, await identity.learn(), passwords)
     await keepUnlock(this.#crypto, account.userId, passwords.password, secrets.accountKey)
-    await identity.learn()
+    // It is done: what goes wrong from here on is found, and shown, by the next catching up.
+    await identity.learn().catch(passAppError)
   }
 
   /** @throws {AppError} what `signIn` throws. */

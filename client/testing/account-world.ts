@@ -7,7 +7,8 @@ import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { openAccountKey, sealAccountKey, unlockKeys } from '../../shared/crypto/unlock.ts'
 import { AppError } from '../../shared/errors.ts'
 import { fromBase64Url } from '../../shared/format/base64url.ts'
-import { concat, utf8 } from '../../shared/format/bytes.ts'
+import { concat, equalBytes, utf8 } from '../../shared/format/bytes.ts'
+import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
 import {
   changePassword,
   createAccount,
@@ -108,6 +109,8 @@ export class AccountWorld {
   isDestroyed = false
   /** Throws where a request is to fail. */
   beforeAnswer: (route: Route) => void = () => undefined
+  /** Throws where what was asked is done, and the answer gets lost. */
+  afterAnswer: (route: Route) => void = () => undefined
   readonly #setup: string
   #account: BodyOf<typeof createAccount> | undefined
   #states: string[] = []
@@ -118,7 +121,9 @@ export class AccountWorld {
     const call = async (route: Route, options: { body?: unknown; params?: object } = {}) => {
       this.asked.push(`${route.method} ${route.path}`)
       this.beforeAnswer(route)
-      return this.#answer(route, options)
+      const answer = await this.#answer(route, options)
+      this.afterAnswer(route)
+      return answer
     }
     this.api = { call, onSignedOut: () => undefined, onRemoved: () => undefined } as unknown as Api
   }
@@ -179,11 +184,13 @@ export class AccountWorld {
     return this.#session()
   }
 
-  #change({ records, unlock, identity }: BodyOf<typeof changePassword>): void {
+  #change({ records, unlock, ifIdentityHead, identity }: BodyOf<typeof changePassword>): void {
+    const log = this.server.identities.get(this.account.userId) ?? []
+    if (!equalBytes(hashEntry(log.at(-1) as SignedEntry), ifIdentityHead)) throw new AppError('log/conflict')
     this.records = [records.password, records.destruction]
     const changed = new Set(unlock.map(({ method }) => method))
     this.boxes = [...this.boxes.filter(({ method }) => !changed.has(method)), ...unlock]
-    this.server.identities.get(this.account.userId)?.push(identity)
+    log.push(identity)
   }
 
   #start({ username, requests }: BodyOf<typeof startSignIn>) {

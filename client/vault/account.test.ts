@@ -5,11 +5,13 @@ import { newKey, randomBytes } from '../../shared/crypto/random.ts'
 import { recoveryWords } from '../../shared/crypto/recovery.ts'
 import { publicKeyOf } from '../../shared/crypto/signing.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
-import { type Bytes, concat, utf8 } from '../../shared/format/bytes.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
+import { type Bytes, concat, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import { idBytes } from '../../shared/format/ids.ts'
 import { verifyStatement } from '../../shared/logs/identity.ts'
 import { codeOf } from '../../shared/testing/people.ts'
-import { changePassword } from '../../shared/wire/accounts.ts'
+import { changePassword, readIdentity } from '../../shared/wire/accounts.ts'
+import type { Route } from '../../shared/wire/route.ts'
 import { Session } from '../app/session.ts'
 import { prepareGroup } from '../groups/group-keys.ts'
 import { AccountWorld, accountCrypto as crypto, NoTabs } from '../testing/account-world.ts'
@@ -149,5 +151,102 @@ it('the recovery key goes on opening the account after its password was changed'
   await eraseDevice()
   const third = new Session(world.api, crypto)
   await third.signIn('ada', PASSWORD)
+  await third.catchUp()
   expect(keyOf(third)).toEqual(real)
+})
+
+describe('a change of password', () => {
+  /** How this device answers to the old and to the new password, without the server. */
+  const opens = () =>
+    Promise.all(
+      [PASSWORD, NEW].map((password) =>
+        openUnlock(crypto, world.account.userId, password).then(
+          (key) => (equalBytes(key, real) ? 'opens' : 'another key'),
+          (error: AppError) => error.code,
+        ),
+      ),
+    )
+  const ONLY_OLD = ['opens', 'auth/failed']
+  const ONLY_NEW = ['auth/failed', 'opens']
+  const fail = (asked: Route, code: ErrorCode) => (route: Route) => {
+    if (route === asked) throw new AppError(code)
+  }
+  const change = (current: string) => session.setPasswords(current, { password: NEW, destruction: null })
+  let real: Bytes
+  beforeEach(() => {
+    real = keyOf(session)
+  })
+
+  it.each(['server/unreachable', 'server/bad-answer', 'internal', 'log/conflict'] satisfies ErrorCode[])(
+    'is made where the log shows it, whatever came instead of an answer (%s)',
+    async (code) => {
+      world.afterAnswer = fail(changePassword, code)
+      await change(PASSWORD)
+      expect(await opens()).toEqual(ONLY_NEW)
+      await eraseDevice()
+      const other = new Session(world.api, crypto)
+      await other.signIn('ada', NEW)
+      await other.catchUp()
+      expect(keyOf(other)).toEqual(real)
+    },
+  )
+
+  it.each(['server/unreachable', 'internal', 'log/conflict'] satisfies ErrorCode[])(
+    'is not made where the log does not show it (%s): the password stays, and it can be tried again',
+    async (code) => {
+      world.beforeAnswer = fail(changePassword, code)
+      expect(await codeOf(() => change(PASSWORD))).toBe(code)
+      expect(await opens()).toEqual(ONLY_OLD)
+      world.beforeAnswer = () => undefined
+      await change(PASSWORD)
+      expect(await opens()).toEqual(ONLY_NEW)
+    },
+  )
+
+  it('is left open while nobody answers: then the new password goes on from there', async () => {
+    world.afterAnswer = (route) => {
+      fail(changePassword, 'server/unreachable')(route)
+      // The network stays away.
+      if (world.asked.includes(`${changePassword.method} ${changePassword.path}`))
+        fail(readIdentity, 'server/unreachable')(route)
+    }
+    expect(await codeOf(() => change(PASSWORD))).toBe('account/unanswered')
+    expect(await opens()).toEqual(ONLY_OLD)
+    world.afterAnswer = () => undefined
+    expect(await codeOf(() => change(PASSWORD))).toBe('auth/failed')
+    await change(NEW)
+    expect(await opens()).toEqual(ONLY_NEW)
+  })
+
+  it('is made also where the network fails right after it', async () => {
+    const asked = `${changePassword.method} ${changePassword.path}`
+    world.beforeAnswer = (route) => {
+      if (world.asked.includes(asked)) fail(readIdentity, 'server/unreachable')(route)
+    }
+    await change(PASSWORD)
+    expect(await opens()).toEqual(ONLY_NEW)
+  })
+
+  it('is not believed to a server that shows another history with it', async () => {
+    await session.setPasswords(PASSWORD, { password: PASSWORD, destruction: null })
+    const log = world.server.identities.get(world.account.userId) ?? []
+    world.afterAnswer = (route) => {
+      if ((route as unknown) !== changePassword) return
+      world.server.identities.set(world.account.userId, log.slice(0, 1))
+      throw new AppError('server/unreachable')
+    }
+    expect(await codeOf(() => change(PASSWORD))).toBe('identity/rollback')
+    expect(await opens()).toEqual(ONLY_OLD)
+  })
+
+  it('by the 24 words is made where the log shows it, too', async () => {
+    const words = wordsOf(session)
+    await eraseDevice()
+    world.afterAnswer = fail(changePassword, 'server/unreachable')
+    const other = new Session(world.api, crypto)
+    await other.recover('ada', words, NEW)
+    await other.catchUp()
+    expect(keyOf(other)).toEqual(real)
+    expect(await opens()).toEqual(ONLY_NEW)
+  })
 })

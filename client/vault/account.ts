@@ -3,10 +3,10 @@ import { proveInviteForSignup } from '../../shared/crypto/invite.ts'
 import { newDeviceId, newKey, newUserId, randomBytes } from '../../shared/crypto/random.ts'
 import { recoveryKeyFrom, recoveryPublicKey, recoveryWords, signRecovery } from '../../shared/crypto/recovery.ts'
 import type { DeviceAccount } from '../../shared/device/db.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, isAppError } from '../../shared/errors.ts'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
-import type { DeviceId } from '../../shared/format/ids.ts'
+import type { DeviceId, UserId } from '../../shared/format/ids.ts'
 import { parseUsername } from '../../shared/format/username.ts'
 import { checkUnlockMethods, type IdentityPin, replayIdentity, verifyStatement } from '../../shared/logs/identity.ts'
 import { hashEntry, type SignedEntry } from '../../shared/logs/signed.ts'
@@ -24,6 +24,7 @@ import {
   type UnlockMethod,
 } from '../../shared/wire/accounts.ts'
 import type { Api } from '../app/api.ts'
+import { isPassing, isUnanswered } from '../app/passing.ts'
 import { prepareGroup } from '../groups/group-keys.ts'
 import type { OpenedInvite } from '../groups/join.ts'
 import { sealGroupName } from '../groups/profile.ts'
@@ -189,7 +190,7 @@ export async function recover(
 
 /**
  * A new password, and with it a new or no destruction password; every other session ends. The session has to be fresh.
- * @throws {AppError} `auth/expired`, `log/conflict`
+ * @throws {AppError} `auth/expired`, `log/conflict`; `account/unanswered` when it may have been done all the same
  */
 export async function replacePasswords(
   { api, crypto }: AccountPorts,
@@ -206,15 +207,33 @@ export async function replacePasswords(
   const next = nextStatement(secrets, identity, { method, publicKey: keys.publicKey }, Date.now())
   const place = { userId, identityKey: secrets.identityKey, method }
   const sealed = await crypto.sealAccountKey(keys, place, accountKey)
-  await api.call(changePassword, {
-    body: {
-      records: { password: registered.record, destruction: second?.record ?? null },
-      unlock: [{ method, sealed }],
-      ifIdentityHead: hashEntry(identity),
-      identity: next,
-    },
+  const body = {
+    records: { password: registered.record, destruction: second?.record ?? null },
+    unlock: [{ method, sealed }],
+    ifIdentityHead: hashEntry(identity),
+    identity: next,
+  }
+  await api.call(changePassword, { body }).catch(async (error: unknown) => {
+    // A conflict may be with this very change, which something on the way has sent a second time.
+    const isInDoubt = isUnanswered(error) || isAppError(error, 'log/conflict')
+    if (!isInDoubt || !(await isNewest(api, userId, identity, next))) throw error
   })
   return { serverKey: registered.serverKey, identity: pinOf(verifyStatement(next)) }
+}
+
+/**
+ * Whether the server has taken `sent`, and with it, in one transaction, all that came with it. Nobody else can have signed it; that a
+ * server shows it and has kept the old records all the same is no more than it could do by answering: the next sign-in fails, as it
+ * can make any, while this device opens by the new password and every other one by the recovery key.
+ * @throws {AppError} `account/unanswered` where it still does not answer; what a false log is refused with
+ */
+async function isNewest(api: Api, userId: UserId, before: SignedEntry, sent: SignedEntry): Promise<boolean> {
+  const { entries } = await api.call(readIdentity, { params: { userId } }).catch((cause: unknown) => {
+    if (!isPassing(cause) && !isUnanswered(cause)) throw cause
+    throw new AppError('account/unanswered', 'nobody says whether the passwords were changed', { cause })
+  })
+  const { head } = replayIdentity(entries, pinOf(verifyStatement(before)), userId)
+  return equalBytes(head, hashEntry(sent))
 }
 
 /** The words to write down. */
