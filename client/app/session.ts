@@ -108,13 +108,15 @@ export class Session {
     if (await wasRemoved(this.#api)) await this.forget()
   }
 
-  /** @throws {AppError} what `signUp` throws. */
+  /** @throws {AppError} what `signUpOnce` throws. */
   async signUp(wanted: import('../vault/account.ts').NewAccount): Promise<void> {
-    const { signUp } = await import('../vault/account.ts')
-    const opened = await signUp({ api: this.#api, crypto: this.#crypto }, wanted, Date.now())
-    const { invite } = wanted
-    const first = invite ? (unlocked: Unlocked) => joinWith(unlocked, invite) : undefined
-    await this.#adopt(opened, wanted.password, opened.secrets.accountKey, first)
+    const { forgetSignUp, signUpOnce } = await import('../vault/sign-up-once.ts')
+    const opened = await signUpOnce({ api: this.#api, crypto: this.#crypto }, wanted, await this.#device())
+    const { invite, password } = wanted
+    await this.#adopt(opened, password, async (unlocked) => {
+      forgetSignUp()
+      if (invite) await joinWith(unlocked, invite)
+    })
   }
 
   /** A new session for the account that is open here. @throws {AppError} what `signIn` throws. */
@@ -160,7 +162,7 @@ export class Session {
     const { signIn } = await import('../vault/account.ts')
     const ports = { api: this.#api, crypto: this.#crypto }
     const opened = await signIn(ports, { username, password }, await this.#device())
-    await this.#adopt(opened, password, opened.accountKey)
+    await this.#adopt(opened, password)
   }
 
   /** @throws {AppError} `recovery/failed`, … */
@@ -180,7 +182,7 @@ export class Session {
         return secretsFrom(this.#crypto, session.userId, accountKey, item)
       },
     )
-    await this.#adopt(opened, newPassword, opened.accountKey)
+    await this.#adopt(opened, newPassword)
   }
 
   /** Joins the circle of an invite, as the account that is unlocked. */
@@ -391,17 +393,15 @@ export class Session {
   }
 
   async #adopt(
-    opened: Pick<Opened, 'session' | 'serverKey' | 'identity'>,
+    { session, accountKey, serverKey, identity }: Opened,
     password: string,
-    accountKey: Bytes,
     first?: (unlocked: Unlocked) => Promise<void>,
   ): Promise<void> {
-    const { userId, username, deviceId } = opened.session
+    const { userId, username, deviceId } = session
     const known = await readDeviceAccount()
     if (known && known.userId !== userId) await eraseAll()
     // One that came late, of whoever was here before.
     if (!known) await forgetShareKey()
-    const { serverKey, identity } = opened
     const account = await changeDeviceAccount((now): DeviceAccount => {
       const vaultVersion = now?.userId === userId ? now.vaultVersion : 0
       return { userId, username, deviceId, serverKey, vaultVersion, identity }

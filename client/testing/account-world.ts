@@ -109,8 +109,8 @@ export class AccountWorld {
   isDestroyed = false
   /** Throws where a request is to fail. */
   beforeAnswer: (route: Route) => void = () => undefined
-  /** Throws where what was asked is done, and the answer gets lost. */
-  afterAnswer: (route: Route) => void = () => undefined
+  /** Throws where what was asked is done and the answer gets lost, or keeps it back. */
+  afterAnswer: (route: Route) => void | Promise<void> = () => undefined
   readonly #setup: string
   #account: BodyOf<typeof createAccount> | undefined
   #states: string[] = []
@@ -122,7 +122,7 @@ export class AccountWorld {
       this.asked.push(`${route.method} ${route.path}`)
       this.beforeAnswer(route)
       const answer = await this.#answer(route, options)
-      this.afterAnswer(route)
+      await this.afterAnswer(route)
       return answer
     }
     this.api = { call, onSignedOut: () => undefined, onRemoved: () => undefined } as unknown as Api
@@ -175,6 +175,7 @@ export class AccountWorld {
   }
 
   async #create(body: BodyOf<typeof createAccount>): Promise<Session> {
+    if (this.#account) throw new AppError('account/name-taken')
     this.#account = body
     this.boxes = [...body.unlock]
     this.records = [body.records.password, body.records.destruction]

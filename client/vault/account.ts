@@ -39,7 +39,7 @@ const FINISH_BYTES = 64
 /** An account that this device may use from now on. */
 export type Opened = {
   readonly session: Session
-  readonly secrets: Secrets
+  readonly accountKey: Bytes
   readonly serverKey: string
   /** Newest statement of the identity log, verified. */
   readonly identity: IdentityPin
@@ -123,7 +123,7 @@ export async function signUp({ api, crypto }: AccountPorts, wanted: NewAccount, 
       invite: wanted.invite && (await proveInviteForSignup(wanted.invite.ticket, userId)),
     },
   })
-  return { session, secrets, serverKey: registered.serverKey, identity: pinOf(verifyStatement(identity)) }
+  return { session, accountKey, serverKey: registered.serverKey, identity: pinOf(verifyStatement(identity)) }
 }
 
 /**
@@ -136,7 +136,7 @@ export async function signIn(
   { api, crypto }: AccountPorts,
   credentials: { username: string; password: string },
   { deviceId, known, destroy, patienceMs }: SignInDevice,
-): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: IdentityPin }> {
+): Promise<Opened> {
   const username = nameOrFailed(credentials.username)
   const { password } = credentials
   const slots: readonly Slot[] = [0, 1]
@@ -173,7 +173,7 @@ export async function recover(
   wanted: { username: string; words: string; newPassword: string },
   { deviceId, known }: Device,
   readIdentityItem: (session: Session, accountKey: Bytes) => Promise<Secrets>,
-): Promise<{ session: Session; accountKey: Bytes; serverKey: string; identity: IdentityPin }> {
+): Promise<Opened> {
   const username = nameOrFailed(wanted.username)
   const recoveryKey = recoveryKeyFrom(wanted.words)
   const { challengeId, challenge } = await api.call(startRecovery, { body: { username } })
