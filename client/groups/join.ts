@@ -16,7 +16,7 @@ import { type GroupState, isOpen } from '../../shared/logs/group-state.ts'
 import type { SignedEntry } from '../../shared/logs/signed.ts'
 import { appendGroupLog, openInvite } from '../../shared/wire/groups.ts'
 import type { Api } from '../app/api.ts'
-import { passAppError } from '../app/passing.ts'
+import { isUnanswered, passAppError } from '../app/passing.ts'
 import { encodeItem, type GroupItem, groupItem, groupItemName } from '../vault/items.ts'
 import type { Vault } from '../vault/vault.ts'
 import type { Groups } from './groups.ts'
@@ -105,7 +105,8 @@ export async function join(
   } catch (error) {
     const standing = await standingIn(groups, groupId)
     if (standing === 'in') return
-    if (standing === 'out' && ours && isRefusal(error)) await giveBack(vault, groupId, ours)
+    // Without an answer the entry may have been taken, and the key has to stay.
+    if (standing === 'out' && ours && !isUnanswered(error)) await giveBack(vault, groupId, ours)
     throw error
   }
 }
@@ -162,11 +163,6 @@ async function append(groups: Groups, { ticket, state }: OpenedInvite, identity:
 /** Somebody else, or another device, was faster: the invite is read again, for its key may be another. */
 function isOutrun(error: unknown): boolean {
   return isAppError(error, 'log/conflict') || isAppError(error, 'group/rollback')
-}
-
-/** Somebody said no; without an answer, or with a fault for one, the entry may have been taken, and the key has to stay. */
-function isRefusal(error: unknown): boolean {
-  return isAppError(error) && error.code !== 'internal' && !error.code.startsWith('server/')
 }
 
 /** Of those who open one link at the same moment one alone is the next in the log: at random, so that they do not meet again. */

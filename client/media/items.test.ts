@@ -3,18 +3,15 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { sealDocument } from '../../shared/crypto/document.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { sign } from '../../shared/crypto/signing.ts'
-import { eraseDevice } from '../../shared/device/db.ts'
-import { createKey } from '../../shared/device/device-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
-import { codeOf, newPerson } from '../../shared/testing/people.ts'
+import { codeOf } from '../../shared/testing/people.ts'
 import { type Card, card } from '../../shared/wire/card.ts'
 import { type MediaRecord, writeCard } from '../../shared/wire/media.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import type { Api } from '../app/api.ts'
 import type { Session } from '../app/session.ts'
-import { FakeServer } from '../testing/fake-server.ts'
-import { type Client, clientOf, invited, openNewGroup } from '../testing/group-world.ts'
+import { type Client, GroupWorld } from '../testing/group-world.ts'
 import { wrapKeys } from '../upload/item-keys.ts'
 import { changeOf, Items } from './items.ts'
 
@@ -82,14 +79,11 @@ describe('an edit', () => {
   }
 
   beforeEach(async () => {
-    await eraseDevice()
-    await createKey('device')
-    const server = new FakeServer()
-    ann = await clientOf(server, await newPerson('ann'))
-    const circle = await openNewGroup(server, ann, 'circle')
-    ben = await invited(server, ann, circle, 'ben')
+    const world = await GroupWorld.create()
+    ann = world.ann
+    ben = await world.invited('ben')
     mediaId = newMediaId()
-    record = await newRecord(ann, circle)
+    record = await newRecord(ann, world.circle)
     writes = 0
     beforeWrite = async () => undefined
   })
