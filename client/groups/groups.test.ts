@@ -10,7 +10,7 @@ import type { GroupAction } from '../../shared/logs/group-entries.ts'
 import { isOpen } from '../../shared/logs/group-state.ts'
 import { verifyWorkerStatement } from '../../shared/logs/worker-statement.ts'
 import { codeOf, newPerson, newWorkerPerson, type WorkerPerson } from '../../shared/testing/people.ts'
-import { readGroupLog, readGroupProfile } from '../../shared/wire/groups.ts'
+import { appendGroupLog, readGroupLog, readGroupProfile } from '../../shared/wire/groups.ts'
 import type { MediaRecord } from '../../shared/wire/media.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import type { FakeServer } from '../testing/fake-server.ts'
@@ -112,6 +112,25 @@ describe('groups on a device', () => {
     expect(ann.groups.all.value.has(circle)).toBe(false)
     await bob.groups.show(circle)
     expect([...bob.groups.get(circle).state.members.keys()]).toEqual([me])
+  })
+
+  it('hear of their own leaving, and take it for no fault, however late the answer is', async () => {
+    const bob = await world.invited('bob')
+    let heard: Promise<boolean> | undefined
+    server.afterAnswer = async (route) => {
+      if (route !== (appendGroupLog as Route) || heard) return
+      const { api } = bob.groups.context
+      const call = api.call.bind(api)
+      vi.spyOn(api, 'call').mockImplementation(async (...asked) => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        return call(...asked)
+      })
+      heard = bob.groups.refreshOne(circle)
+    }
+    await leave(bob.groups, circle, bob.person.userId)
+    expect(await heard).toBe(false)
+    expect(bob.groups.failures.value.size).toBe(0)
+    expect(bob.groups.all.value.has(circle)).toBe(false)
   })
 
   it('end an invite without ending the others', async () => {

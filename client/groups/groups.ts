@@ -182,12 +182,14 @@ export class Groups {
   }
 
   /** Forgets a group that this account is not in any more. */
-  async forget(groupId: GroupId): Promise<void> {
-    await this.context.vault.update(() => new Map([[groupItemName(groupId), null]]))
-    await removeKeptGroup(groupId)
-    await this.#takeOff(groupId)
-    const failures = new Map(this.failures.value)
-    if (failures.delete(groupId)) this.failures.value = failures
+  forget(groupId: GroupId): Promise<void> {
+    return this.#turns.run(groupId, async () => {
+      await this.context.vault.update(() => new Map([[groupItemName(groupId), null]]))
+      await removeKeptGroup(groupId)
+      await this.#takeOff(groupId)
+      const failures = new Map(this.failures.value)
+      if (failures.delete(groupId)) this.failures.value = failures
+    })
   }
 
   /**
@@ -196,6 +198,7 @@ export class Groups {
    * keys and pin (docs/decisions/out-of-a-group.md).
    */
   async #close(groupId: GroupId): Promise<void> {
+    if (!this.isKnown(groupId)) return
     const { accountKey } = this.context.secrets
     const kept = await readKeptGroup(accountKey, groupId)
     if (kept && !kept.isOut) await writeKeptGroup(accountKey, groupId, { ...kept, isOut: true })
@@ -344,6 +347,8 @@ export class Groups {
   }
 
   #fail(groupId: GroupId, error: AppError): void {
+    // Forgotten while it was asked for.
+    if (!this.isKnown(groupId)) return
     this.failures.value = new Map(this.failures.value).set(groupId, error)
   }
 }
