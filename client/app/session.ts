@@ -57,6 +57,11 @@ export type SessionState =
  */
 export class Session {
   readonly state = new Signal<SessionState>({ kind: 'starting' })
+  /** Whether it is open, and the server takes our session, as far as is known. */
+  get isOnline(): boolean {
+    return this.state.value.kind === 'unlocked' && this.state.value.online
+  }
+
   /** A fault that the server showed while catching up: the account stays usable from what the device keeps. */
   readonly fault = new Signal<AppError | null>(null)
   /** The server ended our session: what the device keeps stays open, `renew` goes on. */

@@ -35,7 +35,11 @@ export class CatchingUp {
   }
 
   catchUp(): Promise<void> {
-    return this.#turns.run('all', () => this.#catchUp())
+    return this.#turns.run('all', async () => {
+      await this.#catchUp()
+      // Once: a server that takes a request, and never shows it, is not asked without end.
+      if (await this.#sendUnsent()) await this.#catchUp()
+    })
   }
 
   fetch(connection: ConnectionId): Promise<void> {
@@ -87,7 +91,6 @@ export class CatchingUp {
     }
     // What failed for a passing reason is asked for again from the start.
     if (failed.length > 0) this.#since = null
-    if (await this.#sendUnsent()) await this.#catchUp()
   }
 
   /** @returns those that have to be looked at again. */

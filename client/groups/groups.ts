@@ -233,7 +233,11 @@ export class Groups {
         if (tries === 1) throw new AppError('group/rollback', 'another device of this account has seen another log')
         return this.#refresh(groupId, tries - 1)
       }
-      await writeKeptGroup(secrets.accountKey, groupId, served)
+      // Another tab may have taken a newer name, or closed the group, while this one replayed.
+      const newest = await readKeptGroup(secrets.accountKey, groupId)
+      const isOvertaken = revisionOf(newest) > revisionOf(served) || (newest?.isOut === true && known?.isOut !== true)
+      if (isOvertaken && tries > 1) return this.#refresh(groupId, tries - 1)
+      if (!isOvertaken) await writeKeptGroup(secrets.accountKey, groupId, served)
     }
     this.#rotateSoon(groupId)
   }

@@ -1,4 +1,5 @@
 import type { GroupId } from '../../shared/format/ids.ts'
+import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
 import type { Group } from '../groups/group.ts'
 import type { Groups } from '../groups/groups.ts'
@@ -7,26 +8,42 @@ import type { Groups } from '../groups/groups.ts'
 const chosen = new Signal<GroupId | null>(null)
 export const chosenGroup = chosen
 
-export function currentGroup(groups: ReadonlyMap<GroupId, Group>): Group | null {
-  const all = sortedGroups(groups)
-  return all.find(({ groupId }) => groupId === chosen.value) ?? all[0] ?? null
+export type GroupsSeen = Pick<Session, 'isOnline' | 'state'> & {
+  requireUnlocked(): { readonly groups: Pick<Groups, 'all' | 'failures' | 'isWhole'> }
 }
 
 /**
- * As the library shows it, once it is sure that no circle is still to come before it: what is shared is for that group.
- * @param waits called where that takes time.
+ * The group that is on the screen, for which everything is that is shared there. `null` while a circle may still come
+ * before what only this person sees: what is for the circle must not be lost in there, nor what is for nobody be shared.
  */
-export async function settledGroup(
-  groups: Pick<Groups, 'all' | 'failures' | 'isWhole'>,
-  waits: () => void,
-): Promise<Group | null> {
-  const isSure = () => {
-    const now = currentGroup(groups.all.value)
-    return groups.isWhole || (now !== null && (now.kind === 'circle' || now.groupId === chosen.value))
-  }
-  if (!isSure()) waits()
-  await Promise.race([groups.all.until(isSure), groups.failures.until(isSure)])
-  return currentGroup(groups.all.value)
+export function currentGroup(session: GroupsSeen): Group | null {
+  const { groups } = session.requireUnlocked()
+  const all = sortedGroups(groups.all.value)
+  const mine = all.find(({ groupId }) => groupId === chosen.value)
+  if (mine) return mine
+  const [first] = all
+  // Without the server what is open is all there is.
+  const isSure = first?.kind === 'circle' || groups.isWhole || !session.isOnline
+  return (isSure && first) || null
+}
+
+/**
+ * As `currentGroup`, once it is known.
+ * @param waits called where that takes time.
+ * @throws {AppError} `auth/required` locked meanwhile
+ */
+export async function settledGroup(session: GroupsSeen, waits: () => void): Promise<Group | null> {
+  const { groups } = session.requireUnlocked()
+  const isSettled = () => session.state.value.kind !== 'unlocked' || groups.isWhole || currentGroup(session) !== null
+  if (isSettled()) return currentGroup(session)
+  waits()
+  await Promise.race([
+    groups.all.until(isSettled),
+    groups.failures.until(isSettled),
+    session.state.until(isSettled),
+    chosen.until(isSettled),
+  ])
+  return currentGroup(session)
 }
 
 export function sortedGroups(groups: ReadonlyMap<GroupId, Group>): Group[] {

@@ -173,9 +173,12 @@ export class LibraryScreen extends KithElement {
     super.connectedCallback()
     const { session, events, uploads } = this.services
     const { groups } = session.requireUnlocked()
-    new Watch(this, groups.all, groups.failures, chosenGroup, uploads.all, keeperOf(this.services).rows)
+    new Watch(this, groups.all, groups.failures, session.state, chosenGroup, uploads.all, keeperOf(this.services).rows)
     this.#ends.push(
       groups.all.watch(() => void this.#load()),
+      // Without the server, or where the circle does not open, what is open is shown.
+      groups.failures.watch(() => !this.#group && void this.#load()),
+      session.state.watch(({ kind }) => kind === 'unlocked' && !this.#group && void this.#load()),
       chosenGroup.watch(() => {
         this.chosen = null
         void this.#load()
@@ -218,7 +221,7 @@ export class LibraryScreen extends KithElement {
 
   /** What is kept at once, then what the server has. */
   async #load(): Promise<void> {
-    this.#group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    this.#group = currentGroup(this.services.session)
     if (!this.#group) return
     const group = this.#group
     void this.#openUploads()
@@ -267,7 +270,7 @@ export class LibraryScreen extends KithElement {
 
   override render() {
     const { groups } = this.services.session.requireUnlocked()
-    const group = currentGroup(groups.all.value)
+    const group = currentGroup(this.services.session)
     const faults = [...groups.failures.value.values()]
     return html`<main>
       <h1 class="visually-hidden">Library</h1>
@@ -363,16 +366,19 @@ export class LibraryScreen extends KithElement {
 
   async #upload(files: readonly File[]): Promise<void> {
     if (files.length === 0) return
-    const { session, toasts, uploads, router } = this.services
+    const { session, toasts, uploads, router, busy } = this.services
+    // Until it is written down, nothing may load the page anew.
+    const end = busy.start('upload')
     try {
-      const { groups } = session.requireUnlocked()
-      const group = await settledGroup(groups, () => toasts.show('Waiting for your circle to open'))
+      const group = await settledGroup(session, () => toasts.show('Waiting for your circle to open'))
       if (!group) throw new AppError('group/not-found')
       const more = files.length === 1 ? '1 file' : `${files.length} files`
       toasts.show(`Sealing ${more}`, { action: { label: 'Show', run: () => router.go('/activity') } })
       await uploads.add(group.groupId, files)
     } catch (error) {
       toasts.error(sentenceFor(error))
+    } finally {
+      end()
     }
   }
 }

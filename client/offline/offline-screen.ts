@@ -91,7 +91,7 @@ export class OfflineScreen extends KithElement {
     this.room = await readRoom()
     this.taken = await readTaken([...keeperOf(this.services).rows.value.values()])
     this.isTied = !(await goesOnWhenClosed())
-    const group = currentGroup(session.requireUnlocked().groups.all.value)
+    const group = currentGroup(session)
     this.newest = (group && (await readKeepRules()).get(group.groupId)?.newest) ?? 0
     const known = new Map<MediaId, Item>()
     for (const groupId of session.requireUnlocked().groups.all.value.keys())
@@ -102,7 +102,7 @@ export class OfflineScreen extends KithElement {
   override render() {
     const rows = [...keeperOf(this.services).rows.value.values()].sort((a, b) => b.createdAt - a.createdAt)
     const takenBytes = rows.reduce((sum, { mediaId }) => sum + (this.taken.get(mediaId) ?? 0), 0)
-    const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    const group = currentGroup(this.services.session)
     return html`<main class="page">
       <header class="row">
         <button class="icon" aria-label="Back" @click=${() => this.services.router.back('/settings')}>${icon('back')}</button>
@@ -196,7 +196,7 @@ export class OfflineScreen extends KithElement {
   }
 
   #setNewest = (event: Event): void => {
-    const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    const group = currentGroup(this.services.session)
     const newest = Number((event.target as HTMLSelectElement).value)
     void navigator.storage?.persist?.().catch(() => false)
     if (group) void this.attempt(() => keeperOf(this.services).keepNewest(group.groupId, newest))

@@ -131,7 +131,7 @@ export class ShareScreen extends KithElement {
 
   #share(one: Waiting) {
     const { files, text, sharedAt } = one
-    const group = currentGroup(this.services.session.requireUnlocked().groups.all.value)
+    const group = currentGroup(this.services.session)
     const friends = this.services.talk.value?.chat.conversations.value.filter(({ canSend }) => canSend) ?? []
     return html`<section class="card stack" aria-label=${sharedAt === null ? 'Opened with Kith' : `Shared ${new Date(sharedAt).toLocaleString('en', { dateStyle: 'medium', timeStyle: 'short' })}`}>
       ${text ? html`<p class="text">${text}</p>` : nothing}
@@ -161,7 +161,7 @@ export class ShareScreen extends KithElement {
   #add(one: Waiting): void {
     void this.attempt(async () => {
       const { session, uploads, router, toasts } = this.services
-      const group = currentGroup(session.requireUnlocked().groups.all.value)
+      const group = currentGroup(session)
       if (!group) return
       const files = await one.read()
       await uploads.add(group.groupId, files.length > 0 ? files : [noteOf(one.text)])

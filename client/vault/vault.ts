@@ -8,13 +8,10 @@ import type { Api } from '../app/api.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { decodeItem, identityItem } from './items.ts'
 import type { SealedVault, VaultChanges } from './sealing.ts'
+import { type Lock, turnsOfTabs } from './turns-of-tabs.ts'
 
 const CONFLICT_TRIES = 5
 const INDEX = 'index'
-
-/** Runs a task while no other tab of this browser runs one. */
-type Lock = (task: () => Promise<void>) => Promise<void>
-const lockTabs: Lock = (task) => navigator.locks.request('kith/vault', task)
 
 /** The opened vault of the person who is signed in (docs/protocol.md §3). */
 export class Vault {
@@ -25,7 +22,7 @@ export class Vault {
   #index: VaultIndexBody | null = null
   #items = new Map<string, Bytes>()
 
-  constructor(api: Api, crypto: Crypto, keys: VaultKeys, lock = lockTabs) {
+  constructor(api: Api, crypto: Crypto, keys: VaultKeys, lock = turnsOfTabs()) {
     this.#api = api
     this.#crypto = crypto
     this.#keys = keys
