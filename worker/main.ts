@@ -3,11 +3,11 @@ import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { isAppError } from '../shared/errors.ts'
 import { registerWorker } from '../shared/wire/workers.ts'
-import { isAlone } from './alone.ts'
 import { Api, isPassing } from './api.ts'
 import { claimLoop } from './claim-loop.ts'
 import { type Config, ConfigError, parseServer, readConfig } from './config.ts'
 import { findTools } from './ffmpeg/tools.ts'
+import { holdFolder } from './folder-hold.ts'
 import { type Identity, openIdentity, readInvited } from './identity.ts'
 import { sleep } from './job.ts'
 import { joinByInvite } from './join.ts'
@@ -28,14 +28,21 @@ async function start(): Promise<void> {
     const [command, ...invite] = positionals
     if (command !== 'join' || invite.length === 0) throw new ConfigError(USAGE)
     config = { ...config, server: await joinByInvite(config.folder, invite.join(' '), named) }
-    process.stdout.write(`Joined. This worker now works for ${config.server}\n`)
+    process.stdout.write(`Joined ${config.server}\n`)
   }
   const identity = await openIdentity(config.folder)
   const hasJoined = positionals.length > 0
-  if (await isAlone(identity.seed, hasJoined ? 0 : ENDING_MS)) return work(config, identity)
-  // The one that runs finds the keys of what was joined when it needs them.
-  if (hasJoined) process.stdout.write('The worker that runs in this folder goes on with it.\n')
-  else throw new ConfigError(`A worker runs in ${config.folder} already. Stop it first.`)
+  const hold = await holdFolder(config.folder, config.server, hasJoined ? 0 : ENDING_MS)
+  if ('release' in hold) {
+    await work(config, identity)
+    return hold.release()
+  }
+  if (!hasJoined) throw new ConfigError(`A worker runs in ${config.folder} already. Stop it first.`)
+  // The one that runs finds the keys of what was joined when it needs them; its server may have two addresses.
+  process.stdout.write(
+    `The worker that runs in this folder, for ${hold.heldFor || 'its server'}, goes on with it.\n` +
+      'Where that is another server, give each a folder of its own: KITH_WORKER_DATA.\n',
+  )
 }
 
 async function work(config: Config, identity: Identity): Promise<void> {

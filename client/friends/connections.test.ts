@@ -864,6 +864,22 @@ describe('a request that is left without an answer', () => {
     expect(ada.friends.list.value).toHaveLength(2)
   })
 
+  it('is sent once each time by a server that takes it and never shows it, and not without end', async () => {
+    lose('before', 'server/unreachable')
+    await codeOf(() => ada.friends.request(who(ben), null))
+    let asked = 0
+    ada.loses = (at, route) => {
+      if (at === 'before' || (route as unknown) !== requestConnection) return null
+      server.connections.all.clear()
+      return ++asked > 2 ? 'server/unreachable' : null
+    }
+    await ada.friends.catchUp()
+    expect(asked).toBe(1)
+    await ada.friends.catchUp()
+    expect(asked).toBe(2)
+    await connect()
+  })
+
   it('leaves nothing behind where the server said no', async () => {
     await ben.friends.block(ada.person.userId)
     expect(await codeOf(() => ada.friends.request(who(ben), null))).toBe('connection/refused')
