@@ -1,10 +1,14 @@
+import { newKey } from '../../shared/crypto/random.ts'
 import { wrapCardKey, wrapContentKey } from '../../shared/crypto/wraps.ts'
-import { equalBytes } from '../../shared/format/bytes.ts'
+import { openDevice, type UploadRow } from '../../shared/device/db.ts'
+import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import type { Card } from '../../shared/wire/card.ts'
 import type { NewMedia } from '../../shared/wire/media.ts'
 import type { Group } from '../groups/group.ts'
 import type { Groups } from '../groups/groups.ts'
-import { changeUpload, openUpload, readUpload, sealUpload, type UploadSecret } from './record.ts'
+import { openCard, readThumb, sealCard, sealThumb } from './first-parts.ts'
+import { openUpload, readUpload, sealUpload, THUMB_PIECE, type UploadSecret, waitsForKeys } from './record.ts'
 
 /** Under the key that the group writes with now. @throws {AppError} `group/needs-rotation`, the group's failure */
 export async function wrapKeys(
@@ -22,25 +26,55 @@ export async function wrapKeys(
 }
 
 /**
- * The same item keys under the group's newest key, for an upload that the server has not heard of.
- * @returns as what it is registered from now on; `null`: it stays as it is (gone, registered, or under the newest key).
+ * Under the group's newest key, for an upload that the server refused under an older one. Whoever was removed in between
+ * has that key, and the server may have kept what it refused: so keys, description and small picture are made anew, and
+ * nothing that is sent from now on opens with what was offered before. A file for a chat keeps its keys: the message tells
+ * them, and nobody but this account was ever in its group.
+ * @returns as what it is registered from now on; `null`: it stays as it is (gone, not refused, or under the newest key).
  * @throws {AppError} `vault/locked`, `group/needs-rotation`, the group's failure
  */
-export async function wrapAnew(groups: Groups, mediaId: MediaId): Promise<NewMedia | null> {
+export async function sealAnew(groups: Groups, mediaId: MediaId): Promise<NewMedia | null> {
   const row = await readUpload(mediaId)
-  if (!row) return null
-  const secret = await openUpload(row)
+  if (!row || !waitsForKeys(row)) return null
+  const before = await openUpload(row)
   // Never back: another tab may know a newer key than this one.
-  if (groups.encryptTo(row.groupId).epoch <= secret.media.epoch) return null
-  const media = { ...secret.media, ...(await wrapKeys(groups, secret.media, secret)) }
-  const sealed = await sealUpload(mediaId, { ...secret, media })
-  const changed = await changeUpload(
-    mediaId,
-    { sealed, problem: null },
-    // A later record holds more than the keys: the salt that something may have been sealed under.
-    (now) => now.step === 'register' && equalBytes(now.sealed, row.sealed),
-  )
-  return changed && media
+  if (groups.encryptTo(row.groupId).epoch <= before.media.epoch) {
+    await handBack(row, {})
+    return null
+  }
+  const body = await openCard(groups, before)
+  const made = body.inChat ? before : await makeAnew(groups, before, body)
+  const media = { ...made.media, ...(await wrapKeys(groups, before.media, made)) }
+  const thumb = made === before ? null : await readThumb(before)
+  const isMine = await handBack(row, {
+    sealed: await sealUpload(mediaId, { ...made, media }),
+    thumb: thumb && (await sealThumb(before.media, made.contentKey, thumb)),
+  })
+  return isMine ? media : null
+}
+
+async function makeAnew(groups: Groups, before: UploadSecret, body: Card): Promise<UploadSecret> {
+  const keys = { contentKey: newKey(), cardKey: newKey() }
+  const card = await sealCard(groups, before.media, keys.cardKey, body)
+  return { ...before, ...keys, media: { ...before.media, card } }
+}
+
+/** To the upload worker; keys and what is sealed under them in one go. @returns `false`: another tab was faster, or it is gone. */
+async function handBack(
+  row: UploadRow,
+  { sealed = row.sealed, thumb = null }: { sealed?: Bytes; thumb?: Bytes | null },
+): Promise<boolean> {
+  const { mediaId } = row
+  const transaction = (await openDevice()).transaction(['uploads', 'blobs'], 'readwrite', { durability: 'strict' })
+  const uploads = transaction.objectStore('uploads')
+  const now = await uploads.get(mediaId)
+  const isSame = now !== undefined && waitsForKeys(now) && equalBytes(now.sealed, row.sealed)
+  await Promise.all([
+    isSame && uploads.put({ ...now, sealed, problem: null }, mediaId),
+    isSame && thumb && transaction.objectStore('blobs').put(thumb, [mediaId, THUMB_PIECE]),
+    transaction.done,
+  ])
+  return isSame
 }
 
 /** Waits for keys that come after one which the server refused. */

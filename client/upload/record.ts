@@ -3,7 +3,7 @@ import { importAesKey, openAes, sealAes } from '../../shared/crypto/aes-gcm.ts'
 import { hkdf } from '../../shared/crypto/hkdf.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
 import { readSealed, writeSealed } from '../../shared/device/sealed-store.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { newMedia } from '../../shared/wire/media.ts'
@@ -61,15 +61,16 @@ export async function listUploads(): Promise<UploadRow[]> {
   return rows.sort((a, b) => a.createdAt - b.createdAt)
 }
 
-/** Changes a row as it stands now. @returns the new row, `null` when it is gone (cancelled) or not as it has to be. */
-export async function changeUpload(
-  media: MediaId,
-  change: Partial<UploadRow>,
-  isAsItHasToBe: (now: UploadRow) => boolean = () => true,
-): Promise<UploadRow | null> {
+/** Whether it is for a page to change, and not for the upload worker to go on with: refused under its group's older key. */
+export function waitsForKeys({ step, problem }: UploadRow): boolean {
+  return step === 'register' && problem === ('group/needs-rotation' satisfies ErrorCode)
+}
+
+/** Changes a row as it stands now. @returns the new row, `null` when it is gone (cancelled). */
+export async function changeUpload(media: MediaId, change: Partial<UploadRow>): Promise<UploadRow | null> {
   const transaction = (await openDevice()).transaction('uploads', 'readwrite')
   const row = await transaction.store.get(media)
-  const next = row && isAsItHasToBe(row) ? { ...row, ...change } : null
+  const next = row ? { ...row, ...change } : null
   if (next) await transaction.store.put(next, media)
   await transaction.done
   return next

@@ -1,57 +1,97 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { verifyAndOpenDocument } from '../../shared/crypto/document.ts'
+import type { EpochKeys } from '../../shared/crypto/group-key.ts'
+import { objectId } from '../../shared/crypto/object-key.ts'
+import { openObject } from '../../shared/crypto/open-object.ts'
 import { newKey } from '../../shared/crypto/random.ts'
-import { unwrapContentKey } from '../../shared/crypto/wraps.ts'
+import { unwrapCardKey, unwrapContentKey } from '../../shared/crypto/wraps.ts'
 import type { UploadRow } from '../../shared/device/db.ts'
-import { AppError } from '../../shared/errors.ts'
-import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
+import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
+import type { GroupId, MediaId, ObjectId } from '../../shared/format/ids.ts'
+import { ORIGINAL, THUMB } from '../../shared/format/object-name.ts'
 import { replayGroup } from '../../shared/logs/group-replay.ts'
 import { codeOf } from '../../shared/testing/people.ts'
+import { card } from '../../shared/wire/card.ts'
 import { readGroupLog } from '../../shared/wire/groups.ts'
-import { createMedia, type NewMedia } from '../../shared/wire/media.ts'
+import { createMedia, type NewMedia, readMedia } from '../../shared/wire/media.ts'
 import type { Route } from '../../shared/wire/route.ts'
 import { Busy } from '../app/busy.ts'
 import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
+import { verifyMember } from '../groups/group.ts'
 import { rotationOf } from '../groups/rotation.ts'
 import { openItem } from '../media/items.ts'
 import { NoTabs } from '../testing/account-world.ts'
 import { type Client, GroupWorld } from '../testing/group-world.ts'
 import { groupItem, groupItemName } from '../vault/items.ts'
 import { Engine } from './engine/engine.ts'
+import type { putObject } from './engine/send.ts'
 import { openIdbSpool } from './engine/spool-idb.ts'
-import { wrapAnew } from './item-keys.ts'
+import { readThumb } from './first-parts.ts'
+import { sealAnew } from './item-keys.ts'
 import type { UploadCommand, UploadProgress } from './messages.ts'
 import { changeUpload, keepUploadsKey, openUpload, readUpload, type UploadSecret } from './record.ts'
+import type { previewOf } from './thumbnail.ts'
 import { Uploads } from './uploads.ts'
 
 /** Takes items under the group's newest key alone, as the server does. */
 class MediaServer {
   readonly registered: NewMedia[] = []
+  /** Whatever it was asked to take: a server may keep what it refuses. */
+  readonly offered: NewMedia[] = []
+  readonly objects = new Map<ObjectId, Bytes>()
   /** How many items it was asked to take. */
   readonly asked = new Signal(0)
   /** Refuses whatever key an item is sealed under. */
   isLying = false
   /** Runs before it answers. */
   beforeAnswer: (item: NewMedia) => Promise<unknown> = async () => undefined
+  /** Runs when it has taken an item, before it says so. */
+  onTaken: () => void = () => undefined
 
-  async answer(route: Route, body: unknown): Promise<void> {
-    if ((route as unknown) !== createMedia) return
-    const item = body as NewMedia
+  async answer(route: unknown, { params, body }: { params?: unknown; body?: unknown }): Promise<unknown> {
+    if (route === readMedia) return this.#known((params as Pick<NewMedia, 'mediaId'>).mediaId)
+    if (route === createMedia) await this.#take(body as NewMedia)
+    return undefined
+  }
+
+  async #take(item: NewMedia): Promise<void> {
+    this.offered.push(item)
     this.asked.value++
     await this.beforeAnswer(item)
+    const known = this.#known(item.mediaId)
+    if (known && !equalBytes(known.wrappedContent, item.wrappedContent)) throw new AppError('object/conflict')
+    if (known) return
     const { epoch } = replayGroup(item.groupId, world.server.groups.get(item.groupId)?.entries ?? [])
-    if (item.epoch === epoch && !this.isLying) return void this.registered.push(item)
-    throw new AppError('group/needs-rotation')
+    if (item.epoch !== epoch || this.isLying) throw new AppError('group/needs-rotation')
+    this.registered.push(item)
+    this.onTaken()
+  }
+
+  #known(mediaId: MediaId): NewMedia | undefined {
+    return this.registered.find((item) => item.mediaId === mediaId)
   }
 }
 
 vi.mock('../app/api.ts', () => ({
   Api: class {
-    call = (route: Route, { body }: { body?: unknown }) => media.answer(route, body)
+    call = (route: Route, options: { params?: unknown; body?: unknown }) => media.answer(route, options)
   },
 }))
-vi.mock('./engine/send.ts', () => ({ putObject: async () => undefined }))
+vi.mock('./engine/send.ts', () => ({
+  putObject: (async (_media, object, body) => {
+    media.objects.set(object, new Uint8Array(await body.arrayBuffer()))
+  }) satisfies typeof putObject,
+}))
+/** No picture can be drawn here. */
+const PICTURE = utf8('a small picture')
+vi.mock('./thumbnail.ts', () => ({
+  previewOf: (async () => ({
+    ...{ thumb: new Blob([PICTURE]), thumbhash: null, width: 4, height: 3, durationMs: null },
+  })) satisfies typeof previewOf,
+}))
 
 /** The upload worker, in the same thread. */
 class UploadWorker {
@@ -109,6 +149,19 @@ const stopped = (uploads: Uploads, count = 1) =>
   uploads.all.until(
     (all) => all.size === count && [...all.values()].every(({ code }) => code === 'group/needs-rotation'),
   )
+
+const withCode = (uploads: Uploads, wanted: ErrorCode) =>
+  uploads.all.until((all) => [...all.values()].some(({ code }) => code === wanted))
+
+/** Small picture and original, as the server has them. */
+function openAll(mediaId: MediaId, contentKey: Bytes): Promise<Bytes[]> {
+  return Promise.all(
+    [THUMB, ORIGINAL].map(async (name) => {
+      const sealed = media.objects.get(await objectId(contentKey, name))
+      return openObject({ contentKey, mediaId, name }, sealed ?? new Uint8Array())
+    }),
+  )
+}
 
 /** What Ann's devices make of an item as the server has it. */
 async function namesOf(groupId: GroupId): Promise<(string | undefined)[]> {
@@ -224,21 +277,33 @@ describe('an upload whose group has changed its key before its turn came', () =>
     expect(media.registered.map(({ epoch }) => epoch)).toEqual([2])
   })
 
-  it('is not stopped by a refusal that comes when it is under the new key already', async () => {
+  it('is not offered under the old key at all where this device knows of the new one', async () => {
     const uploads = uploadsOf(ann)
-    const codes = new Set<string | null>()
-    uploads.all.watch((all) => {
-      for (const { code } of all.values()) codes.add(code)
-    })
-    await changeKey(desk, circle)
-    media.beforeAnswer = ({ mediaId }) => wrapAnew(desk.groups, mediaId)
-    await uploads.add(circle, [note('one')])
+    media.beforeAnswer = async () => {
+      if (media.offered.length === 1) await changeKey(ann, circle)
+    }
+    await uploads.add(circle, [note('one'), note('two')])
     await allDone(uploads)
-    expect(media.registered.map(({ epoch }) => epoch)).toEqual([2])
-    expect([...codes]).toEqual([null])
+    const [first, ...later] = media.offered.map(({ epoch }) => epoch)
+    expect(first).toBe(1)
+    expect(later).toEqual([2, 2])
   })
 
-  it('is wrapped by one tab of several, never back, and never once the server has it', async () => {
+  it('keeps its keys for as long as the server is asked to take them', async () => {
+    const uploads = uploadsOf(ann)
+    const made: unknown[] = []
+    media.beforeAnswer = async ({ mediaId, epoch }) => {
+      if (epoch !== 1) return
+      await changeKey(desk, circle)
+      made.push(await sealAnew(desk.groups, mediaId))
+    }
+    await uploads.add(circle, [note('one')])
+    await allDone(uploads)
+    expect(made).toEqual([null])
+    expect(media.registered.map(({ epoch }) => epoch)).toEqual([2])
+  })
+
+  it('is sealed anew by one tab of several, never back, and never once the server has it', async () => {
     media.isLying = true
     const logs = logsRead()
     const uploads = uploadsOf(ann)
@@ -246,16 +311,120 @@ describe('an upload whose group has changed its key before its turn came', () =>
     const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
     await logs.until((count) => count === 1)
     await changeKey(desk, circle)
-    const made = await Promise.all([wrapAnew(desk.groups, mediaId), wrapAnew(desk.groups, mediaId)])
+    const made = await Promise.all([sealAnew(desk.groups, mediaId), sealAnew(desk.groups, mediaId)])
     const [wrapped, ...more] = made.filter((one) => one !== null)
     expect(more).toEqual([])
     expect((await secretOf(mediaId)).media).toEqual(wrapped)
 
-    expect(await wrapAnew(ann.groups, mediaId)).toBeNull()
-    await changeKey(desk, circle)
-    await changeUpload(mediaId, { step: 'thumb' })
-    expect(await wrapAnew(desk.groups, mediaId)).toBeNull()
+    const refused = { problem: 'group/needs-rotation' }
+    await changeUpload(mediaId, refused)
+    expect(await sealAnew(ann.groups, mediaId)).toBeNull()
     expect((await secretOf(mediaId)).media).toEqual(wrapped)
+    // To be asked once more with what it is, by hand.
+    expect((await readUpload(mediaId))?.problem).toBeNull()
+    await changeKey(desk, circle)
+    await changeUpload(mediaId, { ...refused, step: 'thumb' })
+    expect(await sealAnew(desk.groups, mediaId)).toBeNull()
+    expect((await secretOf(mediaId)).media).toEqual(wrapped)
+  })
+
+  it('is as it was where the power goes while it gets its new keys', async () => {
+    media.isLying = true
+    const logs = logsRead()
+    const uploads = uploadsOf(ann)
+    await uploads.add(circle, [note('one')])
+    const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
+    await logs.until((count) => count === 1)
+    await changeKey(desk, circle)
+    const before = await readUpload(mediaId)
+    const put = IDBObjectStore.prototype.put
+    const cut = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...what) {
+      const request = put.apply(this, what)
+      if (this.name === 'blobs') this.transaction.abort()
+      return request
+    })
+    await expect(sealAnew(desk.groups, mediaId)).rejects.toThrow()
+    cut.mockRestore()
+    expect(await readUpload(mediaId)).toEqual(before)
+    expect(await readThumb(await secretOf(mediaId))).toEqual(PICTURE)
+    await sealAnew(desk.groups, mediaId)
+    expect((await readUpload(mediaId))?.sealed).not.toEqual(before?.sealed)
+    expect(await readThumb(await secretOf(mediaId))).toEqual(PICTURE)
+  })
+})
+
+describe('a server that keeps the keys it refuses, and somebody who was removed', () => {
+  it('together open nothing of what is registered afterwards: no description, no picture, no original', async () => {
+    const ben = await world.invited('ben', {}, desk)
+    await ann.groups.show(circle)
+    media.isLying = true
+    const uploads = uploadsOf(ann)
+    await uploads.add(circle, [note('secret')])
+    const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
+    const bensGroup = ben.groups.get(circle)
+    await desk.groups.remove(circle, ben.person.userId)
+    media.isLying = false
+    await ann.groups.show(circle)
+    await allDone(uploads)
+
+    const [item, ...more] = media.registered as [NewMedia]
+    expect(more).toEqual([])
+    const keyOf = ({ groups }: Client) => unwrapContentKey(groups.encryptTo(circle).media, item, item.wrappedContent)
+    expect(await openAll(mediaId, await keyOf(desk))).toEqual([PICTURE, utf8('secret')])
+    expect(await namesOf(circle)).toEqual(['secret.txt'])
+
+    const [kept] = media.offered as [NewMedia]
+    const { media: content, meta } = bensGroup.keys.get(kept.epoch) as EpochKeys
+    const openCard = (cardKey: Bytes, { card: { sealed, revision } }: NewMedia) =>
+      verifyAndOpenDocument({ label: 'kith/v1/card', id: mediaId, revision }, cardKey, sealed, {
+        schema: card,
+        verifyAuthor: (...signed) => verifyMember(bensGroup, ...signed),
+      })
+    const cardKey = await unwrapCardKey(meta, kept, kept.wrappedCard)
+    expect((await openCard(cardKey, kept)).body.fileName).toBe('secret.txt')
+    expect(await codeOf(() => openCard(cardKey, item))).toBe('card/tampered')
+    const contentKey = await unwrapContentKey(content, kept, kept.wrappedContent)
+    for (const name of [THUMB, ORIGINAL]) {
+      expect(media.objects.has(await objectId(contentKey, name))).toBe(false)
+      for (const sealed of media.objects.values())
+        expect(await codeOf(() => openObject({ contentKey, mediaId, name }, sealed))).toBe('object/wrong-key')
+    }
+    expect(bensGroup.keys.has(item.epoch)).toBe(false)
+  })
+
+  /** Taken, but the answer got lost; then the key changes. */
+  const takenUnheard = () => {
+    media.onTaken = () => {
+      throw new AppError('server/unreachable')
+    }
+  }
+
+  it('and where it is there under the old keys already, nothing more is sent', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    takenUnheard()
+    const uploads = uploadsOf(ann)
+    await uploads.add(circle, [note('one')])
+    await withCode(uploads, 'server/unreachable')
+    await changeKey(ann, circle)
+    await vi.advanceTimersByTimeAsync(5000)
+    await withCode(uploads, 'object/conflict')
+    expect(media.offered.map(({ epoch }) => epoch)).toEqual([1, 2])
+    expect(media.objects.size).toBe(0)
+  })
+
+  it('but a file for a chat, which keeps its keys, is found to be there', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    takenUnheard()
+    const personal = await world.another(ann, 'personal')
+    const uploads = uploadsOf(ann)
+    const { prepared, start } = await uploads.prepareInChat(note('for ben'))
+    await start()
+    await withCode(uploads, 'server/unreachable')
+    await changeKey(ann, personal)
+    await vi.advanceTimersByTimeAsync(5000)
+    await allDone(uploads)
+    expect(media.offered.map(({ epoch }) => epoch)).toEqual([1, 2])
+    expect(await openAll(prepared.mediaId, prepared.contentKey)).toEqual([PICTURE, utf8('for ben')])
   })
 })
 

@@ -1,24 +1,28 @@
-import { sealDocument } from '../../shared/crypto/document.ts'
 import { uploadSalt } from '../../shared/crypto/object-key.ts'
-import { openObject } from '../../shared/crypto/open-object.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
-import { sealObject } from '../../shared/crypto/seal-object.ts'
-import { sign } from '../../shared/crypto/signing.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
-import { THUMB } from '../../shared/format/object-name.ts'
-import { type Card, card } from '../../shared/wire/card.ts'
+import type { Card } from '../../shared/wire/card.ts'
 import type { NewMedia } from '../../shared/wire/media.ts'
 import type { Busy } from '../app/busy.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
-import { NewerKeys, wrapAnew, wrapKeys } from './item-keys.ts'
+import { readThumb, sealCard, sealThumb } from './first-parts.ts'
+import { NewerKeys, sealAnew, wrapKeys } from './item-keys.ts'
 import { UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
-import { listUploads, openUpload, readUpload, sealUpload, THUMB_PIECE, type UploadSecret } from './record.ts'
+import {
+  listUploads,
+  openUpload,
+  readUpload,
+  sealUpload,
+  THUMB_PIECE,
+  type UploadSecret,
+  waitsForKeys,
+} from './record.ts'
 import { Speed } from './speed.ts'
 import { previewOf } from './thumbnail.ts'
 
@@ -121,7 +125,7 @@ export class Uploads {
     if (!view) return
     if (view.code === 'group/needs-rotation') {
       await this.#session.requireUnlocked().groups.refreshOne(view.groupId)
-      await this.#wrapAnew(mediaId)
+      await this.#sealAnew(mediaId)
     }
     this.#begin(mediaId)
   }
@@ -139,8 +143,6 @@ export class Uploads {
     const { groups } = this.#session.requireUnlocked()
     const preview = await previewOf(file)
     const keys = { contentKey: newKey(), cardKey: newKey() }
-    const actor = groups.context.actor()
-    const { group } = groups.encryptTo(groupId)
     const body: Card = {
       title: file.name.replace(/\.[^.]{1,8}$/, ''),
       fileName: file.name,
@@ -153,16 +155,11 @@ export class Uploads {
       ...(preview.thumbhash === null ? {} : { thumbhash: preview.thumbhash }),
       ...more,
     }
-    const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
-      author: actor.id,
-      groupHead: group.state.head,
-      schema: card,
-      body,
-      sign: (label, bytes) => sign(actor.seed, label, bytes),
-    })
-    const wrapped = await wrapKeys(groups, { groupId, mediaId }, keys)
-    const media: NewMedia = { mediaId, groupId, ...wrapped, card: { revision: 1, sealed } }
-    const thumb = preview.thumb && (await this.#sealThumb(mediaId, keys, preview.thumb))
+    const place = { groupId, mediaId }
+    const sealed = await sealCard(groups, place, keys.cardKey, body)
+    const media: NewMedia = { ...place, ...(await wrapKeys(groups, place, keys)), card: sealed }
+    const plain = preview.thumb && new Uint8Array(await preview.thumb.arrayBuffer())
+    const thumb = plain && (await sealThumb(place, keys.contentKey, plain))
     const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media }
     return { secret, thumb, card: body }
   }
@@ -173,10 +170,10 @@ export class Uploads {
     this.#refused.add(mediaId)
     try {
       const row = await readUpload(mediaId)
-      if (!row) return
+      if (!row || !waitsForKeys(row)) return
       const { media } = await openUpload(row)
       await this.#newerKeys.after(media.epoch, media.groupId, this.#session.requireUnlocked().groups)
-      await this.#wrapAnew(mediaId)
+      await this.#sealAnew(mediaId)
       this.#begin(mediaId)
     } catch (error) {
       // It says already why it is stopped; after a lock, a start goes on with it.
@@ -186,19 +183,14 @@ export class Uploads {
     }
   }
 
-  async #wrapAnew(mediaId: MediaId): Promise<void> {
-    const media = await wrapAnew(this.#session.requireUnlocked().groups, mediaId)
+  async #sealAnew(mediaId: MediaId): Promise<void> {
+    const media = await sealAnew(this.#session.requireUnlocked().groups, mediaId)
     if (media) this.#patch(mediaId, { media })
   }
 
   #begin(mediaId: MediaId): void {
     this.#patch(mediaId, { phase: 'waiting', code: null })
     this.#command({ type: 'work' })
-  }
-
-  async #sealThumb(mediaId: MediaId, { contentKey }: Pick<UploadSecret, 'contentKey'>, thumb: Blob): Promise<Bytes> {
-    const plain = new Uint8Array(await thumb.arrayBuffer())
-    return await sealObject({ contentKey, mediaId, name: THUMB }, plain, uploadSalt())
   }
 
   /** After a start: shows what is under way, and goes on with it. */
@@ -301,11 +293,10 @@ export class Uploads {
 }
 
 /** The small picture that lies sealed on the device until the upload ends, opened; `null`: none, or not as it was sealed. */
-async function thumbUrlOf({ contentKey, media: { mediaId } }: UploadSecret): Promise<string | null> {
-  const sealed = await (await openDevice()).get('blobs', [mediaId, THUMB_PIECE])
-  if (!sealed) return null
+async function thumbUrlOf(secret: UploadSecret): Promise<string | null> {
   try {
-    return URL.createObjectURL(new Blob([await openObject({ contentKey, mediaId, name: THUMB }, sealed)]))
+    const thumb = await readThumb(secret)
+    return thumb && URL.createObjectURL(new Blob([thumb]))
   } catch (error) {
     if (!isAppError(error)) throw error
     return null

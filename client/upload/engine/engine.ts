@@ -1,6 +1,7 @@
 import { objectId } from '../../../shared/crypto/object-key.ts'
 import type { UploadRow } from '../../../shared/device/db.ts'
 import { openDevice } from '../../../shared/device/db.ts'
+import { readGroupKeys } from '../../../shared/device/group-keys.ts'
 import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
 import { equalBytes } from '../../../shared/format/bytes.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
@@ -17,6 +18,7 @@ import {
   readUpload,
   THUMB_PIECE,
   type UploadSecret,
+  waitsForKeys,
 } from '../record.ts'
 import { beginAnew } from './anew.ts'
 import { Backlog } from './backlog.ts'
@@ -68,7 +70,7 @@ export class Engine {
         this.#again = false
         await this.#clearStrays()
         for (const { mediaId } of await listUploads()) {
-          // As it is when its turn comes: cancelled meanwhile, or wrapped under a newer key.
+          // As it is when its turn comes: cancelled meanwhile, or under newer keys.
           const row = await readUpload(mediaId)
           if (row) await this.#run(row)
         }
@@ -93,6 +95,10 @@ export class Engine {
 
   async #run(row: UploadRow): Promise<void> {
     const { mediaId } = row
+    const stop = (code: ErrorCode) =>
+      this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
+    // Said once more: the page that heard of it may be closed.
+    if (waitsForKeys(row)) return stop('group/needs-rotation')
     const abort = new AbortController()
     this.#running.set(mediaId, abort)
     try {
@@ -100,15 +106,9 @@ export class Engine {
     } catch (error) {
       if (abort.signal.aborted || isAppError(error, 'job/cancelled')) return
       const code = isAppError(error) ? error.code : 'internal'
-      const isSame = ({ sealed }: UploadRow) => code !== 'group/needs-rotation' || equalBytes(sealed, row.sealed)
       // Where a newer version has taken the database, nothing can be noted: the row stays as it was, and goes on after a reload.
-      const noted = await changeUpload(mediaId, { problem: code }, isSame).catch(() => undefined)
-      // Wrapped under a newer key while the old one was being refused: its turn comes once more.
-      if (noted === null) {
-        this.#again = true
-        return
-      }
-      this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
+      await changeUpload(mediaId, { problem: code }).catch(() => undefined)
+      stop(code)
       if (code === 'upload/source-changed') this.#files.delete(mediaId)
       if (PASSING.includes(code)) setTimeout(() => void this.work(), RETRY_MS)
     } finally {
@@ -144,14 +144,20 @@ export class Engine {
     }
   }
 
+  /** @throws {AppError} `group/needs-rotation`: it has to be sealed under other keys first. */
   async #register({ media }: UploadSecret): Promise<void> {
+    const { mediaId, groupId, epoch } = media
+    const known = await readGroupKeys(groupId)
+    // A server that helps somebody who was removed would take it under the key that they have.
+    if (known && Math.max(...known.keys()) > epoch) throw new AppError('group/needs-rotation', 'there is a newer key')
     try {
       await this.#api.call(createMedia, { body: media })
     } catch (error) {
       // Died between the answer and the note of it: then it is there already, and it is ours.
-      const isThere = isAppError(error, 'object/conflict') || isAppError(error, 'log/conflict')
-      if (!isThere) throw error
-      await this.#api.call(readMedia, { params: { mediaId: media.mediaId } })
+      if (!isAppError(error, 'object/conflict')) throw error
+      const { card } = await this.#api.call(readMedia, { params: { mediaId } })
+      // From before the group's key changed: what is sealed under the new keys nobody could open there.
+      if (!equalBytes(card.sealed, media.card.sealed)) throw error
     }
   }
 
