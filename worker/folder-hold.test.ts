@@ -28,7 +28,7 @@ it('is free again when whoever had it was killed', async () => {
   const module = fileURLToPath(new URL('./folder-hold.ts', import.meta.url))
   const program = `const { holdFolder } = await import(${JSON.stringify(module)})
     await holdFolder(${JSON.stringify(folder)}, 'https://kith.test', 0)
-    console.log('holds')
+    process.stdout.write('holds')
     setInterval(() => undefined, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '--eval', program], {
     stdio: ['ignore', 'pipe', 'inherit'],

@@ -62,7 +62,7 @@ export class OfflineScreen extends KithElement {
   declare newest: number
   /** Keeping stops when Kith is closed. */
   declare isTied: boolean
-  #end: (() => void) | undefined
+  readonly #ends: (() => void)[] = []
 
   constructor() {
     super()
@@ -76,14 +76,23 @@ export class OfflineScreen extends KithElement {
   override connectedCallback(): void {
     super.connectedCallback()
     const keeper = keeperOf(this.services)
+    const { session } = this.services
+    const { groups } = session.requireUnlocked()
     new Watch(this, keeper.rows, keeper.progress)
-    this.#end = keeper.rows.watch(() => void this.#load())
-    void this.#load()
+    const load = () => void this.#load()
+    this.#ends.push(
+      keeper.rows.watch(load),
+      // Which group the rule is for may be known only then.
+      groups.all.watch(load),
+      groups.failures.watch(load),
+      session.state.watch(({ kind }) => kind === 'unlocked' && load()),
+    )
+    load()
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
-    this.#end?.()
+    for (const end of this.#ends.splice(0)) end()
   }
 
   async #load(): Promise<void> {

@@ -66,7 +66,8 @@ export class ShareScreen extends KithElement {
   override connectedCallback(): void {
     super.connectedCallback()
     const { install, session, talk } = this.services
-    new Watch(this, session.requireUnlocked().groups.all, talk, install.opened)
+    const { groups } = session.requireUnlocked()
+    new Watch(this, groups.all, groups.failures, session.state, talk, install.opened)
     void this.attempt(() => this.#load())
     void this.services.openTalk().catch(() => undefined) // without network there are no friends to send to
   }

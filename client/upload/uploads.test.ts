@@ -264,12 +264,7 @@ describe('an upload whose group has changed its key before its turn came', () =>
   })
 
   it('goes on after a start, and asks for the file alone', async () => {
-    media.isLying = true
-    const logs = logsRead()
-    const before = uploadsOf(ann)
-    await before.add(circle, [note('one')])
-    await stopped(before)
-    await logs.until((count) => count === 1)
+    await refusedOne()
     media.isLying = false
     await changeKey(desk, circle)
     const after = uploadsOf(desk)
@@ -304,12 +299,7 @@ describe('an upload whose group has changed its key before its turn came', () =>
   })
 
   it('is sealed anew by one tab of several, never back, and never once the server has it', async () => {
-    media.isLying = true
-    const logs = logsRead()
-    const uploads = uploadsOf(ann)
-    await uploads.add(circle, [note('one')])
-    const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
-    await logs.until((count) => count === 1)
+    const mediaId = await refusedOne()
     await changeKey(desk, circle)
     const made = await Promise.all([sealAnew(desk.groups, mediaId), sealAnew(desk.groups, mediaId)])
     const [wrapped, ...more] = made.filter((one) => one !== null)
@@ -329,12 +319,7 @@ describe('an upload whose group has changed its key before its turn came', () =>
   })
 
   it('is as it was where the power goes while it gets its new keys', async () => {
-    media.isLying = true
-    const logs = logsRead()
-    const uploads = uploadsOf(ann)
-    await uploads.add(circle, [note('one')])
-    const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
-    await logs.until((count) => count === 1)
+    const mediaId = await refusedOne()
     await changeKey(desk, circle)
     const before = await readUpload(mediaId)
     const put = IDBObjectStore.prototype.put
@@ -448,4 +433,15 @@ it('an upload that is cancelled while another has its turn is never begun', asyn
 
 async function secretOf(mediaId: MediaId): Promise<UploadSecret> {
   return openUpload((await readUpload(mediaId)) as UploadRow)
+}
+
+/** An upload of Ann's that the server refuses; she has looked into the log for a newer key, and found none. */
+async function refusedOne(): Promise<MediaId> {
+  media.isLying = true
+  const logs = logsRead()
+  const uploads = uploadsOf(ann)
+  await uploads.add(circle, [note('one')])
+  const [mediaId] = [...(await stopped(uploads)).keys()] as [MediaId]
+  await logs.until((count) => count === 1)
+  return mediaId
 }
