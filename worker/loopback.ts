@@ -116,8 +116,11 @@ function createDoor(options: DoorOptions, strangers: ReadonlySet<Socket>): OpenD
     },
     async idle() {
       // Connections end after all that was sent on them; some may have reached the kernel, but not us yet.
-      do await new Promise((resolve) => setTimeout(resolve, 10))
-      while (!closing.signal.aborted && sockets.size + strangers.size > 0)
+      do {
+        await new Promise((resolve) => setTimeout(resolve, 10))
+        // Where this process got no turn for longer, the timer comes before what the kernel has for us: first that.
+        await new Promise((resolve) => setImmediate(resolve))
+      } while (!closing.signal.aborted && sockets.size + strangers.size > 0)
     },
     close() {
       closing.abort()
