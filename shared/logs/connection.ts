@@ -119,13 +119,13 @@ function requested(connectionId: ConnectionId, entry: SignedEntry): ConnectionSt
   const { from, to } = request
   if (request.connectionId !== connectionId) throw new AppError('log/bad-entry', 'a request of another connection')
   if (from.userId === to.userId) throw new AppError('connection/forbidden', 'nobody connects with themselves')
-  checkSignature(REQUEST_LABEL, entry, from.identityKey)
+  const head = checkSignature(REQUEST_LABEL, entry, from.identityKey)
   return {
     connectionId,
     requester: { ...personOf(from), keys: keysOf(request), keysAt: request.createdAt, keysEpoch: -1 },
     receiver: { ...personOf(to), keys: null, keysAt: 0, keysEpoch: -1 },
     length: 1,
-    head: hashEntry(entry),
+    head,
     note: request.note,
     createdAt: request.createdAt,
     expiresAt: request.expiresAt,
@@ -142,22 +142,23 @@ function accepted(before: ConnectionState, entry: SignedEntry): ConnectionState 
   if (accept.from.userId !== receiver.userId) throw new AppError('connection/forbidden', 'only who was asked accepts')
   if (!equalBytes(accept.from.identityKey, receiver.identityKey))
     throw new AppError('identity/changed', 'accepted with another identity than was asked')
-  checkSignature(ACCEPT_LABEL, entry, receiver.identityKey)
+  const head = checkSignature(ACCEPT_LABEL, entry, receiver.identityKey)
   if (!equalBytes(accept.request, before.head)) throw new AppError('log/wrong-prev', 'accepts another request')
   const keys = { keys: keysOf(accept), keysAt: accept.createdAt, keysEpoch: 0 }
-  return { ...before, ...next(before, entry), epoch: 0, receiver: { ...receiver, ...keys } }
+  return { ...before, length: before.length + 1, head, epoch: 0, receiver: { ...receiver, ...keys } }
 }
 
 function rotated(before: ConnectionState, entry: SignedEntry): ConnectionState {
   const rotate = decodeUnverified(rotateEntry, entry.bytes)
   const by = sideOf(before, rotate.author)
-  checkSignature(ROTATE_LABEL, entry, by.identityKey)
+  const head = checkSignature(ROTATE_LABEL, entry, by.identityKey)
   if (rotate.epoch !== before.epoch + 1 || !equalBytes(rotate.prev, before.head))
     throw new AppError('log/wrong-prev', 'a rotation that does not follow the newest entry')
   const side = { ...by, keys: keysOf(rotate), keysAt: rotate.createdAt, keysEpoch: rotate.epoch }
   return {
     ...before,
-    ...next(before, entry),
+    length: before.length + 1,
+    head,
     epoch: rotate.epoch,
     rotatedBy: by.userId,
     rotatedFor: rotate.reason,
@@ -189,7 +190,6 @@ const personOf = ({ userId, identityKey }: Pick<RequestEntry['to'], 'userId' | '
   identityKey,
 })
 const keysOf = ({ x, w }: PublicKeys): PublicKeys => ({ x, w })
-const next = (before: ConnectionState, entry: SignedEntry) => ({ length: before.length + 1, head: hashEntry(entry) })
 
 /** `th_0`, the transcript after `accept`. */
 export function firstTranscript(request: SignedEntry, accept: SignedEntry): Bytes {

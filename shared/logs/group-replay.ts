@@ -2,12 +2,19 @@ import { AppError } from '../errors.ts'
 import { toBase64Url } from '../format/base64url.ts'
 import { type Bytes, equalBytes } from '../format/bytes.ts'
 import type { GroupId, UserId } from '../format/ids.ts'
-import { type Changes, forbidden, joined, memberFrom, requireRole, workerEnrolled } from './group-entering.ts'
+import {
+  type Changes,
+  forbidden,
+  joined,
+  memberFrom,
+  type Newcomer,
+  newcomerOf,
+  requireRole,
+  workerEnrolled,
+} from './group-entering.ts'
 import { GROUP_LABEL, type GroupEntry, type GroupEntryOf, groupEntry } from './group-entries.ts'
 import { checkBoxes, type Former, type GroupState, type Invite, type Member } from './group-state.ts'
-import { verifyStatement } from './identity.ts'
-import { checkChain, checkSignature, decodeUnverified, hashEntry, type SignedEntry, ZERO_HASH } from './signed.ts'
-import { verifyWorkerStatement } from './worker-statement.ts'
+import { checkChain, checkSignature, decodeUnverified, type SignedEntry, ZERO_HASH } from './signed.ts'
 
 /** What was seen of a group's log before. */
 export type GroupPin = { readonly seq: number; readonly head: Bytes }
@@ -46,10 +53,10 @@ function forked(): AppError {
 function applyEntry(groupId: GroupId, before: GroupState | undefined, signed: SignedEntry): GroupState {
   const entry = decodeUnverified(groupEntry, signed.bytes)
   if (entry.groupId !== groupId) throw new AppError('log/bad-entry', 'an entry of another group')
-  checkSignature(GROUP_LABEL, signed, actorKey(before, entry))
+  const newcomer = newcomerOf(entry)
+  const head = checkSignature(GROUP_LABEL, signed, newcomer?.identityKey ?? memberKey(before, entry))
   checkChain(entry, before ? before.seq + 1 : 0, before?.head ?? ZERO_HASH)
-  const changes = before ? effectOf(before, entry) : created(entry)
-  const head = hashEntry(signed)
+  const changes = before ? effectOf(before, entry, newcomer) : created(entry, newcomer)
   const heads = new Map(before?.heads).set(toBase64Url(head), entry.seq)
   const latestTs = Math.max(before?.latestTs ?? 0, entry.ts)
   return { ...(before ?? emptyState(groupId)), ...changes, seq: entry.seq, head, heads, latestTs }
@@ -73,33 +80,26 @@ function emptyState(groupId: GroupId): GroupState {
   }
 }
 
-/** The key that has to have signed: the log's, or for those who come in, the one their statement brings. */
-function actorKey(before: GroupState | undefined, entry: GroupEntry): Bytes {
-  if (entry.type === 'create') return verifyStatement(entry.payload.identity).identityKey
-  if (entry.type === 'join') {
-    const { identity, worker } = entry.payload
-    if (identity && !worker) return verifyStatement(identity).identityKey
-    if (worker && !identity) return verifyWorkerStatement(worker).identityKey
-    throw new AppError('log/bad-entry', 'a join is by a person or by a worker')
-  }
+/** The key that has to have signed, of who is in. */
+function memberKey(before: GroupState | undefined, entry: GroupEntry): Bytes {
   const actor = before?.members.get(entry.actor as UserId)
   if (!actor) throw new AppError('group/forbidden', 'the actor is not a member')
   return actor.identityKey
 }
 
-function created(entry: GroupEntry): Changes {
-  if (entry.type !== 'create') throw forbidden('the first entry creates the group')
-  return { members: new Map([memberFrom(entry.payload.identity, entry, 'owner')]) }
+function created(entry: GroupEntry, newcomer: Newcomer | null): Changes {
+  if (entry.type !== 'create' || newcomer?.kind !== 'person') throw forbidden('the first entry creates the group')
+  return { members: new Map([memberFrom(newcomer, entry, 'owner')]) }
 }
 
-function effectOf(state: GroupState, entry: GroupEntry): Changes {
+function effectOf(state: GroupState, entry: GroupEntry, newcomer: Newcomer | null): Changes {
   switch (entry.type) {
     case 'create':
       throw forbidden('a group is created once')
     case 'invite':
       return invited(state, entry)
     case 'join':
-      return joined(state, entry)
+      return joined(state, entry, newcomer as Newcomer)
     case 'remove':
       return removed(state, entry)
     case 'leave':

@@ -4,7 +4,7 @@ import { type Bytes, equalBytes } from '../format/bytes.ts'
 import type { UserId } from '../format/ids.ts'
 import { isUsername } from '../format/username.ts'
 import { bytes, hash, natural, timeMs, userId } from '../wire/primitives.ts'
-import { checkChain, checkSignature, decodeUnverified, hashEntry, type SignedEntry, ZERO_HASH } from './signed.ts'
+import { checkChain, checkSignature, decodeUnverified, type SignedEntry, ZERO_HASH } from './signed.ts'
 
 /** docs/protocol.md §4 */
 export const IDENTITY_LABEL = 'kith/v1/identity'
@@ -31,6 +31,7 @@ export const identityStatement = z.strictObject({
   createdAt: timeMs,
 })
 export type IdentityStatement = z.output<typeof identityStatement>
+export type VerifiedStatement = IdentityStatement & { readonly head: Bytes }
 
 /** What a verified identity log says now. */
 export type Identity = Omit<IdentityStatement, 'v' | 'prev' | 'createdAt'> & { readonly head: Bytes }
@@ -59,13 +60,13 @@ export function replayIdentity(entries: readonly SignedEntry[], pin?: IdentityPi
 /** Takes one more statement. @throws as `replayIdentity` */
 export function follow(before: Identity | undefined, entry: SignedEntry): Identity {
   const statement = decodeUnverified(identityStatement, entry.bytes)
-  checkSignature(IDENTITY_LABEL, entry, before?.identityKey ?? statement.identityKey)
+  const head = checkSignature(IDENTITY_LABEL, entry, before?.identityKey ?? statement.identityKey)
   checkChain(statement, before ? before.seq + 1 : 0, before?.head ?? ZERO_HASH)
   if (before && (before.userId !== statement.userId || before.username !== statement.username))
     throw changed('another person')
   if (before && !equalBytes(before.identityKey, statement.identityKey)) throw changed('another key')
   const { v: _v, prev: _prev, createdAt: _createdAt, ...rest } = statement
-  return { ...rest, head: hashEntry(entry) }
+  return { ...rest, head }
 }
 
 /**
@@ -73,10 +74,10 @@ export function follow(before: Identity | undefined, entry: SignedEntry): Identi
  * checked where the identity log itself is at hand.
  * @throws {AppError} `log/bad-entry`, `log/bad-signature`
  */
-export function verifyStatement(entry: SignedEntry): IdentityStatement & { readonly head: Bytes } {
+export function verifyStatement(entry: SignedEntry): VerifiedStatement {
   const statement = decodeUnverified(identityStatement, entry.bytes)
-  checkSignature(IDENTITY_LABEL, entry, statement.identityKey)
-  return { ...statement, head: hashEntry(entry) }
+  const head = checkSignature(IDENTITY_LABEL, entry, statement.identityKey)
+  return { ...statement, head }
 }
 
 /**

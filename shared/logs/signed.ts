@@ -70,11 +70,26 @@ export function decodeUnverified<T extends z.ZodMiniType>(schema: T, bytes: Byte
   }
 }
 
-/** @throws {AppError} `log/bad-signature` */
-export function checkSignature(label: string, entry: SignedEntry, publicKey: Uint8Array): void {
-  if (!verifySignature(label, entry.bytes, entry.sig, publicKey)) {
-    throw new AppError('log/bad-signature', `${label}: the signature is not its author’s`)
+const KNOWN_ENTRY = utf8('kith/v1/known-entry')
+
+/**
+ * Hashes an entry once, for the chain and to know it again: with its statements it is long, and is read at each start.
+ * @returns `H(entry)`
+ * @throws {AppError} `log/bad-signature`
+ */
+export function checkSignature(label: string, entry: SignedEntry, publicKey: Uint8Array): Bytes {
+  const head = hashEntry(entry)
+  if (publicKey.length !== 32 || entry.sig.length !== 64) throw notTheirs(label)
+  const digest = toBase64Url(hashOf(KNOWN_ENTRY, publicKey, head, utf8(label)))
+  if (!isKnownGood(digest)) {
+    if (!isVerified(publicKey, signingInput(label, entry.bytes), entry.sig)) throw notTheirs(label)
+    noteGood(digest)
   }
+  return head
+}
+
+function notTheirs(label: string): AppError {
+  return new AppError('log/bad-signature', `${label}: the signature is not its author’s`)
 }
 
 /** @throws {AppError} `log/wrong-prev` when an entry does not follow `head` as number `seq`. */

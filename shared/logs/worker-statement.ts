@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import type { Bytes } from '../format/bytes.ts'
 import { bytes, timeMs, workerId } from '../wire/primitives.ts'
 import { AGREEMENT_KEY_BYTES } from './identity.ts'
-import { checkSignature, decodeUnverified, hashEntry, type SignedEntry } from './signed.ts'
+import { checkSignature, decodeUnverified, type SignedEntry } from './signed.ts'
 
 /** docs/protocol.md §6: a worker's own statement of its keys. */
 export const WORKER_LABEL = 'kith/v1/worker'
@@ -15,12 +15,13 @@ export const workerStatement = z.strictObject({
   createdAt: timeMs,
 })
 export type WorkerStatement = z.output<typeof workerStatement>
+export type VerifiedWorker = WorkerStatement & { readonly head: Bytes }
 
 /** Signed by the key it names. @throws {AppError} `log/bad-entry`, `log/bad-signature` */
-export function verifyWorkerStatement(entry: SignedEntry): WorkerStatement & { readonly head: Bytes } {
+export function verifyWorkerStatement(entry: SignedEntry): VerifiedWorker {
   const statement = decodeUnverified(workerStatement, entry.bytes)
-  checkSignature(WORKER_LABEL, entry, statement.identityKey)
-  return { ...statement, head: hashEntry(entry) }
+  const head = checkSignature(WORKER_LABEL, entry, statement.identityKey)
+  return { ...statement, head }
 }
 /** Label of the challenge by which a worker signs in to the server. */
 export const WORKER_AUTH_LABEL = 'kith/v1/worker-auth'
