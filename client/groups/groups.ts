@@ -18,7 +18,6 @@ import {
   writeGroupProfile,
 } from '../../shared/wire/groups.ts'
 import type { Api } from '../app/api.ts'
-import { nextTask } from '../app/next-task.ts'
 import { isPassing, passAppError } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
 import { encodeItem, type GroupItem, groupItem, groupItemName } from '../vault/items.ts'
@@ -68,8 +67,6 @@ export class Groups {
   async openKept(): Promise<void> {
     for (const group of this.#known()) {
       const kept = await readKeptGroup(this.context.secrets.accountKey, group)
-      // Replaying a log takes a phone long.
-      await nextTask()
       if (kept?.isOut) this.#fail(group, notMember())
       else if (kept) await this.#take(group, kept, this.#item(group)).catch(passAppError)
     }

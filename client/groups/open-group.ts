@@ -2,9 +2,10 @@ import { epochKeys, openHistory } from '../../shared/crypto/group-key.ts'
 import { AppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
-import { replayGroup } from '../../shared/logs/group-replay.ts'
+import { replayGroupInSteps } from '../../shared/logs/group-replay.ts'
 import type { GroupState } from '../../shared/logs/group-state.ts'
 import { readGroupBoxes } from '../../shared/wire/groups.ts'
+import { nextTask } from '../app/next-task.ts'
 import type { GroupItem } from '../vault/items.ts'
 import type { Group } from './group.ts'
 import { announcedKey } from './group-keys.ts'
@@ -22,7 +23,7 @@ export async function openGroup(
   item: GroupItem,
   { entries, profile }: KeptGroup,
 ): Promise<Group> {
-  const state = replayGroup(groupId, entries, { pin: item.pin })
+  const state = await replayGroupInSteps(groupId, entries, { pin: item.pin }, nextTask)
   const groupKeys = await openHistory(state, state.epoch, await newestKey(context, state, item))
   const opened = [...groupKeys].map(async ([epoch, key]) => [epoch, await epochKeys(key, groupId, epoch)] as const)
   const keys = new Map(await Promise.all(opened))

@@ -7,7 +7,7 @@ import { newInviteId, newKey, newUserId } from '../crypto/random.ts'
 import { publicKeyOf } from '../crypto/signing.ts'
 import { parseWorkerId } from '../format/ids.ts'
 import { codeOf, newPerson, newWorkerPerson, type Person, TestGroup, type WorkerPerson } from '../testing/people.ts'
-import { replayGroup } from './group-replay.ts'
+import { replayGroup, replayGroupInSteps } from './group-replay.ts'
 import { checkMayEncrypt } from './group-state.ts'
 
 let ada: Person
@@ -99,6 +99,12 @@ describe('an honest group', () => {
         const at = Math.min(cut + 1, group.entries.length)
         const from = replayGroup(group.groupId, group.entries.slice(0, at))
         expect(replayGroup(group.groupId, group.entries.slice(at), { from, pin: from })).toEqual(group.state)
+        let pauses = 0
+        const pause = async () => {
+          pauses += 1
+        }
+        expect(await replayGroupInSteps(group.groupId, group.entries, { pin: from }, pause)).toEqual(group.state)
+        expect(pauses).toBe(group.entries.length)
         expect([...group.state.members.keys()].sort()).toEqual([ada, ...present].map(({ userId }) => userId).sort())
       }),
       { numRuns: 6 },

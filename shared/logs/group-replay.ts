@@ -19,6 +19,8 @@ import { checkChain, checkSignature, decodeUnverified, type SignedEntry, ZERO_HA
 /** What was seen of a group's log before. */
 export type GroupPin = { readonly seq: number; readonly head: Bytes }
 
+type Known = { readonly from?: GroupState; readonly pin?: GroupPin }
+
 /**
  * Verifies a group log and says who is in it (docs/protocol.md §6). Every right is checked at the entry that uses it.
  * @param from state to go on from; `entries` then start at `from.seq + 1`.
@@ -26,16 +28,43 @@ export type GroupPin = { readonly seq: number; readonly head: Bytes }
  *   `group/missing-box`, `identity/changed` (an id comes back with another key), `invite/invalid`, `invite/expired`,
  *   `invite/used-up`; against the pin `group/rollback`, `group/fork`.
  */
-export function replayGroup(
+export function replayGroup(groupId: GroupId, entries: readonly SignedEntry[], known: Known = {}): GroupState {
+  const steps = replaySteps(groupId, entries, known)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
+}
+
+/**
+ * As `replayGroup`, for who must not be held up: each entry is parsed, hashed and verified, which takes a phone long.
+ * @param pause awaited after each entry.
+ */
+export async function replayGroupInSteps(
   groupId: GroupId,
   entries: readonly SignedEntry[],
-  { from, pin }: { from?: GroupState; pin?: GroupPin } = {},
-): GroupState {
+  known: Known,
+  pause: () => Promise<void>,
+): Promise<GroupState> {
+  const steps = replaySteps(groupId, entries, known)
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+    await pause()
+  }
+}
+
+function* replaySteps(
+  groupId: GroupId,
+  entries: readonly SignedEntry[],
+  { from, pin }: Known,
+): Generator<void, GroupState> {
   let state = from
   if (state && pin && state.seq >= pin.seq && !state.heads.has(toBase64Url(pin.head))) throw forked()
   for (const entry of entries) {
     state = applyEntry(groupId, state, entry)
     if (pin) checkPin(state, pin)
+    yield
   }
   if (!state) throw new AppError(pin ? 'group/rollback' : 'log/bad-entry', 'a group log cannot be empty')
   if (pin && state.seq < pin.seq) throw new AppError('group/rollback', 'the server shows an older group')
