@@ -14,6 +14,7 @@ const PARTS = {
   contract: /\/client\/app\/contract\.ts$/,
   frame: /\/client\/app\/kith-app\.ts$/,
   start: /\/client\/app\/start\.ts$/,
+  signed: /\/shared\/logs\/signed\.ts$/,
   welcome: /\/client\/vault\/welcome-screen\.ts$/,
   unlocked: /\/client\/(?:groups\/groups|vault\/own-identity|vault\/secrets)\.ts$/,
   library: /\/client\/(?:media\/items|upload\/uploads)\.ts$/,

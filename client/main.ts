@@ -8,7 +8,6 @@ const PARTS: readonly (() => Promise<unknown>)[] = [
   () => import('../shared/wire/primitives.ts'),
   () => import('./app/contract.ts'),
   () => import('./app/kith-app.ts'),
-  () => import('./app/start.ts'),
 ]
 
 async function begin(): Promise<void> {
@@ -18,6 +17,9 @@ async function begin(): Promise<void> {
     await part()
     await nextTask()
   }
+  const { start } = await import('./app/start.ts')
+  await nextTask()
+  start()
 }
 
 early.listen()

@@ -7,6 +7,7 @@ import {
   SOCKET_PATH,
   serverEvents,
 } from '../../shared/wire/events.ts'
+import { nextTask } from './next-task.ts'
 import { Signal } from './signal.ts'
 
 type Name = keyof ServerEvents
@@ -27,6 +28,7 @@ export class Events {
       return
     }
     const { io } = await import('socket.io-client')
+    await nextTask()
     if (this.#socket) return
     const socket = io({ path: SOCKET_PATH, transports: ['websocket'], withCredentials: true })
     this.#socket = socket

@@ -150,6 +150,7 @@ export class KithApp extends LitElement {
     broken: { state: true },
     renewing: { state: true },
     isSlow: { state: true },
+    isFramed: { state: true },
   }
   static override styles = [
     controls,
@@ -274,6 +275,8 @@ export class KithApp extends LitElement {
   declare renewing: boolean
   /** Nothing has shown for long: engines now and then do not come back from their own storage. */
   declare isSlow: boolean
+  /** What is around a screen is there: the screen comes in a task of its own, both together would hold up a phone. */
+  declare isFramed: boolean
   readonly #provider = new ContextProvider(this, { context: servicesContext })
   #wanted: Screen | undefined
 
@@ -282,11 +285,19 @@ export class KithApp extends LitElement {
     this.broken = null
     this.renewing = false
     this.isSlow = false
+    this.isFramed = false
   }
 
   override willUpdate(changed: Map<PropertyKey, unknown>): void {
     if (changed.has('services') && this.services) this.#start(this.services)
     if (this.services) this.#choose()
+  }
+
+  override updated(): void {
+    if (this.ready === undefined || this.isFramed) return
+    void nextTask().then(() => {
+      this.isFramed = true
+    })
   }
 
   #start(services: Services): void {
@@ -342,9 +353,12 @@ export class KithApp extends LitElement {
     if (!(await readDeviceAccount().catch(() => null))) return
     void crypto.start().catch(() => undefined)
     // In the order of use, so that each begins in a task of its own. One that cannot be loaded is told when it is needed.
-    await Promise.all([import('../groups/groups.ts'), openLibrary(), insideOf(router.path.value).load()]).catch(
-      () => undefined,
-    )
+    await Promise.all([
+      import('../../shared/logs/signed.ts'),
+      import('../groups/groups.ts'),
+      openLibrary(),
+      insideOf(router.path.value).load(),
+    ]).catch(() => undefined)
   }
 
   #choose(): void {
@@ -418,7 +432,7 @@ export class KithApp extends LitElement {
     }
     return html`
       ${screen.nav ? this.#nav(this.services) : nothing}
-      <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${screen.render()}</div>
+      <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${this.isFramed ? screen.render() : nothing}</div>
       <toast-stack></toast-stack>
     `
   }
