@@ -1,5 +1,4 @@
-import { css, html, nothing } from 'lit'
-import { KithElement } from '../app/element.ts'
+import { css, html, LitElement, nothing } from 'lit'
 import { sentenceFor } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
@@ -14,7 +13,7 @@ import type { Message } from './types.ts'
  * @fires quoted when the quote was tapped
  * @fires retry, take-back of one's own that failed
  */
-export class MessageRow extends KithElement {
+export class MessageRow extends LitElement {
   static override properties = {
     message: { attribute: false },
     quoted: { attribute: false },

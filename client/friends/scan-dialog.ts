@@ -1,5 +1,4 @@
-import { css, html, nothing } from 'lit'
-import { KithElement } from '../app/element.ts'
+import { css, html, LitElement, nothing } from 'lit'
 import '../elements/dialog.ts'
 import { controls } from '../styles/controls.ts'
 import { openQrReader } from './qr-reader.ts'
@@ -11,7 +10,7 @@ const LOOK_EVERY_MS = 150
  * @fires scanned with the text; the dialog looks on until it is taken away
  * @fires close when the person gave up
  */
-export class ScanDialog extends KithElement {
+export class ScanDialog extends LitElement {
   static override properties = { heading: {}, hint: {}, trouble: { state: true } }
   static override styles = [
     controls,

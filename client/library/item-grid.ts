@@ -1,7 +1,6 @@
-import { css, html, nothing } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { MediaId } from '../../shared/format/ids.ts'
-import { KithElement } from '../app/element.ts'
 import { nextTask } from '../app/next-task.ts'
 import { type Item, takenAtOf } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
@@ -21,11 +20,13 @@ const REST_MS = 150
 const LOOK_PX = 80
 /** Tiles above and below what is seen, in screens: they are there before somebody scrolls to them. */
 const AROUND = 0.5
+/** How much of a screen is made in one task. */
+const STEP = 0.25
 /** What the person looked at, by library: they come back from an item, and turn the phone, to where they were. */
 const places = new Map<string, Anchor>()
 
 /** Items by days, newest first; only what is near the screen is in the page, of however many there are. */
-export class ItemGrid extends KithElement {
+export class ItemGrid extends LitElement {
   static override properties = {
     items: { attribute: false },
     uploads: { attribute: false },
@@ -100,7 +101,7 @@ export class ItemGrid extends KithElement {
   #widthPx = 0
   #isBack = false
   /** How far around what is seen there are tiles, in screens. It fills from its top, a part in each task. */
-  #around = -AROUND
+  #around = STEP - 1
   #before = { top: 0, at: 0 }
   #rest: ReturnType<typeof setTimeout> | undefined
   readonly #path = location.pathname
@@ -175,7 +176,7 @@ export class ItemGrid extends KithElement {
 
   #fill(): void {
     if (this.#around >= AROUND || !this.layout) return
-    this.#around += AROUND
+    this.#around += STEP
     this.rows = this.#near(this.layout)
   }
 

@@ -1,8 +1,7 @@
-import { css, html, nothing } from 'lit'
+import { css, html, LitElement, nothing } from 'lit'
 import { thumbHashToDataURL } from 'thumbhash'
 import { fromBase64Url } from '../../shared/format/base64url.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
-import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { icon } from '../elements/icon.ts'
 import { type Item, isMedia } from '../media/items.ts'
@@ -12,7 +11,7 @@ import { durationLabel } from './days.ts'
 import { isUnderWay, uploadState } from './under-way.ts'
 
 /** One item of the grid: its picture, how long it is, and what is being done with it. */
-export class ItemTile extends KithElement {
+export class ItemTile extends LitElement {
   static override properties = {
     item: { attribute: false },
     upload: { attribute: false },
@@ -169,7 +168,7 @@ export class ItemTile extends KithElement {
     const state = this.#state()
     return html`${
       picture
-        ? html`<img src=${this.#hasAsked ? picture : nothing} alt=${title} loading="lazy" decoding="async" @error=${hide} />`
+        ? html`<img src=${this.#hasAsked ? picture : nothing} alt=${title} decoding="async" @error=${hide} />`
         : html`<span class="name">${icon(fault ? 'warning' : 'file', 28)}${fault ? sentenceFor(fault) : title}</span>`
     }
       ${state ? html`<span class="badge state">${state}</span>` : nothing}

@@ -1,8 +1,10 @@
 import { css, html, nothing } from 'lit'
+import type { KeptRow } from '../../shared/device/db.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
+import { nextTask } from '../app/next-task.ts'
 import { passAppError } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
 import { cameraButton } from '../elements/camera.ts'
@@ -157,6 +159,7 @@ export class LibraryScreen extends KithElement {
   /** Both together, made anew only when one of them changes: the grid sorts them. */
   #shown: readonly Item[] = []
   readonly #opened = new UnderWay()
+  #keptOf: { readonly rows: unknown; readonly whole: ReadonlySet<MediaId> } = { rows: null, whole: new Set() }
   #group: Group | null = null
   #uncover: () => void = () => undefined
   readonly #ends: (() => void)[] = []
@@ -196,6 +199,12 @@ export class LibraryScreen extends KithElement {
     }
     this.#ends.push(takeIncoming((files) => void this.#upload(files), drag))
     void this.#load()
+  }
+
+  /** Not in the task that made what is around it: both together would hold up a phone. */
+  protected override async scheduleUpdate(): Promise<void> {
+    if (!this.hasUpdated) await nextTask()
+    super.scheduleUpdate()
   }
 
   override disconnectedCallback(): void {
@@ -327,15 +336,23 @@ export class LibraryScreen extends KithElement {
   }
 
   #grid(items: readonly Item[], group: Group | null) {
-    const rows = keeperOf(this.services).rows.value
     return html`<item-grid
       .items=${items}
       .uploads=${this.services.uploads.all.value}
-      .kept=${new Set([...rows.values()].filter(({ state }) => state === 'kept').map(({ mediaId }) => mediaId))}
+      .kept=${this.#kept(keeperOf(this.services).rows.value)}
       .chosen=${this.chosen ? new Set(this.chosen.keys()) : null}
       .place=${group?.groupId ?? ''}
       @toggle=${({ detail }: CustomEvent<Item>) => this.#toggle(detail)}
     ></item-grid>`
+  }
+
+  /** The same set for the same rows: a new one would have the grid look at every tile. */
+  #kept(rows: ReadonlyMap<MediaId, KeptRow>): ReadonlySet<MediaId> {
+    if (rows !== this.#keptOf.rows) {
+      const whole = [...rows.values()].filter(({ state }) => state === 'kept')
+      this.#keptOf = { rows, whole: new Set(whole.map(({ mediaId }) => mediaId)) }
+    }
+    return this.#keptOf.whole
   }
 
   #toggle(item: Item): void {

@@ -55,7 +55,7 @@ const PAGE = 60
 const NEWEST_ITEMS = 120
 /** Few enough that a phone draws in between. */
 const OPEN_AT_ONCE = 8
-const READ_AT_ONCE = 40
+const READ_AT_ONCE = 20
 
 /** Whether an item is something to look at or listen to; every other file is kept as it is. */
 export function isMedia({ type }: Pick<Card, 'type'>): boolean {

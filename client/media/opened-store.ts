@@ -22,6 +22,9 @@ const bucket = z.array(opened)
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
+/** Few enough that a phone draws in between. */
+const PARSED_AT_ONCE = 20
+
 /** Beside the 64 buckets: what the first screens show, whatever bucket it lies in. */
 export const NEWEST = 64
 
@@ -54,7 +57,6 @@ export class OpenedStore {
     const all = new Map<MediaId, Opened>()
     for (const [index, [, number]] of keys.entries()) {
       for (const one of await this.#open(values[index] as Bytes, placeOf(group, number))) all.set(one.mediaId, one)
-      await nextTask()
     }
     return all
   }
@@ -77,7 +79,13 @@ export class OpenedStore {
 
   async #open(sealed: Bytes, place: string): Promise<readonly Opened[]> {
     try {
-      return z.decode(bucket, JSON.parse(fromUtf8(await openAes(this.#key, sealed, utf8(place)))))
+      const all: z.input<typeof bucket> = JSON.parse(fromUtf8(await openAes(this.#key, sealed, utf8(place))))
+      const read: Opened[] = []
+      for (let at = 0; at < all.length; at += PARSED_AT_ONCE) {
+        read.push(...z.decode(bucket, all.slice(at, at + PARSED_AT_ONCE)))
+        await nextTask()
+      }
+      return read
     } catch {
       return []
     }
