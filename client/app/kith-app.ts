@@ -275,7 +275,7 @@ export class KithApp extends LitElement {
   declare renewing: boolean
   /** Nothing has shown for long: engines now and then do not come back from their own storage. */
   declare isSlow: boolean
-  /** What is around a screen is there: the screen comes in a task of its own, both together would hold up a phone. */
+  /** The tabs are there: the first screen comes in a task of its own, both together would hold up a phone. */
   declare isFramed: boolean
   readonly #provider = new ContextProvider(this, { context: servicesContext })
   #wanted: Screen | undefined
@@ -430,9 +430,11 @@ export class KithApp extends LitElement {
       return html`<slot></slot>
         ${this.isSlow ? html`<p class="slow" role="status">This takes longer than it should. <button @click=${() => location.reload()}>Load again</button></p>` : nothing}`
     }
+    // Until the screen comes, the page's own stays where it is.
+    if (screen.nav && !this.isFramed) return html`<slot></slot>${this.#nav(this.services)}`
     return html`
       ${screen.nav ? this.#nav(this.services) : nothing}
-      <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${this.isFramed ? screen.render() : nothing}</div>
+      <div class="frame ${screen.nav ? 'with-nav' : ''}" tabindex="-1">${this.#banners()} ${screen.render()}</div>
       <toast-stack></toast-stack>
     `
   }

@@ -20,8 +20,10 @@ const REST_MS = 150
 const LOOK_PX = 80
 /** Tiles above and below what is seen, in screens: they are there before somebody scrolls to them. */
 const AROUND = 0.5
-/** How much of a screen is made in one task. */
-const STEP = 0.25
+/** How much of a screen is made in one task while the app starts, which has enough to do. */
+const COLD_STEP = 0.25
+/** Until a grid has filled: whoever comes back finds it full at once. */
+let isCold = true
 /** What the person looked at, by library: they come back from an item, and turn the phone, to where they were. */
 const places = new Map<string, Anchor>()
 
@@ -101,7 +103,8 @@ export class ItemGrid extends LitElement {
   #widthPx = 0
   #isBack = false
   /** How far around what is seen there are tiles, in screens. It fills from its top, a part in each task. */
-  #around = STEP - 1
+  #around = isCold ? COLD_STEP - 1 : -AROUND
+  readonly #step = isCold ? COLD_STEP : AROUND
   #before = { top: 0, at: 0 }
   #rest: ReturnType<typeof setTimeout> | undefined
   readonly #path = location.pathname
@@ -176,7 +179,8 @@ export class ItemGrid extends LitElement {
 
   #fill(): void {
     if (this.#around >= AROUND || !this.layout) return
-    this.#around += STEP
+    this.#around += this.#step
+    if (this.#around >= AROUND) isCold = false
     this.rows = this.#near(this.layout)
   }
 

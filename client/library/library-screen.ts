@@ -4,7 +4,6 @@ import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
-import { nextTask } from '../app/next-task.ts'
 import { passAppError } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
 import { cameraButton } from '../elements/camera.ts'
@@ -199,12 +198,6 @@ export class LibraryScreen extends KithElement {
     }
     this.#ends.push(takeIncoming((files) => void this.#upload(files), drag))
     void this.#load()
-  }
-
-  /** Not in the task that made what is around it: both together would hold up a phone. */
-  protected override async scheduleUpdate(): Promise<void> {
-    if (!this.hasUpdated) await nextTask()
-    super.scheduleUpdate()
   }
 
   override disconnectedCallback(): void {

@@ -1,5 +1,5 @@
 /**
- * Signatures that were found good, as digests of key, signature and message; what was met last stands last. The same log is
+ * Signatures that were found good, as digests of key, signature and message, an entry's of key, hash and label; what was met last stands last. The same log is
  * read when a device starts, when the server answers, and after each change.
  */
 const good = new Set<string>()

@@ -13,6 +13,10 @@ export type SignedEntry = z.output<typeof signedEntry>
 /** `prev` of a first entry. */
 export const ZERO_HASH: Bytes = new Uint8Array(32)
 
+/** What stands before that which is remembered: the one kind is never taken for the other. */
+const KNOWN_MESSAGE = utf8('kith/v1/known-message')
+const KNOWN_ENTRY = utf8('kith/v1/known-entry')
+
 /** What is signed: `label ‖ 0x00 ‖ bytes`. */
 export function signingInput(label: string, bytes: Uint8Array): Bytes {
   return concat(utf8(label), new Uint8Array(1), bytes)
@@ -27,7 +31,7 @@ export function verifySignature(label: string, bytes: Uint8Array, sig: Uint8Arra
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, sig: Uint8Array): boolean {
   // Both of fixed length: no two inputs look alike.
   if (publicKey.length !== 32 || sig.length !== 64) return false
-  const digest = toBase64Url(hashOf(publicKey, sig, message))
+  const digest = toBase64Url(hashOf(KNOWN_MESSAGE, publicKey, sig, message))
   if (!isKnownGood(digest)) {
     if (!isVerified(publicKey, message, sig)) return false
     noteGood(digest)
@@ -69,8 +73,6 @@ export function decodeUnverified<T extends z.ZodMiniType>(schema: T, bytes: Byte
     throw new AppError('log/bad-entry', 'an entry does not have the form of its log', { cause })
   }
 }
-
-const KNOWN_ENTRY = utf8('kith/v1/known-entry')
 
 /**
  * Hashes an entry once, for the chain and to know it again: with its statements it is long, and is read at each start.
