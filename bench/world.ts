@@ -76,9 +76,22 @@ export async function libraryIsOpen(page: Page): Promise<number> {
 /** From the navigation to the first tile on the screen, in ms of the page's own clock. */
 export async function startMs(page: Page, url: string): Promise<number> {
   await page.goto(url)
-  const tile = page.locator('item-tile').first()
-  await tile.waitFor()
-  return page.evaluate(() => performance.getEntriesByName('first-tile')[0]?.startTime ?? 0)
+  // Set with the frame that shows it, which comes after the tile itself.
+  const mark = await page.waitForFunction(() => performance.getEntriesByName('first-tile')[0]?.startTime)
+  return (await mark.jsonValue()) as number
+}
+
+/** As Lighthouse takes a mid-range phone to be: a processor four times slower than this machine's. */
+export const PHONE_SLOWDOWN = 4
+
+/** Slows down what the page itself does. @returns the end of it. */
+export async function slowDown(page: Page, times: number): Promise<() => Promise<void>> {
+  const devtools = await page.context().newCDPSession(page)
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: times })
+  return async () => {
+    await devtools.send('Emulation.setCPUThrottlingRate', { rate: 1 })
+    await devtools.detach()
+  }
 }
 
 /** Marks when the first tile is in the page; told to each page before its own program runs. */
