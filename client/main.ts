@@ -2,6 +2,7 @@ import { early } from './app/early.ts'
 import { firstPaint, nextTask } from './app/next-task.ts'
 import { applyTheme } from './app/theme.ts'
 import { installTrustedTypes } from './app/trusted-types.ts'
+import { wakeCryptoWorker } from './workers/crypto-worker.ts'
 
 /** In a task each: made in one, they would hold up a phone (vite.config.ts). */
 const PARTS: readonly (() => Promise<unknown>)[] = [
@@ -13,6 +14,8 @@ const PARTS: readonly (() => Promise<unknown>)[] = [
 async function begin(): Promise<void> {
   // What lies in the page shows before the program takes the processor.
   await firstPaint()
+  // Whoever was here before has it on the device: nothing that a first visit waits for comes later for it.
+  if (navigator.serviceWorker?.controller) wakeCryptoWorker()
   for (const part of PARTS) {
     await part()
     await nextTask()

@@ -18,6 +18,17 @@ function message(): Promise<void> {
   })
 }
 
+/** Where no frame comes, as in a tab that nobody sees. */
+const FRAME_MS = 100
+
+/** Resolves once what was changed is on the screen: by itself, a next task may come before that. */
+export function nextFrame(): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, FRAME_MS)
+    requestAnimationFrame(() => setTimeout(resolve))
+  })
+}
+
 /** Slower screens are not waited for. */
 const PAINT_MS = 150
 

@@ -1,7 +1,7 @@
 import { css, html, LitElement, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
 import type { MediaId } from '../../shared/format/ids.ts'
-import { nextTask } from '../app/next-task.ts'
+import { nextFrame } from '../app/next-task.ts'
 import { type Item, takenAtOf } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import type { UploadView } from '../upload/uploads.ts'
@@ -102,8 +102,9 @@ export class ItemGrid extends LitElement {
   #sorted: readonly Item[] = []
   #widthPx = 0
   #isBack = false
-  /** How far around what is seen there are tiles, in screens. It fills from its top, a part in each task. */
-  #around = isCold ? COLD_STEP - 1 : -AROUND
+  /** How far around what is seen there are tiles, in screens. It fills from its top, a part in each frame. */
+  #around = isCold ? COLD_STEP - 1 : 0
+  #isFilling = false
   readonly #step = isCold ? COLD_STEP : AROUND
   #before = { top: 0, at: 0 }
   #rest: ReturnType<typeof setTimeout> | undefined
@@ -174,11 +175,15 @@ export class ItemGrid extends LitElement {
     // Not by a transform: all that stays where it was would be painted anew.
     near.style.top = `${this.rows[0]?.top ?? 0}px`
     this.#goBack(layout)
-    if (this.#around < AROUND && layout.rows.length > 0) void nextTask().then(() => this.#fill())
+    if (this.#around < AROUND && layout.rows.length > 0) void this.#fill()
   }
 
-  #fill(): void {
-    if (this.#around >= AROUND || !this.layout) return
+  async #fill(): Promise<void> {
+    if (this.#isFilling) return
+    this.#isFilling = true
+    await nextFrame()
+    this.#isFilling = false
+    if (!this.layout) return
     this.#around += this.#step
     if (this.#around >= AROUND) isCold = false
     this.rows = this.#near(this.layout)

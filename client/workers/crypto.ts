@@ -1,4 +1,5 @@
 import type { CryptoOffer } from './crypto.worker.ts'
+import { takeCryptoWorker } from './crypto-worker.ts'
 import { type Remote, remote } from './rpc.ts'
 
 /** Argon2id on an old phone, several times over. */
@@ -11,7 +12,7 @@ export function startCrypto(): Crypto {
   let started: Crypto | undefined
   const start = (): Crypto => {
     if (started) return started
-    const worker = new Worker(new URL('./crypto.worker.ts', import.meta.url), { type: 'module', name: 'crypto' })
+    const worker = takeCryptoWorker()
     const onBroken = () => {
       worker.terminate()
       started = undefined
