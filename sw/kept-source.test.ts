@@ -94,6 +94,14 @@ it('asks the server again when the browser threw a piece away', async () => {
   expect(asked).toEqual(['5-10', 'all'])
 })
 
+it.each([0, 1])('goes on from the server in the middle of a stream, from piece %i on, which is gone', async (gone) => {
+  await keep(sealed.length)
+  await (await caches.open(`kith/kept/${media}`)).delete(`/kept/${object}/${gone}`)
+  expect(equalBytes(await drain(keptFirst(media, () => server)(object)), sealed)).toBe(true)
+  const from = gone * PIECE_BYTES
+  expect(asked[0]).toBe(`${from}-${from + PIECE_BYTES}`)
+})
+
 it('asks the server for what was taken off the device since, and leaves no trace of that', async () => {
   await keep(sealed.length)
   expect((await keptFirst(media, () => server)(object).read(5, 10)).bytes).toEqual(sealed.slice(5, 10))

@@ -41,8 +41,7 @@ function keptOr(media: MediaId, object: ObjectId, row: Promise<KeptRow | null>, 
     async *stream() {
       const totalBytes = await size
       if (totalBytes === null) return yield* server.stream()
-      for (let at = 0; at < totalBytes; at += PIECE_BYTES)
-        yield await readKeptRange(media, object, at, Math.min(totalBytes, at + PIECE_BYTES))
+      for (let at = 0; at < totalBytes; at += PIECE_BYTES) yield (await this.read(at, at + PIECE_BYTES)).bytes
     },
   }
 }
