@@ -101,7 +101,13 @@ async function want(height: number | null = 360): Promise<void> {
 }
 
 function keep(height: number | null = 360, signal = new AbortController().signal, by = made): Promise<void> {
-  const ports = { signal, idOf: (name: string) => objectId(contentKey, name), progress: () => undefined, fetchAhead }
+  const ports = {
+    signal,
+    idOf: (name: string) => objectId(contentKey, name),
+    progress: () => undefined,
+    came: () => undefined,
+    fetchAhead,
+  }
   return keepItem({ mediaId, card, made: by, height, contentKey, revision: 2 }, ports)
 }
 

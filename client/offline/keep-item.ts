@@ -1,6 +1,6 @@
 import { openObject } from '../../shared/crypto/open-object.ts'
 import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
-import { PIECE_BYTES, Pieces, readPiece, removeObjects } from '../../shared/device/kept-pieces.ts'
+import { PIECE_BYTES, Pieces, pieceBytes, readPiece, removeObjects } from '../../shared/device/kept-pieces.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
 import { layoutFor, sealedSize } from '../../shared/format/layout.ts'
@@ -29,16 +29,22 @@ export type KeepItemPorts = {
   readonly signal: AbortSignal
   idOf(name: string): Promise<ObjectId>
   progress(part: number): void
-  /** May bring what is missing in another way first; what it does not bring is fetched here. */
-  fetchAhead(parts: readonly Part[]): Promise<void>
+  /** Something has come from the server, however little. */
+  came(): void
+  /**
+   * May bring what is missing in another way first; what it does not bring is fetched here.
+   * @param hereBytes what lies here of what is wanted.
+   */
+  fetchAhead(parts: readonly Part[], hereBytes: number): Promise<void>
 }
 
 /**
  * Brings everything that playing an item asks for onto the device; the row says `kept` only when all of it opened.
  * Killed between any two steps it goes on from the pieces that are here.
- * @throws as `planOf`, `keepObject`
+ * @throws as `planOf`, `keepObject`, `fetchAhead`
  */
-export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAhead }: KeepItemPorts): Promise<void> {
+export async function keepItem(wanted: Wanted, ports: KeepItemPorts): Promise<void> {
+  const { signal, idOf, progress, came, fetchAhead } = ports
   const { mediaId, contentKey } = wanted
   const pieces = await Pieces.open(mediaId)
   const sizes = new Map<ObjectId, number>()
@@ -48,7 +54,7 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
   const bring = async (name: string, tell: (part: number) => void): Promise<void> => {
     const id = await idOf(name)
     if (sizes.has(id)) return
-    const fetchPart = fetchParts(mediaId, id, signal)
+    const fetchPart = fetchParts(mediaId, id, { signal, came })
     const remove = () => removeObjects(mediaId, (other) => other !== id)
     sizes.set(id, await keepObject({ contentKey, mediaId, name }, id, { pieces, fetchPart, remove, progress: tell }))
   }
@@ -78,7 +84,8 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
       return { ...rest, state, objects, revision: wanted.revision, problem: null, ...(playsBy && { master: playsBy }) }
     })
   await note('waiting')
-  await fetchAhead(await missingParts(wanted, names, ids))
+  const { missing, hereBytes } = await lookFor(wanted, names, ids)
+  await fetchAhead(missing, hereBytes)
 
   const parts = new Map<string, number>()
   const tell = () => {
@@ -119,19 +126,21 @@ export async function keepItem(wanted: Wanted, { signal, idOf, progress, fetchAh
 }
 
 /** What is not on this device yet: an original in pieces, whose size its card tells; everything else is small. */
-async function missingParts(
+async function lookFor(
   { mediaId, card }: Wanted,
   names: readonly string[],
   ids: readonly ObjectId[],
-): Promise<Part[]> {
+): Promise<{ missing: Part[]; hereBytes: number }> {
   const missing: Part[] = []
+  let hereBytes = 0
   for (const [index, name] of names.entries()) {
     const objectId = ids[index] as ObjectId
     const bytes = name === ORIGINAL ? sealedSize(layoutFor(card.sizeBytes)) : 1
     for (let from = 0; from < bytes; from += PIECE_BYTES) {
-      if (await readPiece(mediaId, objectId, from / PIECE_BYTES, 0, 0)) continue
-      missing.push({ objectId, from, to: name === ORIGINAL ? Math.min(bytes, from + PIECE_BYTES) : null })
+      const piece = await readPiece(mediaId, objectId, from / PIECE_BYTES, 0, 0)
+      if (piece) hereBytes += pieceBytes(piece.totalBytes, from / PIECE_BYTES)
+      else missing.push({ objectId, from, to: name === ORIGINAL ? Math.min(bytes, from + PIECE_BYTES) : null })
     }
   }
-  return missing
+  return { missing, hereBytes }
 }

@@ -2,7 +2,6 @@ import { objectId } from '../../shared/crypto/object-key.ts'
 import type { KeptRow } from '../../shared/device/db.ts'
 import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
 import {
-  bytesHere,
   countPieces,
   itemsWithPieces,
   KEPT_CHANNEL,
@@ -19,6 +18,7 @@ import type { Item } from '../media/items.ts'
 import { fetchInBackground, stopFetching } from './background.ts'
 import { keepItem } from './keep-item.ts'
 import { choicesOf, usualHeight } from './plan.ts'
+import { Pulse } from './pulse.ts'
 import { hasRoomFor } from './room.ts'
 import { readWatched } from './watched.ts'
 
@@ -33,7 +33,7 @@ export type KeeperPorts = {
   read(media: MediaId): Promise<Item>
   /** Newest first. */
   list(group: GroupId): Promise<readonly Item[]>
-  /** Told while something is fetched: it is not to be interrupted. */
+  /** Told while something comes: it is not to be interrupted. */
   setBusy(isOn: boolean): void
 }
 
@@ -46,6 +46,7 @@ export class Keeper {
   /** How much of what is being fetched is here, 0 to 1. */
   readonly progress = new Signal<ReadonlyMap<MediaId, number>>(new Map())
   readonly #ports: KeeperPorts
+  readonly #pulse: Pulse
   readonly #tabs = new BroadcastChannel(KEPT_CHANNEL)
   #current: { media: MediaId; height: number | null; stop: AbortController } | undefined
   #running: Promise<void> | undefined
@@ -56,6 +57,7 @@ export class Keeper {
 
   constructor(ports: KeeperPorts) {
     this.#ports = ports
+    this.#pulse = new Pulse((isOn) => ports.setBusy(isOn))
     this.#tabs.onmessage = () => void this.#look().then(() => this.#heed())
     addEventListener('online', () => this.run())
   }
@@ -214,7 +216,6 @@ export class Keeper {
   async #keepOne({ mediaId, height }: KeptRow): Promise<boolean> {
     const stop = new AbortController()
     this.#current = { media: mediaId, height, stop }
-    this.#ports.setBusy(true)
     let revision = 0
     try {
       const { record, card, made } = await this.#ports.read(mediaId)
@@ -222,18 +223,23 @@ export class Keeper {
       if (!card) throw new AppError('card/tampered', 'its card does not open')
       const estimate =
         choicesOf(card, made).find((choice) => choice.height === height)?.estimatedBytes ?? card.sizeBytes
-      const known = await bytesHere(mediaId)
-      if (!(await hasRoomFor(estimate - known))) throw new AppError('offline/no-room', 'not enough room')
       const contentKey = await contentKeyOf(record)
       await keepItem(
         { mediaId, card, made, height, contentKey, revision },
         {
           signal: stop.signal,
           idOf: (name) => objectId(contentKey, name),
-          progress: (part) => this.#setProgress(mediaId, part),
-          fetchAhead: async (parts) => {
-            const mostBytes = estimate - known
+          came: () => this.#pulse.beat(),
+          progress: (part) => {
+            this.#pulse.beat()
+            this.#setProgress(mediaId, part)
+          },
+          fetchAhead: async (parts, hereBytes) => {
+            const mostBytes = estimate - hereBytes
+            if (!(await hasRoomFor(mostBytes))) throw new AppError('offline/no-room', 'not enough room')
             if (mostBytes < BACKGROUND_MIN_BYTES) return
+            // The browser goes on with it also while Kith is closed: nothing here is in its way.
+            this.#pulse.rest()
             const progress = (bytes: number) => this.#setProgress(mediaId, Math.min(1, bytes / mostBytes))
             const wanted = { mediaId, height, parts, mostBytes: mostBytes * 2 }
             const isCancelled = await fetchInBackground(wanted, { signal: stop.signal, progress })
@@ -248,7 +254,7 @@ export class Keeper {
       return await this.#failed(mediaId, faultOf(error), revision)
     } finally {
       this.#current = undefined
-      this.#ports.setBusy(false)
+      this.#pulse.rest()
       this.#setProgress(mediaId, null)
     }
   }
