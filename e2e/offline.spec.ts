@@ -199,6 +199,7 @@ test('what happened elsewhere takes effect without a reload: what was deleted go
 
   // By rule: what somebody else uploads comes by itself, at once and after a while without network.
   await ben.page.getByLabel('Keep by itself').selectOption({ label: 'The newest 10' })
+  await expect(ben.page.getByLabel('Quality of videos')).toHaveValue('720')
   let first: string | undefined
   const held = Promise.withResolvers<void>()
   world.relay.gate = async (method, path) => {
@@ -216,12 +217,16 @@ test('what happened elsewhere takes effect without a reload: what was deleted go
   held.resolve()
   await expect(moor).toHaveAttribute('data-state', 'kept')
   await expect(moor.getByRole('progressbar')).toHaveCount(0)
+  // Taken off by hand, it stays off, whatever else comes by the rule.
+  await ben.page.getByRole('button', { name: 'Take moor off this device' }).click()
+  await expect(moor).toHaveCount(0)
   await ben.context.setOffline(true)
   await ada.upload(more[1] as string)
   await ada.uploaded('fen')
   await ben.context.setOffline(false)
   const fen = ben.page.getByRole('listitem').filter({ hasText: 'fen' })
   await expect(fen).toHaveAttribute('data-state', 'kept')
+  await expect(moor).toHaveCount(0)
   await ben.page.getByLabel('Keep by itself').selectOption({ label: 'None' })
   await expect(ben.page.locator('[data-state=kept]')).toHaveCount(3)
   for (const row of [moor, fen]) await expect(row).toHaveCount(0)
@@ -319,8 +324,21 @@ test('killed at every step of keeping, app and Service Worker, it goes on until 
   await ada.enrolWorker()
   await ada.upload(video)
   await ada.finished('sea')
-  await ada.open('sea')
   await world.worker?.stop('SIGKILL')
+
+  // Where nobody chose a quality, what the worker has not made yet is waited for.
+  const later = join(world.folder, 'hill.mp4')
+  await makeVideo(later, { seconds: 2, width: 320, height: 240 })
+  await ada.upload(later)
+  await ada.uploaded('hill')
+  await ada.page.getByRole('button', { name: 'Select' }).click()
+  await ada.page.getByRole('button', { name: 'Choose hill' }).click()
+  await ada.page.getByRole('button', { name: 'Keep offline' }).click()
+  await expect(ada.page.getByText('Keeping 1 item on this device')).toBeVisible()
+  await ada.page.getByRole('button', { name: 'Show' }).last().click()
+  await expect(ada.page.getByRole('listitem').filter({ hasText: 'hill' })).toContainText('Waits until it is converted')
+  await ada.go('Library')
+  await ada.open('sea')
 
   // Each time one request more is answered before everything is killed.
   let answered = 0

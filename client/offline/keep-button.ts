@@ -10,7 +10,7 @@ import { controls } from '../styles/controls.ts'
 import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
 import { choicesOf, usualHeight } from './plan.ts'
-import { problemOf } from './problem.ts'
+import { problemOf, UNMADE } from './problem.ts'
 import { keptBytes, readRoom } from './room.ts'
 
 /** Takes one item along: asks for the quality, shows how far it has come, and takes it off again. */
@@ -94,13 +94,14 @@ export class KeepButton extends KithElement {
     </kith-dialog>`
   }
 
-  /** Of what is kept already, another quality: a smaller one takes less room. */
+  /** Of what is kept already, another quality: a smaller one takes less room. Of what is not made yet, what there is. */
   #choices(row: KeptRow | undefined) {
     const { card, made } = this.item
     if (!card) return nothing
     const choices = choicesOf(card, made)
-    if (row && choices.length < 2) return nothing
-    const usual = row ? row.height : usualHeight(choices)
+    const isKept = row && row.state !== 'unmade'
+    if (isKept && choices.length < 2) return nothing
+    const usual = isKept ? row.height : usualHeight(choices)
     return html`<form class="stack" @submit=${this.#keep}>
       ${row ? nothing : html`<p class="soft">Its sealed bytes stay on this device and play without network, until you take them off.</p>`}
       <fieldset>
@@ -115,7 +116,7 @@ export class KeepButton extends KithElement {
         )}
       </fieldset>
       ${this.freeBytes === null ? nothing : html`<p class="soft small">${sizeLabel(this.freeBytes)} free for Kith on this device.</p>`}
-      <button class="wide ${row ? '' : 'primary'}">${row ? 'Change the quality' : 'Keep offline'}</button>
+      <button class="wide ${row ? '' : 'primary'}">${isKept ? 'Change the quality' : row ? 'Do not wait' : 'Keep offline'}</button>
     </form>`
   }
 
@@ -133,6 +134,7 @@ export class KeepButton extends KithElement {
               ${this.isTied ? html`<p class="soft small">${LEAVE_OPEN}</p>` : nothing}`
           : nothing
       }
+      ${row.state === 'unmade' ? html`<p role="status">${UNMADE}.</p>` : nothing}
       ${row.state === 'paused' ? html`<p>Paused.</p>` : nothing}
       ${row.problem ? html`<p class="error" role="alert" data-code=${row.problem}>${problemOf(row, row.problem)}</p>` : nothing}
       <div class="row">

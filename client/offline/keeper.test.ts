@@ -7,15 +7,18 @@ import { wrapContentKey } from '../../shared/crypto/wraps.ts'
 import { eraseDevice } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { writeGroupKeys } from '../../shared/device/group-keys.ts'
-import { readKept, readKeptRange } from '../../shared/device/kept.ts'
-import { itemsWithPieces, Pieces } from '../../shared/device/kept-pieces.ts'
+import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
+import { itemsWithPieces, KEPT_CHANNEL, Pieces } from '../../shared/device/kept-pieces.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
-import type { MediaId, ObjectId } from '../../shared/format/ids.ts'
+import { idFromBytes, type JobId, type MediaId, type ObjectId } from '../../shared/format/ids.ts'
 import { MemoryCaches } from '../../shared/testing/cache-storage.ts'
+import type { Card } from '../../shared/wire/card.ts'
+import type { JobView } from '../../shared/wire/jobs.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
 import type { Item } from '../media/items.ts'
 import { Keeper } from './keeper.ts'
+import { STALLED_MS } from './pulse.ts'
 import { readTaken, toMakeRoom } from './room.ts'
 import { watch } from './watched.ts'
 
@@ -30,6 +33,8 @@ let memory: MemoryCaches
 let before: (asked: number, path: string) => Promise<void> | void
 let asked: number
 let quota: number
+let hasWorker: boolean
+let isBusy: boolean
 const channels: BroadcastChannel[] = []
 
 beforeEach(async () => {
@@ -42,6 +47,8 @@ beforeEach(async () => {
   before = () => undefined
   asked = 0
   quota = 2 ** 40
+  hasWorker = true
+  isBusy = false
   vi.stubGlobal('caches', memory)
   vi.stubGlobal('addEventListener', () => undefined)
   vi.stubGlobal(
@@ -83,7 +90,10 @@ function tab(): Keeper {
       return found
     },
     list: async () => items.toReversed(),
-    setBusy: () => undefined,
+    hasWorker: () => hasWorker,
+    setBusy: (isOn) => {
+      isBusy = isOn
+    },
   })
 }
 
@@ -132,6 +142,36 @@ async function share(files = new Map([['original', randomBytes(SIZE)]])): Promis
   }
   items.push(item)
   return item
+}
+
+/** A video whose job stands like that; the worker has made nothing of it. */
+async function shareVideo(state: JobView['state'] | null = 'queued'): Promise<Item> {
+  const item = await share(new Map([...FILM, ['original', randomBytes(SIZE)]]))
+  return becomes(item, { job: state, card: { type: 'video/mp4', durationMs: 1000 } })
+}
+
+/** What became of an item since, as everybody sees it. */
+function becomes(
+  item: Item,
+  change: { job?: JobView['state'] | null; card?: Partial<Card>; made?: WorkerDocument; revision?: number },
+): Item {
+  const at = items.findIndex(({ record }) => record.mediaId === idOf(item))
+  const now = items[at] as Item
+  const { mediaId, groupId, job, workerDocument } = now.record
+  const nothing = { stage: null, permille: 0, etaMs: null, waitReason: null, failure: null, attempt: 0 }
+  const jobOf = (state: JobView['state']) => {
+    const jobId = idFromBytes(randomBytes(16)) as JobId
+    return { jobId, groupId, mediaId, state, ...nothing, createdAt: 0, updatedAt: 0 }
+  }
+  const record = {
+    ...now.record,
+    job: change.job === undefined ? job : change.job && jobOf(change.job),
+    workerDocument: change.revision
+      ? { revision: change.revision, sealed: randomBytes(64), workerId: newUserId() }
+      : workerDocument,
+  }
+  items[at] = { ...now, record, card: { ...(now.card as Card), ...change.card }, made: change.made ?? now.made }
+  return items[at]
 }
 
 const idOf = ({ record }: Item): MediaId => record.mediaId
@@ -368,6 +408,241 @@ describe('the newest of a group', () => {
     await keeper.keepNewest(group, 0)
     expect([...keeper.rows.value.keys()]).toEqual([idOf(one)])
   })
+})
+
+describe('what the worker has not finished', () => {
+  const HIGH = { name: '720p', width: 1280, height: 720, bandwidth: 2000, codecs: 'avc1' }
+
+  it.each(['chosen among others', 'by rule'])('waits for it, %s, and comes in the quality for a phone', async (how) => {
+    const film = await shareVideo()
+    const keeper = tab()
+    if (how === 'by rule') await keeper.keepNewest(group, 10)
+    else await keeper.keep([film])
+    await shows(keeper, film, 'unmade')
+    becomes(film, { job: 'running', made: { ...FILM_MADE, status: 'partial' }, revision: 1 })
+    await keeper.follow(group)
+    const other = await share()
+    await keeper.keep([other])
+    await shows(keeper, other, 'kept')
+    expect((await readKept(idOf(film)))?.state).toBe('unmade')
+    expect(asked).toBe(1)
+    becomes(film, { job: 'done', made: { ...FILM_MADE, status: 'ready' }, revision: 2 })
+    await keeper.follow(group)
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: 360, revision: 2, byRule: how === 'by rule' })
+    expect(await isHere(film)).toBe(true)
+  })
+
+  it('and was chosen by hand comes as it is', async () => {
+    const film = await shareVideo()
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'unmade')
+    await keeper.keep([film], null)
+    await shows(keeper, film, 'kept')
+    becomes(film, { job: 'done', made: FILM_MADE, revision: 1 })
+    await keeper.follow(group)
+    await keeper.sweep(async () => ({ revision: 1 }))
+    expect(await readKept(idOf(film))).toMatchObject({ state: 'kept', height: null })
+  })
+
+  it.each<[string, JobView['state'] | null, boolean]>([
+    ['failed', 'failed', true],
+    ['was cancelled', 'cancelled', true],
+    ['was never asked for', null, true],
+    ['has nobody to do it', 'queued', false],
+  ])('and never will, comes as it is: its job %s', async (_what, state, isThere) => {
+    hasWorker = isThere
+    const film = await shareVideo(state)
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: null })
+  })
+
+  it('is waited for no longer when the last worker goes', async () => {
+    const film = await shareVideo()
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'unmade')
+    hasWorker = false
+    await keeper.follow(group)
+    await shows(keeper, film, 'kept')
+  })
+
+  it('and an earlier Kith put in line by rule, as it is, waits now', async () => {
+    const film = await shareVideo()
+    const at = { objects: [], revision: 0, createdAt: 1, watchedAt: 1 }
+    const row = { mediaId: idOf(film), groupId: group, height: null, problem: null, byRule: true, ...at }
+    await changeKept(idOf(film), () => ({ ...row, state: 'waiting' }))
+    const keeper = tab()
+    await keeper.start()
+    await shows(keeper, film, 'unmade')
+    expect(asked).toBe(0)
+  })
+
+  it('was kept as it is: once made, the smaller one takes its place, and plays meanwhile as it was', async () => {
+    hasWorker = false
+    const film = await shareVideo()
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'kept')
+    hasWorker = true
+    await keeper.follow(group)
+    expect((await readKept(idOf(film)))?.state).toBe('kept')
+    becomes(film, { job: 'done', made: FILM_MADE, revision: 1 })
+    const held = holdAt(asked + 1)
+    await keeper.follow(group)
+    await held.reached
+    expect((await readKept(idOf(film)))?.before).toMatchObject({ height: null })
+    held.go()
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: 360 })
+    expect(await isHere(film)).toBe(true)
+  })
+
+  it('found no room as it is, and comes by itself once there is a smaller one', async () => {
+    hasWorker = false
+    const film = await shareVideo()
+    quota = 50 * 2 ** 20 + SIZE - 1
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'no-room')
+    becomes(film, { job: 'done', made: FILM_MADE, revision: 1 })
+    await keeper.follow(group)
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: 360, problem: null })
+  })
+
+  it('of a rule with a quality of its own goes by that one, also when it is changed', async () => {
+    const film = await shareVideo('done')
+    becomes(film, { made: { ...FILM_MADE, renditions: [...(FILM_MADE.renditions ?? []), HIGH] }, revision: 1 })
+    const keeper = tab()
+    await keeper.keepNewest(group, 10, 480)
+    await shows(keeper, film, 'kept')
+    expect(await readKept(idOf(film))).toMatchObject({ height: 360, most: 480 })
+    await keeper.keepNewest(group, 10, null)
+    await keeper.rows.until((rows) => rows.get(idOf(film))?.height === null && rows.get(idOf(film))?.state === 'kept')
+    expect(await isHere(film)).toBe(true)
+  })
+})
+
+describe('what somebody took off although a rule would keep it', () => {
+  it('stays off, also in another tab, until it is kept by hand', async () => {
+    const [one, two] = [await share(), await share()]
+    const keeper = tab()
+    await keeper.keepNewest(group, 10)
+    await shows(keeper, one, 'kept')
+    await shows(keeper, two, 'kept')
+    await keeper.remove(idOf(one))
+    for (const each of [keeper, tab()]) {
+      await each.start()
+      await each.follow(group)
+      expect([...each.rows.value.keys()]).toEqual([idOf(two)])
+    }
+    expect(await itemsWithPieces()).toEqual([idOf(two)])
+    await keeper.keep([one])
+    await shows(keeper, one, 'kept')
+    await keeper.remove(idOf(one))
+    await keeper.keep([one], null)
+    await shows(keeper, one, 'kept')
+    await keeper.follow(group)
+    expect(await readKept(idOf(one))).toMatchObject({ byRule: false })
+  })
+
+  it('comes again with a new rule, and is forgotten when it is no longer among the newest', async () => {
+    const one = await share()
+    const keeper = tab()
+    await keeper.keepNewest(group, 1)
+    await shows(keeper, one, 'kept')
+    await keeper.remove(idOf(one))
+    await keeper.keepNewest(group, 0)
+    expect(await readKept(idOf(one))).toBeNull()
+    await keeper.keepNewest(group, 1)
+    await shows(keeper, one, 'kept')
+    await keeper.remove(idOf(one))
+    expect((await readKept(idOf(one)))?.state).toBe('refused')
+    const two = await share()
+    await keeper.follow(group)
+    await shows(keeper, two, 'kept')
+    expect(await readKept(idOf(one))).toBeNull()
+  })
+})
+
+it('says that there is no room for another quality at once: what the older one takes stays taken', async () => {
+  const film = await shareVideo('done')
+  becomes(film, { made: FILM_MADE, revision: 1 })
+  const keeper = tab()
+  await keeper.keep([film], 360)
+  await shows(keeper, film, 'kept')
+  const before = asked
+  quota = memory.usedBytes + 50 * 2 ** 20 + SIZE - 1
+  await keeper.keep([film], null)
+  await keeper.rows.until((rows) => rows.get(idOf(film))?.problem === 'offline/no-room')
+  expect(asked).toBe(before)
+  quota += 1
+  await keeper.keep([film], null)
+  await keeper.rows.until((rows) => rows.get(idOf(film))?.height === null && rows.get(idOf(film))?.state === 'kept')
+})
+
+it('a network that takes a question and never answers is given up, is no reason to stay awake, and is asked again', async () => {
+  const item = await share()
+  const keeper = tab()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const held = holdAt(1)
+  await keeper.keep([item])
+  await held.reached
+  expect(isBusy).toBe(false)
+  await vi.advanceTimersByTimeAsync(STALLED_MS)
+  const again = holdAt(2)
+  await vi.waitUntil(() => vi.getTimerCount() > 0)
+  expect((await readKept(idOf(item)))?.state).toBe('waiting')
+  await vi.advanceTimersByTimeAsync(15_000)
+  await again.reached
+  expect(isBusy).toBe(false)
+  const isBusyThen = keeper.progress.until(({ size }) => size > 0).then(() => isBusy)
+  again.go()
+  expect(await isBusyThen).toBe(true)
+  await shows(keeper, item, 'kept')
+  await vi.waitUntil(() => !isBusy)
+})
+
+it('what the browser fetches by itself is no reason to stay awake', async () => {
+  const large = { ...FILM_MADE, renditions: FILM_MADE.renditions?.map((one) => ({ ...one, bandwidth: 2 ** 30 })) ?? [] }
+  const film = await shareVideo('done')
+  becomes(film, { made: large, revision: 1 })
+  const isBegun = Promise.withResolvers<boolean>()
+  const fetching = Object.assign(new EventTarget(), {
+    result: '',
+    failureReason: '',
+    downloaded: 1,
+    abort: async () => true,
+  })
+  const isBusyBefore: boolean[] = []
+  const backgroundFetch = {
+    getIds: async () => [],
+    get: async () => undefined,
+    fetch: async () => {
+      isBegun.resolve(isBusy)
+      return fetching
+    },
+  }
+  vi.stubGlobal('navigator', { ...navigator, serviceWorker: { getRegistration: async () => ({ backgroundFetch }) } })
+  vi.stubGlobal('Request', class {})
+  before = () => void isBusyBefore.push(isBusy)
+  const keeper = tab()
+  await keeper.keep([film])
+  expect(await isBegun.promise).toBe(false)
+  // The playlists were fetched by the page.
+  expect(isBusyBefore).toEqual([false, true])
+  await keeper.progress.until(({ size }) => size > 0)
+  expect(isBusy).toBe(false)
+  fetching.result = 'failure'
+  fetching.dispatchEvent(new Event('progress'))
+  const tabs = new BroadcastChannel(KEPT_CHANNEL)
+  tabs.postMessage({ fetched: idOf(film) })
+  await shows(keeper, film, 'kept')
 })
 
 describe('after the device caught up', () => {

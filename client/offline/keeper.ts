@@ -1,5 +1,5 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
-import type { KeptRow } from '../../shared/device/db.ts'
+import type { KeepRule, KeptRow } from '../../shared/device/db.ts'
 import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
 import {
   countPieces,
@@ -12,12 +12,13 @@ import {
 import { contentKeyOf } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
+import type { Card } from '../../shared/wire/card.ts'
 import { isPassing } from '../app/passing.ts'
 import { Signal } from '../app/signal.ts'
 import type { Item } from '../media/items.ts'
 import { fetchInBackground, stopFetching } from './background.ts'
 import { keepItem } from './keep-item.ts'
-import { choicesOf, usualHeight } from './plan.ts'
+import { choicesOf, isToBeMade, USUAL_LINES, usualHeight } from './plan.ts'
 import { Pulse } from './pulse.ts'
 import { hasRoomFor } from './room.ts'
 import { readWatched } from './watched.ts'
@@ -33,6 +34,8 @@ export type KeeperPorts = {
   read(media: MediaId): Promise<Item>
   /** Newest first. */
   list(group: GroupId): Promise<readonly Item[]>
+  /** Whether somebody is there who makes renditions. */
+  hasWorker(group: GroupId): boolean
   /** Told while something comes: it is not to be interrupted. */
   setBusy(isOn: boolean): void
 }
@@ -70,22 +73,30 @@ export class Keeper {
 
   /**
    * @param height lines of the rendition; `null`: the original. What is kept already changes to it, and plays as it was
-   *   until all of that is here. Left out: what suits a phone, and nothing new for what is kept or on its way.
+   *   until all of that is here. Left out: what suits a phone, once it is made, and nothing new for what is kept, paused,
+   *   or on its way.
    */
-  async keep(items: readonly Item[], height?: number | null, byRule = false): Promise<void> {
-    for (const { record, card, made } of items) {
+  async keep(items: readonly Item[], height?: number | null): Promise<void> {
+    for (const item of items) {
+      const { record, card } = item
       if (!card || record.state !== 'ready') continue
-      const { mediaId, groupId } = record
-      const wanted = height === undefined ? usualHeight(choicesOf(card, made)) : height
-      await changeKept(mediaId, (row) => {
+      if (height === undefined) {
+        const fresh = newRow(item, card, USUAL_LINES)
         // What somebody chose by hand stays, also when it is no longer among the newest.
-        const chosen = row && { ...row, byRule: byRule && row.byRule }
-        const isSame = height === undefined || (row?.state === 'kept' && row.height === height)
-        if (chosen && isSame) return chosen.byRule === row.byRule ? null : chosen
-        const at = { createdAt: Date.now(), watchedAt: Date.now(), objects: [], mediaId, groupId, byRule }
-        return { ...at, ...waitingAgain(chosen), height: wanted, revision: 0 }
-      })
-      if (height !== undefined) this.#stop(mediaId, height)
+        await changeKept(record.mediaId, (row) => {
+          if (!row || row.state === 'refused') return fresh
+          return { ...row, ...noted(mostOf(row)), byRule: false }
+        })
+        await this.#settle(item)
+      } else {
+        await changeKept(record.mediaId, (now) => {
+          const row = now && now.state !== 'refused' ? now : newRow(item, card, null)
+          const isSame = row.state === 'kept' && row.height === height
+          const { most: _most, ...chosen } = isSame ? row : { ...waitingAgain(row), height, revision: 0 }
+          return { ...chosen, byRule: false }
+        })
+        this.#stop(record.mediaId, height)
+      }
     }
     await this.#changed()
     this.run()
@@ -103,9 +114,15 @@ export class Keeper {
     this.run()
   }
 
-  /** Takes an item off this device; for what found no room there may be some now. */
+  /** Takes an item off this device, and no rule brings it again; for what found no room there may be some now. */
   async remove(media: MediaId): Promise<void> {
-    await this.#takeOff(media)
+    const rules = await readKeepRules()
+    const isRefused = await this.#change(media, (row) => (row?.groupId && rules.has(row.groupId) ? refused(row) : null))
+    if (!isRefused) await this.#takeOff(media)
+    else {
+      this.#stop(media)
+      await removePieces(media)
+    }
     for (const { mediaId } of await listKept()) {
       await changeKept(mediaId, (row) => {
         if (row?.state === 'no-room') return { ...row, state: 'waiting', problem: null }
@@ -121,28 +138,77 @@ export class Keeper {
     if (await changeKept(media, (row) => row && { ...row, watchedAt: Date.now() })) await this.#changed()
   }
 
-  /** Keeps the newest of a group from now on; 0 ends that and takes those off that nobody chose by hand. */
-  async keepNewest(group: GroupId, newest: number): Promise<void> {
-    await writeKeepRule(group, newest > 0 ? { newest, height: null } : null)
+  /**
+   * Keeps the newest of a group from now on; 0 ends that and takes those off that nobody chose by hand.
+   * @param most as in a row.
+   */
+  async keepNewest(group: GroupId, newest: number, most: number | null = USUAL_LINES): Promise<void> {
+    await writeKeepRule(group, newest > 0 ? { newest, most } : null)
     await this.follow(group)
     if (newest > 0) return
     for (const row of await listKept()) if (row.byRule && row.groupId === group) await this.#takeOff(row.mediaId)
     await this.#changed()
   }
 
-  /** After the library changed: keeps what is new by rule, and takes off what is not. */
+  /**
+   * After the library changed: keeps what is new by rule, and takes off what is not; where nobody chose a height, goes by
+   * what the worker has made since.
+   */
   async follow(group: GroupId): Promise<void> {
     const rule = (await readKeepRules()).get(group)
-    if (!rule) return
-    const ready = (await this.#ports.list(group)).filter(({ record, card }) => record.state === 'ready' && card)
-    const newest = ready.slice(0, rule.newest)
-    const wanted = new Set(newest.map(({ record }) => record.mediaId))
+    if (!rule && !(await listKept()).some(({ groupId }) => groupId === group)) return
+    const items = await this.#ports.list(group)
+    let isChanged = rule ? await this.#followRule(group, rule, items) : false
+    const open = new Set((await listKept()).filter((row) => mostOf(row) !== undefined).map(({ mediaId }) => mediaId))
+    for (const item of items) if (open.has(item.record.mediaId) && (await this.#settle(item))) isChanged = true
+    if (!isChanged) return
+    await this.#changed()
+    this.run()
+  }
+
+  async #followRule(group: GroupId, rule: KeepRule, items: readonly Item[]): Promise<boolean> {
+    const { newest, most = USUAL_LINES } = rule
+    const fresh = items.flatMap((item) =>
+      item.record.state === 'ready' && item.card ? newRow(item, item.card, most, true) : [],
+    )
+    fresh.splice(newest)
+    const wanted = new Set(fresh.map(({ mediaId }) => mediaId))
     const watched = await readWatched()
-    for (const row of await listKept()) {
-      if (row.byRule && row.groupId === group && !wanted.has(row.mediaId) && !watched.has(row.mediaId))
-        await this.#takeOff(row.mediaId)
+    const ofRule = (await listKept()).filter(({ byRule, groupId }) => byRule && groupId === group)
+    const tooOld = ofRule.filter(({ mediaId }) => !wanted.has(mediaId) && !watched.has(mediaId))
+    for (const { mediaId } of tooOld) await this.#takeOff(mediaId)
+    let isChanged = tooOld.length > 0
+    for (const row of fresh) {
+      const change = await this.#change(row.mediaId, (now) => {
+        if (!now) return row
+        const { tooLarge: _room, ...rest } = now
+        return now.byRule && now.most !== most ? { ...rest, most } : null
+      })
+      if (change) isChanged = true
     }
-    await this.keep(newest, undefined, true)
+    return isChanged
+  }
+
+  /** Where nobody chose a height: waits for the worker, or goes by what it has made. @returns whether anything changed. */
+  async #settle(item: Item): Promise<boolean> {
+    const { record, card, made } = item
+    if (!card) return false
+    const { mediaId, groupId, workerDocument } = record
+    const isToCome = isToBeMade(item, this.#ports.hasWorker(groupId))
+    const row = await this.#change(mediaId, (now) => {
+      const most = now ? mostOf(now) : undefined
+      if (!now || most === undefined || now.state === 'refused') return null
+      if (most !== null && isToCome) return now.state === 'waiting' ? { ...now, state: 'unmade' } : null
+      const height = usualHeight(choicesOf(card, made), most)
+      if (now.state === 'unmade') return { ...now, state: 'waiting', height }
+      if (now.height === height) return null
+      // The other one may fit.
+      if (now.state === 'no-room') return { ...waitingAgain(now), height }
+      if (now.state !== 'kept') return { ...now, height }
+      return isWanted(now, workerDocument?.revision ?? 0) ? { ...waitingAgain(now), height } : null
+    })
+    if (row) this.#stop(mediaId, row.state === 'waiting' ? row.height : undefined)
+    return row !== null
   }
 
   /** Of which groups anything is kept, or is to be. */
@@ -160,8 +226,13 @@ export class Keeper {
     for (const row of await listKept()) {
       const now = await mayKeep(row)
       if (!now) await this.#takeOff(row.mediaId)
-      else if (row.state === 'kept' && row.height !== null && now.revision > Math.max(row.revision, row.tooLarge ?? 0))
-        await changeKept(row.mediaId, (same) => same && { ...same, ...waitingAgain(same) })
+      else if (
+        row.state === 'kept' &&
+        row.height !== null &&
+        now.revision > row.revision &&
+        isWanted(row, now.revision)
+      )
+        await changeKept(row.mediaId, (same) => (same?.state === 'kept' ? waitingAgain(same) : null))
       else if (row.state === 'kept') await this.#fetchLost(row)
     }
     const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
@@ -218,7 +289,12 @@ export class Keeper {
     this.#current = { media: mediaId, height, stop }
     let revision = 0
     try {
-      const { record, card, made } = await this.#ports.read(mediaId)
+      const item = await this.#ports.read(mediaId)
+      const { record, card, made } = item
+      if (await this.#settle(item)) {
+        await this.#changed()
+        return true
+      }
       revision = record.workerDocument?.revision ?? 0
       if (!card) throw new AppError('card/tampered', 'its card does not open')
       const estimate =
@@ -274,23 +350,20 @@ export class Keeper {
 
   /** @param revision of the worker's document that did not fit. */
   async #noRoom(media: MediaId, revision: number): Promise<void> {
-    let isOver = false
-    const after = await changeKept(media, (row) => {
+    const after = await this.#change(media, (row) => {
       // Paused meanwhile, or taken off: what is here stays, resp. is gone.
       if (row?.state !== 'waiting') return null
-      isOver = true
-      const { before, ...rest } = row
-      const kept = { ...rest, ...before, state: 'kept' } as const
-      // It plays on as it was kept. That there is no room for what the worker has made since is no news to anybody.
-      if (before?.height === row.height) return { ...kept, problem: null, tooLarge: revision }
-      if (before) return { ...kept, problem: 'offline/no-room' }
-      return { ...rest, state: 'no-room', objects: [], problem: 'offline/no-room' }
+      const { before } = row
+      if (!before) return { ...row, state: 'no-room', objects: [], problem: 'offline/no-room' }
+      // It plays on as it was kept. That there is no room for what nobody asked for is no news to anybody.
+      const isAsked = before.height !== row.height && row.most === undefined
+      return { ...asBefore(row), ...(isAsked ? { problem: 'offline/no-room' } : { problem: null, tooLarge: revision }) }
     })
-    if (!after || !isOver) return
-    // Nothing half kept: what was fetched gives its room back.
-    const whole = new Set(after.state === 'kept' ? after.objects.map(({ objectId }) => objectId) : [])
-    if (whole.size === 0) await removePieces(media)
-    else await removeObjects(media, (id) => whole.has(id))
+    if (after?.state === 'no-room') await removePieces(media)
+    else if (after) {
+      const whole = new Set(after.objects.map((object) => object.objectId))
+      await removeObjects(media, (id) => whole.has(id))
+    }
   }
 
   async #takeOff(media: MediaId): Promise<void> {
@@ -319,22 +392,63 @@ export class Keeper {
     this.progress.value = progress
   }
 
+  /** @returns the row after it; `null`: it was left as it is. */
+  async #change(media: MediaId, change: (row: KeptRow | null) => KeptRow | null | undefined): Promise<KeptRow | null> {
+    let after: KeptRow | null = null
+    await changeKept(media, (row) => {
+      after = change(row) ?? null
+      return after
+    })
+    return after
+  }
+
   async #changed(): Promise<void> {
     this.#tabs.postMessage('changed')
     await this.#look()
   }
 
   async #look(): Promise<void> {
-    this.rows.value = new Map((await listKept()).map((row) => [row.mediaId, row]))
+    const rows = (await listKept()).filter(({ state }) => state !== 'refused')
+    this.rows.value = new Map(rows.map((row) => [row.mediaId, row]))
   }
 }
 
+function newRow({ record, made }: Item, card: Card, most: number | null, byRule = false): KeptRow {
+  const { mediaId, groupId } = record
+  const height = usualHeight(choicesOf(card, made), most)
+  const at = { createdAt: Date.now(), watchedAt: Date.now() }
+  return { mediaId, groupId, state: 'waiting', height, most, revision: 0, objects: [], problem: null, ...at, byRule }
+}
+
+/** Nothing is left of it but that it is not wanted. Goes with the rule, and when it is no longer among the newest. */
+function refused({ mediaId, groupId, createdAt, watchedAt }: KeptRow): KeptRow {
+  const nothing = { height: null, revision: 0, objects: [], problem: null }
+  return { mediaId, groupId, state: 'refused', ...nothing, createdAt, watchedAt, byRule: true }
+}
+
 /** In line, and if it was kept, with what it falls back to. */
-function waitingAgain(row: KeptRow | null): Partial<KeptRow> & Pick<KeptRow, 'state' | 'problem'> {
+function waitingAgain(row: KeptRow): KeptRow {
   const again = { ...row, state: 'waiting', problem: null } as const
-  if (row?.state !== 'kept') return again
-  const { height, revision, master, objects } = row
-  return { ...again, before: { height, revision, objects, ...(master === undefined ? {} : { master }) } }
+  if (row.state !== 'kept') return again
+  const { height, most, revision, master, objects } = row
+  const before = { height, ...noted(most), revision, ...(master === undefined ? {} : { master }), objects }
+  return { ...again, before }
+}
+
+function asBefore({ before, most: _most, ...row }: KeptRow): KeptRow {
+  return { ...row, ...before, state: 'kept' }
+}
+
+/** Most lines where nobody chose a height; `undefined`: somebody did. */
+function mostOf({ most, byRule }: KeptRow): number | null | undefined {
+  return most === undefined && byRule ? USUAL_LINES : most
+}
+
+const noted = (most: number | null | undefined) => (most === undefined ? {} : { most })
+
+/** Whether what the worker made at that revision is to be fetched by itself. */
+function isWanted({ tooLarge = -1 }: KeptRow, revision: number): boolean {
+  return revision > tooLarge
 }
 
 /** What a browser's storage throws is not in its specification: an item that meets it must not hold up the others. */

@@ -3,6 +3,7 @@ import { readMediaRecord } from '../../shared/device/media-store.ts'
 import type { GroupId } from '../../shared/format/ids.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Services } from '../app/services.ts'
+import type { Group } from '../groups/group.ts'
 import { sweepPictures } from '../media/pictures.ts'
 import { Keeper } from './keeper.ts'
 
@@ -15,9 +16,12 @@ export function keeperOf(services: Needed): Keeper {
   const known = keepers.get(services.session)
   if (known) return known
   const { items, session, events } = services
+  const { groups } = session.requireUnlocked()
+  const hasWorker = (group?: Group) => (group?.state.workers.size ?? 0) > 0
   const keeper = new Keeper({
     read: async (media) => (await items.read(media)).item,
     list: (group) => items.kept(group),
+    hasWorker: (group) => hasWorker(session.requireUnlocked().groups.all.value.get(group)),
     setBusy: services.busy.switch('keeping'),
   })
   keepers.set(session, keeper)
@@ -42,17 +46,23 @@ export function keeperOf(services: Needed): Keeper {
     await sync(group)
     await sweep()
   }
-  const { groups } = session.requireUnlocked()
   let open = groups.all.value
   groups.all.watch((all) => {
-    const isClosed = [...open.keys()].some((group) => !all.has(group))
+    const before = open
     open = all
-    if (isClosed) void sweep()
+    if ([...before.keys()].some((group) => !all.has(group))) void sweep()
+    // What waits for a worker needs not wait for one that was removed.
+    for (const [id, group] of all) {
+      const was = before.get(id)
+      if (was && hasWorker(was) !== hasWorker(group)) void keeper.follow(id).catch(passAppError)
+    }
   })
   session.caughtUpAt.watch(() => void catchUp())
   events.on('media', ({ groupId }) => void hear(groupId))
-  // How far a job is, is told again and again: only of what is kept it may be news.
-  events.on('job', ({ groupId, mediaId }) => keeper.rows.value.has(mediaId) && void hear(groupId))
+  // How far a job is, is told again and again: only how it ends may be news, of what is kept.
+  events.on('job', ({ groupId, mediaId, state }) => {
+    if (state !== 'running' && keeper.rows.value.has(mediaId)) void hear(groupId)
+  })
   void (session.caughtUpAt.value === null ? sweep() : catchUp())
   return keeper
 }

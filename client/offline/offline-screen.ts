@@ -1,6 +1,6 @@
 import { css, html, nothing } from 'lit'
 import { repeat } from 'lit/directives/repeat.js'
-import type { KeptRow } from '../../shared/device/db.ts'
+import type { KeepRule, KeptRow } from '../../shared/device/db.ts'
 import { readKeepRules } from '../../shared/device/kept.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
@@ -13,12 +13,16 @@ import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
 import { keeperOf } from './my-keeper.ts'
-import { problemOf } from './problem.ts'
+import { USUAL_LINES } from './plan.ts'
+import { problemOf, UNMADE } from './problem.ts'
 import { type Room, readRoom, readTaken, type Taken, toMakeRoom } from './room.ts'
 import { readWatched } from './watched.ts'
 
 const NEWEST = [0, 10, 25, 50, 100] as const
+/** What the worker makes, and the original. */
+const QUALITIES = [360, 480, USUAL_LINES, 1080, null] as const
 const MAKE_ROOM_BYTES = 500 * 2 ** 20
+const NO_RULE = { newest: 0, most: USUAL_LINES }
 
 /** What this device keeps, what it takes, and how to make room. */
 export class OfflineScreen extends KithElement {
@@ -26,7 +30,7 @@ export class OfflineScreen extends KithElement {
     room: { state: true },
     taken: { state: true },
     items: { state: true },
-    newest: { state: true },
+    rule: { state: true },
     isTied: { state: true },
   }
   static override styles = [
@@ -59,7 +63,7 @@ export class OfflineScreen extends KithElement {
   declare room: Room | null
   declare taken: Taken
   declare items: ReadonlyMap<MediaId, Item>
-  declare newest: number
+  declare rule: Required<KeepRule>
   /** Keeping stops when Kith is closed. */
   declare isTied: boolean
   readonly #ends: (() => void)[] = []
@@ -69,7 +73,7 @@ export class OfflineScreen extends KithElement {
     this.room = null
     this.taken = new Map()
     this.items = new Map()
-    this.newest = 0
+    this.rule = NO_RULE
     this.isTied = false
   }
 
@@ -101,7 +105,7 @@ export class OfflineScreen extends KithElement {
     this.taken = await readTaken([...keeperOf(this.services).rows.value.values()])
     this.isTied = !(await goesOnWhenClosed())
     const group = currentGroup(session)
-    this.newest = (group && (await readKeepRules()).get(group.groupId)?.newest) ?? 0
+    this.rule = { ...NO_RULE, ...(group && (await readKeepRules()).get(group.groupId)) }
     const known = new Map<MediaId, Item>()
     for (const groupId of session.requireUnlocked().groups.all.value.keys())
       for (const item of await items.kept(groupId)) known.set(item.record.mediaId, item)
@@ -142,13 +146,27 @@ export class OfflineScreen extends KithElement {
               <h2 id="newest-title">Newest of ${groupLabel(group)}</h2>
               <div>
                 <label for="newest">Keep by itself</label>
-                <select id="newest" @change=${this.#setNewest}>
+                <select id="newest" @change=${this.#setRule}>
                   ${NEWEST.map(
                     (count) =>
-                      html`<option value=${count} ?selected=${count === this.newest}>${count === 0 ? 'None' : `The newest ${count}`}</option>`,
+                      html`<option value=${count} ?selected=${count === this.rule.newest}>${count === 0 ? 'None' : `The newest ${count}`}</option>`,
                   )}
                 </select>
               </div>
+              ${
+                this.rule.newest > 0
+                  ? html`<div>
+                        <label for="most">Quality of videos</label>
+                        <select id="most" @change=${this.#setRule}>
+                          ${QUALITIES.map(
+                            (lines) =>
+                              html`<option value=${lines ?? ''} ?selected=${lines === this.rule.most}>${qualityLabel(lines)}</option>`,
+                          )}
+                        </select>
+                      </div>
+                      <p class="soft small">What you take off stays off, until you keep it again.</p>`
+                  : nothing
+              }
             </section>`
           : nothing
       }
@@ -196,6 +214,7 @@ export class OfflineScreen extends KithElement {
 
   #stateOf(row: KeptRow, part: number | undefined): string {
     const quality = row.height === null ? '' : ` · ${row.height}p`
+    if (row.state === 'unmade') return UNMADE
     if (row.problem && row.state !== 'kept') return problemOf(row, row.problem)
     const size = sizeLabel(this.taken.get(row.mediaId) ?? 0)
     if (row.state === 'kept')
@@ -204,11 +223,16 @@ export class OfflineScreen extends KithElement {
     return part === undefined ? `Waits for its turn${quality}` : `${Math.round(part * 100)} %${quality}`
   }
 
-  #setNewest = (event: Event): void => {
+  #setRule = (): void => {
     const group = currentGroup(this.services.session)
-    const newest = Number((event.target as HTMLSelectElement).value)
+    const chosen = (id: string) => this.renderRoot.querySelector<HTMLSelectElement>(`#${id}`)?.value
+    const newest = Number(chosen('newest'))
+    const most = chosen('most') ?? String(USUAL_LINES)
     void navigator.storage?.persist?.().catch(() => false)
-    if (group) void this.attempt(() => keeperOf(this.services).keepNewest(group.groupId, newest))
+    void this.attempt(async () => {
+      if (group) await keeperOf(this.services).keepNewest(group.groupId, newest, most === '' ? null : Number(most))
+      await this.#load()
+    })
   }
 
   #makeRoom = (): void => {
@@ -220,5 +244,10 @@ export class OfflineScreen extends KithElement {
       this.room = await readRoom()
     })
   }
+}
+
+function qualityLabel(lines: number | null): string {
+  if (lines === null) return 'Original'
+  return lines === USUAL_LINES ? `Usual: up to ${lines}p` : `Up to ${lines}p`
 }
 customElements.define('offline-screen', OfflineScreen)

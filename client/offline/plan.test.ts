@@ -40,6 +40,15 @@ it('offers the renditions, smallest first, and the original', () => {
   expect(usualHeight(choicesOf(card, null))).toBeNull()
 })
 
+it.each([
+  [1080, 1080],
+  [1079, 720],
+  [100, 360],
+  [null, null],
+])('where at most %s lines are wanted takes %s', (most, height) => {
+  expect(usualHeight(choicesOf(card, made), most)).toBe(height)
+})
+
 it('takes everything that one rendition asks for', async () => {
   expect(await planOf(card, made, 720, open)).toEqual([
     'thumb',

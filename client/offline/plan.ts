@@ -4,6 +4,7 @@ import { fromUtf8 } from '../../shared/format/bytes.ts'
 import { ORIGINAL, parseObjectName, THUMB } from '../../shared/format/object-name.ts'
 import type { Card } from '../../shared/wire/card.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
+import type { Item } from '../media/items.ts'
 
 /** A rendition that can be kept. */
 export type Choice = { readonly height: number | null; readonly label: string; readonly estimatedBytes: number }
@@ -28,11 +29,26 @@ export function choicesOf(card: Card, made: WorkerDocument | null): Choice[] {
   ]
 }
 
-/** What is kept where nobody chose: a rendition good enough for a phone, else the original. */
-export function usualHeight(choices: readonly Choice[]): number | null {
+/** Lines that are enough for a phone. */
+export const USUAL_LINES = 720
+
+/** What is kept where nobody chose: the largest rendition up to `most` lines, else the smallest, else the original. */
+export function usualHeight(choices: readonly Choice[], most: number | null = USUAL_LINES): number | null {
+  if (most === null) return null
   const renditions = choices.filter(({ height }) => height !== null)
-  const fitting = renditions.filter(({ height }) => (height as number) <= 720)
+  const fitting = renditions.filter(({ height }) => (height as number) <= most)
   return (fitting.at(-1) ?? renditions[0])?.height ?? null
+}
+
+/**
+ * Whether renditions of an item, or better ones, are still to come.
+ * @param hasWorker its group: a job that nobody is there to take would be waited for without end.
+ */
+export function isToBeMade({ record: { job }, card, made }: Item, hasWorker: boolean): boolean {
+  if (made?.status === 'ready' || made?.status === 'nothing-to-do') return false
+  const isVideo = made?.kind === 'video' || card?.type.startsWith('video/') === true
+  const isUnderWay = job !== null && ['queued', 'waiting_resource', 'running'].includes(job.state)
+  return hasWorker && isVideo && isUnderWay
 }
 
 /**

@@ -88,10 +88,18 @@ export interface DeviceSchema extends DBSchema {
 export type KeptRow = {
   readonly mediaId: MediaId
   readonly groupId: GroupId | null
-  /** `waiting`: in line, `kept`: all of it is here, `paused`: by the person, `no-room`: nothing of it is here. */
-  readonly state: 'waiting' | 'kept' | 'paused' | 'no-room' | 'failed'
+  /**
+   * `waiting`: in line, `unmade`: until the worker has made what is to be kept, `kept`: all of it is here, `paused`: by the
+   * person, `no-room`: nothing of it is here, `refused`: taken off by hand, so that no rule brings it again.
+   */
+  readonly state: 'waiting' | 'unmade' | 'kept' | 'paused' | 'no-room' | 'failed' | 'refused'
   /** Height in lines of what is kept of a video; null: the original. */
   readonly height: number | null
+  /**
+   * Where nobody chose a height, it is the largest there is up to so many lines, also when the worker makes more; null: the
+   * original. Missing: chosen by hand, or of a rule and not noted.
+   */
+  readonly most?: number | null
   /** Revision of the worker's document that the objects were taken from. */
   readonly revision: number
   /** Name of the playlist that it plays by here, whatever the worker has made since; missing: by none, or not noted. */
@@ -100,7 +108,7 @@ export type KeptRow = {
   readonly objects: readonly { readonly objectId: ObjectId; readonly sealedBytes: number | null }[]
   readonly problem: ErrorCode | null
   /** What was whole before something else of the item was fetched: where there is no room for that, it stays. */
-  readonly before?: Pick<KeptRow, 'height' | 'revision' | 'master' | 'objects'>
+  readonly before?: Pick<KeptRow, 'height' | 'most' | 'revision' | 'master' | 'objects'>
   /** Revision of the worker's document for which there was no room. */
   readonly tooLarge?: number
   readonly createdAt: number
@@ -109,7 +117,8 @@ export type KeptRow = {
   /** Kept because it was among the newest; leaves when it no longer is. */
   readonly byRule: boolean
 }
-export type KeepRule = { readonly newest: number; readonly height: number | null }
+/** `most`: as in a row; missing: what suits a phone. */
+export type KeepRule = { readonly newest: number; readonly most?: number | null }
 
 export type MessageRow = {
   readonly connectionId: ConnectionId
