@@ -49,6 +49,23 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   await keep(ada, 'sea', '360p')
   await keep(ada, 'photo-rotated')
 
+  // Another quality is wanted and cancelled: it stays as it was kept.
+  const [asked, isCancelled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  world.relay.gate = async (method, path, { range }) => {
+    if (!asksPiece(method, path, range)) return
+    asked.resolve()
+    await isCancelled.promise
+  }
+  await ada.open('sea')
+  await page.getByRole('button', { name: 'Kept on this device' }).click()
+  await page.getByRole('radio', { name: /^Original/ }).check()
+  await page.getByRole('button', { name: 'Change the quality' }).click()
+  await asked.promise
+  await expect(page.getByText('Until all of it is here, it plays as it was kept before.')).toBeVisible()
+  await page.locator('kith-dialog').getByRole('button', { name: 'Cancel' }).click()
+  isCancelled.resolve()
+  await expect(page.getByRole('button', { name: 'Kept on this device' })).toBeVisible()
+
   // The network goes while another quality plays than the one that is here: this one goes on at the same place.
   // Four parts pass, whatever quality they are of, and as often as they are asked for; others where it cannot go on.
   const passed = new Set<string>()

@@ -10,7 +10,9 @@ import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import type { Group } from '../groups/group.ts'
 import type { Item, Tell } from '../media/items.ts'
+import { playsHere } from '../offline/kept-parts.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
+import { sentenceForBegun } from '../offline/problem.ts'
 import { controls } from '../styles/controls.ts'
 import { chosenGroup, currentGroup, groupLabel, settledGroup, sortedGroups } from './current-group.ts'
 import { takeIncoming } from './incoming.ts'
@@ -342,7 +344,7 @@ export class LibraryScreen extends KithElement {
   /** The same set for the same rows: a new one would have the grid look at every tile. */
   #kept(rows: ReadonlyMap<MediaId, KeptRow>): ReadonlySet<MediaId> {
     if (rows !== this.#keptOf.rows) {
-      const whole = [...rows.values()].filter(({ state }) => state === 'kept')
+      const whole = [...rows.values()].filter(playsHere)
       this.#keptOf = { rows, whole: new Set(whole.map(({ mediaId }) => mediaId)) }
     }
     return this.#keptOf.whole
@@ -358,11 +360,10 @@ export class LibraryScreen extends KithElement {
     const items = [...(this.chosen?.values() ?? [])]
     void navigator.storage?.persist?.().catch(() => false)
     void this.attempt(async () => {
-      await keeperOf(this.services).keep(items)
+      const begun = await keeperOf(this.services).keep(items)
       this.chosen = null
       const { router, toasts } = this.services
-      const what = items.length === 1 ? '1 item' : `${items.length} items`
-      toasts.show(`Keeping ${what} on this device`, { action: { label: 'Show', run: () => router.go('/offline') } })
+      toasts.show(sentenceForBegun(begun), { action: { label: 'Show', run: () => router.go('/offline') } })
     })
   }
 

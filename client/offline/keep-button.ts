@@ -8,6 +8,7 @@ import { sizeLabel } from '../library/days.ts'
 import type { Item } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
 import { goesOnWhenClosed, LEAVE_OPEN } from './background.ts'
+import { playsHere } from './kept-parts.ts'
 import { keeperOf } from './my-keeper.ts'
 import { choicesOf, usualHeight } from './plan.ts'
 import { problemOf, UNMADE } from './problem.ts'
@@ -78,9 +79,10 @@ export class KeepButton extends KithElement {
 
   override render() {
     const row = keeperOf(this.services).rows.value.get(this.item.record.mediaId)
-    const label = row?.state === 'kept' ? 'Kept on this device' : row ? 'Being kept on this device' : 'Keep offline'
+    const isHere = row !== undefined && playsHere(row)
+    const label = isHere ? 'Kept on this device' : row ? 'Being kept on this device' : 'Keep offline'
     return html`<button class="icon ${row ? 'kept' : ''}" aria-label=${label} title=${label} @click=${this.#show}>
-        ${icon(row?.state === 'kept' ? 'shield' : 'keep')}
+        ${icon(isHere ? 'shield' : 'keep')}
       </button>
       ${this.open ? this.#dialog() : nothing}`
   }
@@ -136,6 +138,7 @@ export class KeepButton extends KithElement {
       }
       ${row.state === 'unmade' ? html`<p role="status">${UNMADE}.</p>` : nothing}
       ${row.state === 'paused' ? html`<p>Paused.</p>` : nothing}
+      ${row.before ? html`<p class="soft small">Until all of it is here, it plays as it was kept before.</p>` : nothing}
       ${row.problem ? html`<p class="error" role="alert" data-code=${row.problem}>${problemOf(row, row.problem)}</p>` : nothing}
       <div class="row">
         ${row.state === 'waiting' ? html`<button @click=${() => void keeper.pause(mediaId)}>Pause</button>` : nothing}
@@ -147,7 +150,8 @@ export class KeepButton extends KithElement {
             : nothing
         }
         ${row.state === 'no-room' ? html`<a class="button" href="/offline">Make room</a>` : nothing}
-        <button class="danger" @click=${this.#remove}>${row.state === 'kept' ? 'Take off this device' : 'Cancel'}</button>
+        ${row.before || !playsHere(row) ? html`<button class=${row.before ? '' : 'danger'} @click=${this.#cancel}>Cancel</button>` : nothing}
+        ${playsHere(row) ? html`<button class="danger" @click=${this.#remove}>Take off this device</button>` : nothing}
       </div>
     `
   }
@@ -167,7 +171,14 @@ export class KeepButton extends KithElement {
     const height = new FormData(event.target as HTMLFormElement).get('height')
     // Asked by a tap, and never waited for: Firefox leaves it open until the person answers.
     void navigator.storage?.persist?.().catch(() => false)
-    void this.attempt(() => keeperOf(this.services).keep([this.item], height ? Number(height) : null))
+    void this.attempt(async () => {
+      await keeperOf(this.services).keep([this.item], height ? Number(height) : null)
+    })
+  }
+
+  #cancel = (): void => {
+    this.open = false
+    void this.attempt(() => keeperOf(this.services).cancel(this.item.record.mediaId))
   }
 
   #remove = (): void => {

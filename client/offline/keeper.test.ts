@@ -4,11 +4,12 @@ import { objectId } from '../../shared/crypto/object-key.ts'
 import { newGroupId, newKey, newMediaId, newUserId, randomBytes } from '../../shared/crypto/random.ts'
 import { sealObject } from '../../shared/crypto/seal-object.ts'
 import { wrapContentKey } from '../../shared/crypto/wraps.ts'
-import { eraseDevice } from '../../shared/device/db.ts'
+import { eraseDevice, type KeptRow } from '../../shared/device/db.ts'
 import { createKey } from '../../shared/device/device-key.ts'
 import { writeGroupKeys } from '../../shared/device/group-keys.ts'
 import { changeKept, readKept, readKeptRange } from '../../shared/device/kept.ts'
-import { itemsWithPieces, KEPT_CHANNEL, Pieces } from '../../shared/device/kept-pieces.ts'
+import { bytesHere, itemsWithPieces, KEPT_CHANNEL, Pieces } from '../../shared/device/kept-pieces.ts'
+import { takeMedia } from '../../shared/device/media-store.ts'
 import { AppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import { idFromBytes, type JobId, type MediaId, type ObjectId } from '../../shared/format/ids.ts'
@@ -18,6 +19,7 @@ import type { JobView } from '../../shared/wire/jobs.ts'
 import type { WorkerDocument } from '../../shared/wire/worker-document.ts'
 import type { Item } from '../media/items.ts'
 import { Keeper } from './keeper.ts'
+import { playsHere } from './kept-parts.ts'
 import { STALLED_MS } from './pulse.ts'
 import { readTaken, toMakeRoom } from './room.ts'
 import { watch } from './watched.ts'
@@ -417,7 +419,7 @@ describe('what the worker has not finished', () => {
     const film = await shareVideo()
     const keeper = tab()
     if (how === 'by rule') await keeper.keepNewest(group, 10)
-    else await keeper.keep([film])
+    else expect(await keeper.keep([film])).toEqual({ begun: 1, known: 0 })
     await shows(keeper, film, 'unmade')
     becomes(film, { job: 'running', made: { ...FILM_MADE, status: 'partial' }, revision: 1 })
     await keeper.follow(group)
@@ -494,7 +496,7 @@ describe('what the worker has not finished', () => {
     const held = holdAt(asked + 1)
     await keeper.follow(group)
     await held.reached
-    expect((await readKept(idOf(film)))?.before).toMatchObject({ height: null })
+    expect(playsHere((await readKept(idOf(film))) as KeptRow)).toBe(true)
     held.go()
     await shows(keeper, film, 'kept')
     expect(await readKept(idOf(film))).toMatchObject({ height: 360 })
@@ -541,7 +543,7 @@ describe('what somebody took off although a rule would keep it', () => {
       expect([...each.rows.value.keys()]).toEqual([idOf(two)])
     }
     expect(await itemsWithPieces()).toEqual([idOf(two)])
-    await keeper.keep([one])
+    expect(await keeper.keep([one])).toEqual({ begun: 1, known: 0 })
     await shows(keeper, one, 'kept')
     await keeper.remove(idOf(one))
     await keeper.keep([one], null)
@@ -567,6 +569,75 @@ describe('what somebody took off although a rule would keep it', () => {
     await shows(keeper, two, 'kept')
     expect(await readKept(idOf(one))).toBeNull()
   })
+})
+
+describe('cancelled while something else of it is fetched', () => {
+  it.each(['on its way', 'paused'])('another quality, %s: it is kept as it was, and no more of it', async (how) => {
+    const film = await shareVideo('done')
+    becomes(film, { made: FILM_MADE, revision: 1 })
+    const keeper = tab()
+    await keeper.keep([film], null)
+    await shows(keeper, film, 'kept')
+    const [was, taken] = [await readKept(idOf(film)), await bytesHere(idOf(film))]
+    // Both playlists are here by then.
+    const held = holdAt(asked + 3)
+    await keeper.keep([film], 360)
+    await held.reached
+    expect(await bytesHere(idOf(film))).toBeGreaterThan(taken)
+    await (how === 'paused' ? keeper.pause(idOf(film)) : keeper.cancel(idOf(film)))
+    held.go()
+    const other = await share()
+    await keeper.keep([other])
+    await shows(keeper, other, 'kept')
+    if (how === 'paused') await keeper.cancel(idOf(film))
+    expect(await readKept(idOf(film))).toEqual({ ...was, cancelled: 0 })
+    expect(await bytesHere(idOf(film))).toBe(taken)
+    expect(await isHere(film)).toBe(true)
+  })
+
+  it('what the worker made since, it is not fetched again before there is more', async () => {
+    hasWorker = false
+    const film = await shareVideo()
+    const keeper = tab()
+    await keeper.keep([film])
+    await shows(keeper, film, 'kept')
+    const was = await readKept(idOf(film))
+    const { record } = becomes(film, { job: 'done', made: FILM_MADE, revision: 1 })
+    await takeMedia([record])
+    const held = holdAt(asked + 1)
+    await keeper.follow(group)
+    await held.reached
+    await keeper.cancel(idOf(film))
+    held.go()
+    await keeper.follow(group)
+    await keeper.sweep(async () => ({ revision: 1 }))
+    expect(await readKept(idOf(film))).toEqual({ ...was, cancelled: 1 })
+    becomes(film, { revision: 2 })
+    await keeper.follow(group)
+    await keeper.rows.until((rows) => rows.get(idOf(film))?.height === 360)
+    await shows(keeper, film, 'kept')
+  })
+})
+
+it('what failed or found no room is in line again when it is chosen among others, and counted', async () => {
+  const [bad, large, fine] = [await share(), await share(), await share()]
+  const keeper = tab()
+  await keeper.keep([fine])
+  await shows(keeper, fine, 'kept')
+  const put = vi.spyOn(memory, 'open').mockRejectedValueOnce(new DOMException('disk', 'UnknownError'))
+  await keeper.keep([bad])
+  await shows(keeper, bad, 'failed')
+  put.mockRestore()
+  quota = 1
+  await keeper.keep([large])
+  await shows(keeper, large, 'no-room')
+  quota = 2 ** 40
+  const { record } = await share()
+  const uploading: Item = { record: { ...record, state: 'uploading' }, card: null, made: null, fault: null }
+  expect(await keeper.keep([bad, large, fine, uploading])).toEqual({ begun: 2, known: 1 })
+  await shows(keeper, bad, 'kept')
+  await shows(keeper, large, 'kept')
+  expect(await keeper.keep([uploading])).toEqual({ begun: 0, known: 0 })
 })
 
 it('says that there is no room for another quality at once: what the older one takes stays taken', async () => {

@@ -1,6 +1,6 @@
 import { objectId } from '../../shared/crypto/object-key.ts'
 import type { KeepRule, KeptRow } from '../../shared/device/db.ts'
-import { changeKept, listKept, readKeepRules, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
+import { changeKept, listKept, readKeepRules, readKept, removeKept, writeKeepRule } from '../../shared/device/kept.ts'
 import {
   countPieces,
   itemsWithPieces,
@@ -9,7 +9,7 @@ import {
   removeObjects,
   removePieces,
 } from '../../shared/device/kept-pieces.ts'
-import { contentKeyOf } from '../../shared/device/media-store.ts'
+import { contentKeyOf, readMediaRecord } from '../../shared/device/media-store.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import type { Card } from '../../shared/wire/card.ts'
@@ -39,6 +39,9 @@ export type KeeperPorts = {
   /** Told while something comes: it is not to be interrupted. */
   setBusy(isOn: boolean): void
 }
+
+/** What came of wanting to keep items: how many are in line now, and how many were here or in line already; not those that cannot be had. */
+export type Begun = { readonly begun: number; readonly known: number }
 
 /**
  * Items that stay on this device: one at a time, in one tab at a time, from where it stopped; a closed app goes on when
@@ -76,19 +79,16 @@ export class Keeper {
    *   until all of that is here. Left out: what suits a phone, once it is made, and nothing new for what is kept, paused,
    *   or on its way.
    */
-  async keep(items: readonly Item[], height?: number | null): Promise<void> {
+  async keep(items: readonly Item[], height?: number | null): Promise<Begun> {
+    const counts = { begun: 0, known: 0 }
     for (const item of items) {
       const { record, card } = item
       if (!card || record.state !== 'ready') continue
       if (height === undefined) {
-        const fresh = newRow(item, card, USUAL_LINES)
-        // What somebody chose by hand stays, also when it is no longer among the newest.
-        await changeKept(record.mediaId, (row) => {
-          if (!row || row.state === 'refused') return fresh
-          return { ...row, ...noted(mostOf(row)), byRule: false }
-        })
+        counts[await this.#keepUsual(newRow(item, card, USUAL_LINES))] += 1
         await this.#settle(item)
       } else {
+        counts.begun += 1
         await changeKept(record.mediaId, (now) => {
           const row = now && now.state !== 'refused' ? now : newRow(item, card, null)
           const isSame = row.state === 'kept' && row.height === height
@@ -100,6 +100,18 @@ export class Keeper {
     }
     await this.#changed()
     this.run()
+    return counts
+  }
+
+  /** What somebody chose by hand stays, also when it is no longer among the newest. */
+  async #keepUsual(fresh: KeptRow): Promise<'begun' | 'known'> {
+    let isBegun = true
+    await changeKept(fresh.mediaId, (row) => {
+      if (!row || row.state === 'refused') return fresh
+      isBegun = row.state === 'failed' || row.state === 'no-room'
+      return { ...(isBegun ? waitingAgain(row) : row), ...noted(mostOf(row)), byRule: false }
+    })
+    return isBegun ? 'begun' : 'known'
   }
 
   async pause(media: MediaId): Promise<void> {
@@ -110,6 +122,20 @@ export class Keeper {
 
   async resume(media: MediaId): Promise<void> {
     await changeKept(media, (row) => row && { ...row, state: 'waiting', problem: null })
+    await this.#changed()
+    this.run()
+  }
+
+  /** Leaves it as it was kept before something else of it was wanted; where nothing was, takes it off. */
+  async cancel(media: MediaId): Promise<void> {
+    const revision = (await readMediaRecord(media))?.workerDocument?.revision ?? 0
+    const back = await this.#change(
+      media,
+      (row) => row?.before && { ...asBefore(row), problem: null, cancelled: revision },
+    )
+    if (!back) return this.remove(media)
+    this.#stop(media)
+    await dropRest(media)
     await this.#changed()
     this.run()
   }
@@ -181,7 +207,7 @@ export class Keeper {
     for (const row of fresh) {
       const change = await this.#change(row.mediaId, (now) => {
         if (!now) return row
-        const { tooLarge: _room, ...rest } = now
+        const { tooLarge: _room, cancelled: _cancelled, ...rest } = now
         return now.byRule && now.most !== most ? { ...rest, most } : null
       })
       if (change) isChanged = true
@@ -326,7 +352,11 @@ export class Keeper {
       await this.#changed()
       return true
     } catch (error) {
-      if (stop.signal.aborted) return true
+      if (stop.signal.aborted) {
+        // Cancelled, it is kept as it was before: what came until just now gives its room back.
+        await dropRest(mediaId)
+        return true
+      }
       return await this.#failed(mediaId, faultOf(error), revision)
     } finally {
       this.#current = undefined
@@ -360,10 +390,7 @@ export class Keeper {
       return { ...asBefore(row), ...(isAsked ? { problem: 'offline/no-room' } : { problem: null, tooLarge: revision }) }
     })
     if (after?.state === 'no-room') await removePieces(media)
-    else if (after) {
-      const whole = new Set(after.objects.map((object) => object.objectId))
-      await removeObjects(media, (id) => whole.has(id))
-    }
+    else if (after) await dropRest(media)
   }
 
   async #takeOff(media: MediaId): Promise<void> {
@@ -447,8 +474,16 @@ function mostOf({ most, byRule }: KeptRow): number | null | undefined {
 const noted = (most: number | null | undefined) => (most === undefined ? {} : { most })
 
 /** Whether what the worker made at that revision is to be fetched by itself. */
-function isWanted({ tooLarge = -1 }: KeptRow, revision: number): boolean {
-  return revision > tooLarge
+function isWanted({ tooLarge = -1, cancelled = -1 }: KeptRow, revision: number): boolean {
+  return revision > Math.max(tooLarge, cancelled)
+}
+
+/** Nothing half kept beside what is whole: what else was fetched gives its room back. */
+async function dropRest(media: MediaId): Promise<void> {
+  const row = await readKept(media)
+  if (row?.state !== 'kept') return
+  const whole = new Set(row.objects.map((object) => object.objectId))
+  await removeObjects(media, (id) => whole.has(id))
 }
 
 /** What a browser's storage throws is not in its specification: an item that meets it must not hold up the others. */

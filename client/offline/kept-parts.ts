@@ -8,6 +8,11 @@ import { MEDIA_PREFIX, mediaUrl } from '../../shared/wire/page-sw.ts'
 /** Which parts of an item are on this device; `master`: URL of the playlist that it was kept with, maybe not the newest. */
 export type KeptParts = { readonly master: string | null; isHere(url: string): Promise<boolean> }
 
+/** Whether all of it plays without network, also while something else of it is fetched. */
+export function playsHere({ state, before }: KeptRow): boolean {
+  return state === 'kept' || before !== undefined
+}
+
 /** @param record of an item that is kept, or being kept: `row`. */
 export function keptParts(record: MediaRecord, row: KeptRow): KeptParts {
   return {

@@ -111,6 +111,8 @@ export type KeptRow = {
   readonly before?: Pick<KeptRow, 'height' | 'most' | 'revision' | 'master' | 'objects'>
   /** Revision of the worker's document for which there was no room. */
   readonly tooLarge?: number
+  /** Revision of the worker's document at which the person did not want anything else than what is kept. */
+  readonly cancelled?: number
   readonly createdAt: number
   /** Least recently watched goes first when room is made. */
   readonly watchedAt: number
