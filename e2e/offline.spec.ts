@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PIECE_BYTES } from '../shared/device/kept-pieces.ts'
+import { readSession } from '../shared/wire/accounts.ts'
 import { corpusFile, makePhoto, makeVideo } from './support/media.ts'
 import type { Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
@@ -122,6 +123,18 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   await ada.unlock()
   await ada.open('sea')
   await ada.plays()
+
+  // Opened in flight mode, where the network comes before the server can be reached: one try is in vain.
+  await page.addInitScript(() => Object.defineProperty(navigator, 'onLine', { value: false }))
+  await page.goto(world.origin)
+  const away = page.getByText('Not connected.')
+  await expect(away).toBeVisible()
+  const inVain = page.waitForEvent('requestfailed', (request) => request.url().endsWith(readSession.path))
+  await ada.context.setOffline(false)
+  await page.evaluate(() => dispatchEvent(new Event('online')))
+  await inVain
+  await world.startServer()
+  await expect(away).toHaveCount(0, { timeout: 60_000 })
 })
 
 test('keeping goes on after the app was closed in the middle, can be paused, and gives its room back', async ({

@@ -4,6 +4,7 @@ import { ERROR_CODES } from '../../shared/errors.ts'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { readDeviceAccount } from '../vault/device.ts'
+import { startCatchingUp } from './catch-up.ts'
 import { startIdleLock } from './idle.ts'
 import { partCame, reloadForPart } from './lost-part.ts'
 import { OUTDATED, sentenceFor, sentenceForCode } from './messages.ts'
@@ -317,6 +318,7 @@ export class KithApp extends LitElement {
     )
     services.talk.watch((talk) => talk && new Watch(this, talk.friends.list, talk.chat.unread))
     startIdleLock(services)
+    startCatchingUp(session)
     session.state.watch((state) => {
       if (state.kind === 'unlocked' && state.online) void events.connect()
       if (state.kind === 'signed-out' && session.takeRemoved())
@@ -332,7 +334,6 @@ export class KithApp extends LitElement {
     // Why, the next answer says: over, or ended from another device while this one did not listen.
     events.onRefused = () => void session.catchUp()
     events.on('revoked', ({ isRemoved }) => void session.revoked(isRemoved))
-    window.addEventListener('online', () => void session.catchUp())
     // A locked device has no connection that could tell it.
     window.addEventListener('online', () => void session.askWhileLocked())
     document.addEventListener('visibilitychange', () => {
