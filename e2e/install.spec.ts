@@ -79,8 +79,9 @@ test('on an iPhone: how it gets onto the home screen, before any key is made; th
   await home.close()
 })
 
-test('a file that the system opens with Kith: it asks where it goes, also where Kith was locked', async ({
+test('what the system opens with Kith: of a file it asks where it goes, also where Kith was locked; a link keeps what it carries', async ({
   arrive,
+  world,
 }) => {
   const ada = await arrive('ada')
   await ada.context.addInitScript(() => {
@@ -89,8 +90,9 @@ test('a file that the system opens with Kith: it asks where it goes, also where 
       value: {
         setConsumer(consumer: (params: object) => void) {
           addEventListener('test-launch', (event) => {
-            const { detail: name } = event as CustomEvent<string>
-            const file = new File([name], `${name}.txt`, { type: 'text/plain' })
+            const { detail: what } = event as CustomEvent<string>
+            if (URL.canParse(what)) return consumer({ targetURL: what, files: [] })
+            const file = new File([what], `${what}.txt`, { type: 'text/plain' })
             consumer({ targetURL: `${location.origin}/`, files: [{ getFile: async () => file }] })
           })
         },
@@ -98,8 +100,8 @@ test('a file that the system opens with Kith: it asks where it goes, also where 
     })
   })
   await ada.makeCircle('Gartenfreunde')
-  const launch = (name: string) =>
-    ada.page.evaluate((detail) => dispatchEvent(new CustomEvent('test-launch', { detail })), name)
+  const launch = (what: string) =>
+    ada.page.evaluate((detail) => dispatchEvent(new CustomEvent('test-launch', { detail })), what)
   const opened = ada.page.getByRole('region', { name: 'Opened with Kith' })
   await launch('Kürbis')
   await expect(opened.getByText('Kürbis.txt')).toBeVisible()
@@ -115,6 +117,14 @@ test('a file that the system opens with Kith: it asks where it goes, also where 
   await opened.getByRole('button', { name: 'Add to Gartenfreunde' }).click()
   await expect(ada.page.getByRole('link', { name: /^Zwiebel/ })).toBeVisible()
   await expect(ada.page.getByRole('link', { name: /^Kürbis/ })).toHaveCount(0)
+
+  // A friend's link that is not whole, and an invite on top of it: whose circle it is somebody is in.
+  const invite = await ada.invite()
+  await launch(`${world.origin}/add#AAAA`)
+  await expect(ada.page.getByRole('alert')).toBeVisible()
+  await launch(invite)
+  await expect(ada.page.getByRole('button', { name: 'Upload' })).toBeVisible()
+  expect(ada.page.url()).toBe(`${world.origin}/`)
 })
 
 test('a new version waits while anything goes on in any tab, says what is new, and comes when the person takes it; one that is broken changes nothing', async ({

@@ -2,7 +2,10 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { early } from './early.ts'
 import { Install, installStateOf } from './install.ts'
 
-afterEach(() => void vi.unstubAllGlobals())
+afterEach(() => {
+  vi.unstubAllGlobals()
+  vi.restoreAllMocks()
+})
 
 const IPHONE =
   'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 Mobile/15E148 Safari/604.1'
@@ -21,16 +24,73 @@ test.each([
   expect(installStateOf(true, { userAgent, maxTouchPoints })).toBe('installed')
 })
 
-test('an offer that came before the program is taken up', async () => {
-  const page = new EventTarget()
-  vi.stubGlobal('addEventListener', page.addEventListener.bind(page))
+type Launch = { targetURL: string; files: { getFile: () => Promise<File> }[] }
+const launchOf = (targetURL: string): Launch => ({ targetURL, files: [] })
+/** @param launches that wait for the page, see below */
+function page(path: string, ...launches: Launch[]) {
+  const events = new EventTarget()
+  let hand: (launch: Launch) => void = () => expect.fail('nobody takes it')
+  const launchQueue = {
+    // https://wicg.github.io/web-app-launch/#setconsumer-method: what waits is handed out at once.
+    setConsumer(consumer: (launch: Launch) => void) {
+      hand = consumer
+      launches.forEach(consumer)
+    },
+  }
+  vi.stubGlobal('addEventListener', events.addEventListener.bind(events))
   vi.stubGlobal('matchMedia', () => ({ matches: false }))
   vi.stubGlobal('navigator', { userAgent: PIXEL, maxTouchPoints: 5 })
-  vi.stubGlobal('window', {})
+  vi.stubGlobal('location', { pathname: path, origin: 'https://kith.test' })
+  vi.stubGlobal('window', { launchQueue })
+  const visited: string[] = []
+  const install = new Install(({ href }) => void visited.push(href))
+  return { install, visited, launch: (launch: Launch) => hand(launch) }
+}
+
+test('an offer that came before the program is taken up', async () => {
   const prompt = vi.fn(async () => ({ outcome: 'accepted' }))
   early.install = Object.assign(new Event('beforeinstallprompt'), { prompt })
-  const install = new Install(() => undefined)
+  const { install } = page('/')
   expect(install.state.value).toBe('can')
   await install.ask()
   expect([prompt.mock.calls.length, install.state.value]).toEqual([1, 'installed'])
+})
+
+test.each(['/join#an-invite', '/add#a-friend', '/chats', '/share?problem=share/too-large'])(
+  'a link that the running app catches is visited whole, wherever it is: %s',
+  (path) => {
+    for (const place of ['/', new URL(path, 'https://kith.test').pathname]) {
+      const { launch, visited } = page(place)
+      launch(launchOf(`https://kith.test${path}`))
+      expect(visited).toEqual([`https://kith.test${path}`])
+    }
+  },
+)
+
+test('a link to another Kith leads nowhere', () => {
+  const { launch, visited } = page('/')
+  launch(launchOf('https://elsewhere.test/join#an-invite'))
+  expect(visited).toEqual([])
+})
+
+test('what a launch has loaded is visited by its address alone; what it could not load is visited', () => {
+  const link = 'https://kith.test/join#an-invite'
+  expect(page('/join', launchOf(link)).visited).toEqual([])
+  expect(page('/settings', launchOf(link)).visited).toEqual([link])
+})
+
+test('loaded again, as by a lock, the page visits no link that it has visited before; the next one it does', () => {
+  vi.spyOn(performance, 'getEntriesByType').mockReturnValue([{ type: 'reload' } as PerformanceNavigationTiming])
+  const { launch, visited } = page('/settings', launchOf('https://kith.test/add#a-friend'))
+  expect(visited).toEqual([])
+  launch(launchOf('https://kith.test/join#an-invite'))
+  expect(visited).toEqual(['https://kith.test/join#an-invite'])
+})
+
+test('files lead to where it asks what becomes of them', async () => {
+  const { install, launch, visited } = page('/')
+  const file = new File(['one'], 'one.txt')
+  launch({ targetURL: 'https://kith.test/', files: [{ getFile: async () => file }] })
+  await install.opened.until(({ length }) => length > 0)
+  expect([install.opened.value, visited]).toEqual([[file], ['https://kith.test/share']])
 })

@@ -18,11 +18,11 @@ export class Install {
   readonly state: Signal<InstallState>
   /** Files that the system opened Kith with, until the person has said what becomes of them. */
   readonly opened = new Signal<readonly File[]>([])
-  readonly #go: (path: string) => void
+  readonly #visit: (link: URL) => void
   #event: InstallEvent | undefined
 
-  constructor(go: (path: string) => void) {
-    this.#go = go
+  constructor(visit: (link: URL) => void) {
+    this.#visit = visit
     const isApp = matchMedia('(display-mode: standalone)').matches || isStandalone(navigator)
     this.state = new Signal(installStateOf(isApp, navigator))
     // Kept for the button in the settings: a banner over the first screen would come before anybody knows what this is.
@@ -37,12 +37,17 @@ export class Install {
       this.#event = undefined
       this.state.value = 'installed'
     })
+    let isRunning = false
     window.launchQueue?.setConsumer((params) => {
       if (params.files.length > 0) return void this.#open(params).catch(() => undefined)
-      const path = params.targetURL && new URL(params.targetURL).pathname
-      // Where a launch has loaded the page there, its address may say more.
-      if (path && path !== location.pathname) go(path)
+      if (!params.targetURL) return
+      const link = new URL(params.targetURL)
+      if (link.origin !== location.origin) return
+      // What a launch has loaded has all of it from its address; and Chromium tells a page that is loaded again, as by
+      // a lock, of its last launch once more.
+      if (isRunning || (link.pathname !== location.pathname && !isReload())) visit(link)
     })
+    isRunning = true
   }
 
   /** Resolves when the person has chosen. */
@@ -59,7 +64,7 @@ export class Install {
     const read = await Promise.all(files.map((file) => file.getFile()))
     this.opened.value = [...this.opened.value, ...read]
     // It asks where they go; while Kith is locked, once it is not.
-    if (location.pathname !== '/share') this.#go('/share')
+    this.#visit(new URL('/share', location.origin))
   }
 }
 
@@ -71,6 +76,9 @@ export function installStateOf(isApp: boolean, { userAgent, maxTouchPoints }: De
   const isApple = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)
   return isApple ? 'by-hand' : 'no'
 }
+
+const isReload = () =>
+  performance.getEntriesByType('navigation').some((entry) => (entry as PerformanceNavigationTiming).type === 'reload')
 
 /** Safari's own word for it, older than the media query. */
 const isStandalone = (device: Navigator) => 'standalone' in device && device.standalone === true

@@ -1,6 +1,5 @@
 import { ContextProvider } from '@lit/context'
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
-import { ERROR_CODES } from '../../shared/errors.ts'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
 import { readDeviceAccount } from '../vault/device.ts'
@@ -10,6 +9,7 @@ import { partCame, reloadForPart } from './lost-part.ts'
 import { OUTDATED, sentenceFor, sentenceForCode } from './messages.ts'
 import { nextTask } from './next-task.ts'
 import { passAppError } from './passing.ts'
+import { sayProblem } from './problem.ts'
 import type { Services } from './services.ts'
 import { servicesContext } from './services-context.ts'
 import { Watch } from './signal.ts'
@@ -339,7 +339,8 @@ export class KithApp extends LitElement {
     document.addEventListener('visibilitychange', () => {
       if (document.visibilityState === 'visible') void session.askWhileLocked()
     })
-    this.#sayProblem(services)
+    sayProblem(services.toasts, location)
+    if (new URLSearchParams(location.search).has('problem')) history.replaceState(null, '', location.pathname)
     setTimeout(() => {
       this.isSlow = this.ready === undefined
     }, SLOW_MS)
@@ -466,14 +467,6 @@ export class KithApp extends LitElement {
       }
       ${mediaWorker.updateWaits.value && !busy.isBusy && !isOutdated.value ? html`<update-banner></update-banner>` : nothing}
     `
-  }
-
-  /** What the Service Worker could not take from the share sheet. */
-  #sayProblem({ toasts }: Services): void {
-    const code = new URLSearchParams(location.search).get('problem')
-    const known = ERROR_CODES.find((one) => one === code && one.startsWith('share/'))
-    if (known) toasts.show(sentenceForCode(known), { tone: 'error', forMs: 20_000 })
-    if (code !== null) history.replaceState(null, '', location.pathname)
   }
 
   #renew = async (): Promise<void> => {

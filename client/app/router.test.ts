@@ -164,3 +164,24 @@ it('the back button of a screen that was opened by its address leads to where it
   router.back('/chats')
   expect([router.path.value, tab.path]).toEqual(['/chats', '/chats'])
 })
+
+it('what a link carries that is handed to the page never gets into the address, and is told anew where it is opened again', async () => {
+  const told: string[] = []
+  router.secret.watch((secret) => void told.push(`${router.path.value}#${secret}`))
+  const link = new URL('https://kith.test/join?from=mail#canary-in-a-link')
+  router.visit(link)
+  router.visit(link)
+  expect(told.filter((one) => !one.endsWith('#'))).toEqual(['/join#canary-in-a-link', '/join#canary-in-a-link'])
+  // Over a dialog that is on its way out it comes with its screen.
+  const uncover = router.cover(() => undefined)
+  await settle()
+  uncover()
+  await Promise.resolve()
+  router.visit(new URL('https://kith.test/add#another-canary'))
+  expect(told.at(-1)).toBe('/join#canary-in-a-link')
+  await settle()
+  expect(told.at(-1)).toBe('/add#another-canary')
+  router.visit(new URL('https://kith.test/chats#nothing-of-ours'))
+  expect([router.path.value, router.secret.value]).toEqual(['/chats', 'another-canary'])
+  expect(JSON.stringify(tab.entries)).not.toMatch(/canary|nothing-of-ours/)
+})

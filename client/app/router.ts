@@ -24,14 +24,22 @@ export class Router {
     document.addEventListener('click', (event) => this.#follow(event))
   }
 
-  go(path: string, options: { replace?: boolean } = {}): void {
+  go(path: string, options: { replace?: boolean; secret?: string } = {}): void {
     this.#overlays.leave(options.replace === true, (replaces) => {
       const state = { depth: options.replace ? depth() : depth() + 1 }
       if (replaces) history.replaceState(state, '', path)
       else history.pushState(state, '', path)
       this.path.value = new URL(path, location.origin).pathname
+      this.#keep(options.secret ?? '')
       window.scrollTo(0, 0)
     })
+  }
+
+  /** A link that was opened elsewhere and handed to this page: as if the page had been loaded by it. */
+  visit({ pathname, hash }: URL): void {
+    const secret = hash.slice(1)
+    if (pathname === location.pathname) this.#keep(secret)
+    else this.go(pathname, { secret })
   }
 
   /** Back to where one came from, or to `fallback` when the page was opened here. */
@@ -52,7 +60,14 @@ export class Router {
     early.takeSecret()
     const { secret } = early
     early.secret = ''
-    if (secret !== '' && (location.pathname === '/join' || location.pathname === '/add')) this.secret.value = secret
+    this.#keep(secret)
+  }
+
+  #keep(secret: string): void {
+    if (secret === '' || (location.pathname !== '/join' && location.pathname !== '/add')) return
+    // Opened once more, the same link is read once more.
+    this.secret.value = ''
+    this.secret.value = secret
   }
 
   #follow(event: MouseEvent): void {

@@ -11,6 +11,7 @@ import type { Busy } from './busy.ts'
 import { Events } from './events.ts'
 import { Install } from './install.ts'
 import { untilOutdated } from './outdated.ts'
+import { sayProblem } from './problem.ts'
 import { Router } from './router.ts'
 import type { MediaWorker } from './service-worker.ts'
 import { Session } from './session.ts'
@@ -57,7 +58,11 @@ export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
   const session = new Session(api, crypto)
   const router = new Router()
   mediaWorker.onOpen = (path) => router.go(path)
-  const install = new Install((path) => router.go(path))
+  const toasts = new Toasts()
+  const install = new Install((link) => {
+    router.visit(link)
+    sayProblem(toasts, link)
+  })
   keepAwake(busy)
   const isOutdated = new Signal(false)
   void untilOutdated().then(
@@ -89,7 +94,7 @@ export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
     crypto,
     session,
     events,
-    toasts: new Toasts(),
+    toasts,
     busy,
     install,
     isOutdated,

@@ -11,6 +11,8 @@ export class AddScreen extends KithElement {
   static override styles = [controls]
   declare person: Person | null
   #link: PersonLink | null = null
+  /** What it was read from. */
+  #text = ''
   #stop: (() => void) | undefined
 
   constructor() {
@@ -28,13 +30,16 @@ export class AddScreen extends KithElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.#stop?.()
-    this.services.router.secret.value = ''
+    // An invite that came meanwhile is for the next screen.
+    const { secret } = this.services.router
+    if (secret.value === this.#text) secret.value = ''
   }
 
   #read(): void {
     const { api, router, session } = this.services
     const text = router.secret.value
-    if (text === '') return
+    if (text === '' || router.path.value !== '/add') return
+    this.#text = text
     void this.attempt(async () => {
       const link = parsePersonFragment(text)
       if (link.userId === session.requireUnlocked().account.userId) {
