@@ -1,7 +1,7 @@
 import type { Busy } from './busy.ts'
-import { passAppError } from './passing.ts'
 
-type Screen = { readonly wakeLock?: { request(type: 'screen'): Promise<{ release(): Promise<void> }> } }
+type Lock = Pick<WakeLockSentinel, 'release' | 'addEventListener'>
+type Screen = { readonly wakeLock?: { request(type: 'screen'): Promise<Lock> } }
 
 /** The screen stays on while something is sent, fetched, recorded or plays: a phone that sleeps stops it. */
 export function keepAwake(
@@ -9,17 +9,44 @@ export function keepAwake(
   device: Screen = navigator,
   page: Document = document,
 ): void {
-  let held: Promise<{ release(): Promise<void> } | null> | null = null
-  const look = () => {
-    const isWanted = busy.isAtWork && page.visibilityState === 'visible'
-    if (isWanted === (held !== null) || !device.wakeLock) return
-    if (isWanted) {
-      // Refused where the battery is low: then it sleeps.
-      held = device.wakeLock.request('screen').catch(() => null)
+  let held: Lock | null = null
+  let isAsking = false
+  /** Something has changed since it was asked. */
+  let isStale = false
+  /** A device that takes it away as soon as it has given it is not asked for ever. */
+  let mayAskAgain = true
+  const isWanted = () => busy.isAtWork && page.visibilityState === 'visible'
+  const ask = async (screen: NonNullable<Screen['wakeLock']>) => {
+    isAsking = true
+    isStale = false
+    // Refused where the battery is low, or the page was hidden meanwhile: until something changes, the device may sleep.
+    const lock = await screen.request('screen').catch(() => null)
+    isAsking = false
+    if (!lock) {
+      if (isStale && isWanted()) void ask(screen)
       return
     }
-    void held?.then((lock) => lock?.release()).catch(passAppError)
+    held = lock
+    lock.addEventListener('release', () => {
+      if (held !== lock) return
+      held = null
+      if (!mayAskAgain || !isWanted()) return
+      mayAskAgain = false
+      void ask(screen)
+    })
+    // What wanted it may be over meanwhile.
+    if (!isWanted()) letGo()
+  }
+  const letGo = () => {
+    const lock = held
     held = null
+    void lock?.release()
+  }
+  const look = () => {
+    mayAskAgain = true
+    isStale = true
+    if (!isWanted()) letGo()
+    else if (device.wakeLock && !held && !isAsking) void ask(device.wakeLock)
   }
   busy.reasons.watch(look)
   // The browser takes it away from a page that is hidden.
