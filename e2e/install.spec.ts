@@ -62,6 +62,18 @@ test('on an iPhone: how it gets onto the home screen, before any key is made; th
   const link = await page.evaluate(() => navigator.clipboard.readText())
   await safari.close()
 
+  // Inside of an app that shows pages nothing can be put there: the link is taken along to Safari.
+  const userAgent = IPHONE.replace(/Version.*/, 'Mobile/22F76 Instagram 390.0.0.28.85')
+  const inApp = await browser.newContext({ ...iphone, userAgent, permissions: ['clipboard-read', 'clipboard-write'] })
+  const shown = await inApp.newPage()
+  await shown.goto(link)
+  await expect(shown.getByText('Open this page in Safari first')).toBeVisible()
+  await expect(shown.getByText('Choose Add to Home Screen.')).toHaveCount(0)
+  await shown.getByRole('button', { name: 'Copy the link' }).click()
+  await expect(shown.getByText('Copied.')).toBeVisible()
+  expect(await shown.evaluate(() => navigator.clipboard.readText())).toBe(link)
+  await inApp.close()
+
   // The app on the home screen: a storage of its own, and no address bar.
   const home = await browser.newContext(iphone)
   await home.addInitScript(() => Object.defineProperty(navigator, 'standalone', { value: true }))

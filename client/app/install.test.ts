@@ -1,6 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { early } from './early.ts'
-import { Install, installStateOf } from './install.ts'
+import { Install, installPlaceOf, installStateOf } from './install.ts'
 
 afterEach(() => {
   vi.unstubAllGlobals()
@@ -22,6 +22,22 @@ test.each([
 ])('%s', (_what, userAgent, maxTouchPoints, state) => {
   expect(installStateOf(false, { userAgent, maxTouchPoints })).toBe(state)
   expect(installStateOf(true, { userAgent, maxTouchPoints })).toBe('installed')
+})
+
+/** What an iPhone says in all of them. */
+const WEBKIT = 'Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)'
+test.each([
+  ['Safari on an iPhone', IPHONE, 'safari'],
+  ['Safari on an iPad', MAC, 'safari'],
+  ['Chrome', `${WEBKIT} CriOS/140.0.7339.39 Mobile/15E148 Safari/604.1`, 'browser'],
+  ['Firefox', `${WEBKIT} FxiOS/142.0 Mobile/15E148 Safari/605.1.15`, 'browser'],
+  ['Edge', `${WEBKIT} Version/18.0 EdgiOS/139.0.3405.86 Mobile/15E148 Safari/605.1.15`, 'browser'],
+  ['Instagram', `${WEBKIT} Mobile/22F76 Instagram 390.0.0.28.85 (iPhone15,2; iOS 18_5; de_DE)`, 'in-app'],
+  ['Facebook', `${WEBKIT} Mobile/22F76 [FBAN/FBIOS;FBAV/520.0.0.38.101;FBDV/iPhone15,2]`, 'in-app'],
+  ['LINE', `${WEBKIT} Mobile/15E148 Safari Line/15.11.0`, 'in-app'],
+  ['Google', `${WEBKIT} GSA/380.0.794049283 Mobile/15E148 Safari/604.1`, 'in-app'],
+])('it is put on the home screen by hand from %s', (_what, userAgent, place) => {
+  expect(installPlaceOf(userAgent)).toBe(place)
 })
 
 type Launch = { targetURL: string; files: { getFile: () => Promise<File> }[] }

@@ -10,12 +10,15 @@ interface LaunchParams {
   readonly files: readonly { getFile(): Promise<File> }[]
 }
 
-/** How Kith can get onto this device: `can`: the browser asks; `by-hand`: the person does it, in Safari's menu. */
+/** How Kith can get onto this device: `can`: the browser asks; `by-hand`: the person does it, see `InstallPlace`. */
 export type InstallState = 'installed' | 'can' | 'by-hand' | 'no'
+/** Where it is done by hand: in Safari's bar, at another browser's Share, or nowhere, inside of another app. */
+export type InstallPlace = 'safari' | 'browser' | 'in-app'
 
 /** Kith as an installed app: whether it is one, how it becomes one, and what it is opened with. */
 export class Install {
   readonly state: Signal<InstallState>
+  readonly place: InstallPlace = installPlaceOf(navigator.userAgent)
   /** Files that the system opened Kith with, until the person has said what becomes of them. */
   readonly opened = new Signal<readonly File[]>([])
   readonly #visit: (link: URL) => void
@@ -75,6 +78,12 @@ export function installStateOf(isApp: boolean, { userAgent, maxTouchPoints }: De
   if (isApp) return 'installed'
   const isApple = /iPhone|iPad|iPod/.test(userAgent) || (/Macintosh/.test(userAgent) && maxTouchPoints > 1)
   return isApple ? 'by-hand' : 'no'
+}
+
+/** On iPhone and iPad. Of browsers whose Share is not known to have it, as of pages inside of apps, Safari is the way. */
+export function installPlaceOf(userAgent: string): InstallPlace {
+  if (/CriOS|FxiOS|EdgiOS/.test(userAgent)) return 'browser'
+  return /Version\/[\d.]+ (Mobile\/\w+ )?Safari\/[\d.]+$/.test(userAgent) ? 'safari' : 'in-app'
 }
 
 const isReload = () =>

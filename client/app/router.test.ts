@@ -171,6 +171,7 @@ it('what a link carries that is handed to the page never gets into the address, 
   const link = new URL('https://kith.test/join?from=mail#canary-in-a-link')
   router.visit(link)
   router.visit(link)
+  expect(router.link).toBe('https://kith.test/join#canary-in-a-link')
   expect(told.filter((one) => !one.endsWith('#'))).toEqual(['/join#canary-in-a-link', '/join#canary-in-a-link'])
   // Over a dialog that is on its way out it comes with its screen.
   const uncover = router.cover(() => undefined)
@@ -182,6 +183,6 @@ it('what a link carries that is handed to the page never gets into the address, 
   await settle()
   expect(told.at(-1)).toBe('/add#another-canary')
   router.visit(new URL('https://kith.test/chats#nothing-of-ours'))
-  expect([router.path.value, router.secret.value]).toEqual(['/chats', 'another-canary'])
+  expect([router.link, router.secret.value]).toEqual(['https://kith.test/chats', 'another-canary'])
   expect(JSON.stringify(tab.entries)).not.toMatch(/canary|nothing-of-ours/)
 })

@@ -6,6 +6,9 @@ import { Signal } from './signal.ts'
 /** How many screens of this page lie below the one that shows. */
 const depth = () => (history.state as { depth?: number } | null)?.depth ?? 0
 
+/** Of an invite, resp. of a personal link. */
+const isLinkPath = (path: string) => path === '/join' || path === '/add'
+
 /** Where the person is: the path alone. Links inside the page change it without a load. */
 export class Router {
   readonly path = new Signal(location.pathname)
@@ -22,6 +25,12 @@ export class Router {
       this.path.value = location.pathname
     })
     document.addEventListener('click', (event) => this.#follow(event))
+  }
+
+  /** What leads here, with what it carries: to be taken along to another browser. */
+  get link(): string {
+    const isLink = isLinkPath(location.pathname) && this.secret.value !== ''
+    return `${location.origin}${location.pathname}${isLink ? `#${this.secret.value}` : ''}`
   }
 
   go(path: string, options: { replace?: boolean; secret?: string } = {}): void {
@@ -64,7 +73,7 @@ export class Router {
   }
 
   #keep(secret: string): void {
-    if (secret === '' || (location.pathname !== '/join' && location.pathname !== '/add')) return
+    if (secret === '' || !isLinkPath(location.pathname)) return
     // Opened once more, the same link is read once more.
     this.secret.value = ''
     this.secret.value = secret

@@ -73,27 +73,37 @@ export class InstallCard extends KithElement {
 
   #guide() {
     const why = this.early
-      ? 'On an iPhone or iPad the app on the home screen keeps its things apart from Safari. Add it before you make your account or sign in, and you do it only once.'
+      ? 'On an iPhone or iPad the app on the home screen keeps its things apart from the browser. Add it before you make your account or sign in, and you do it only once.'
       : 'On the home screen it can notify you and keeps its storage. The app begins empty: sign in there once more.'
+    const { place } = this.services.install
+    if (place === 'in-app') return this.#way(why)
     return html`<p class="soft">${why}</p>
       ${
         this.invite
           ? html`<p class="soft">Take your invite along: copy it here, and in the app tap <b>I have an invite</b> and paste it.</p>
-              <button ?disabled=${this.working} @click=${this.#copy}>${icon('copy', 20)} Copy the invite</button>`
+              <button ?disabled=${this.working} @click=${() => this.#copy(this.invite ?? '')}>${icon('copy', 20)} Copy the invite</button>`
           : nothing
       }
       <ol>
-        <li>${picture(SHARE)}<span>Tap <b>Share</b> in Safari’s bar.</span></li>
+        <li>${picture(SHARE)}<span>Tap <b>Share</b> ${place === 'safari' ? 'in Safari’s bar' : 'beside the address, or in the browser’s menu'}.</span></li>
         <li>${picture(ADD)}<span>Choose <b>Add to Home Screen</b>.</span></li>
         <li>${picture(APP)}<span>Open <b>Kith</b> from there.</span></li>
       </ol>`
   }
 
-  #copy = (): void =>
+  /** Out of a browser that cannot do it. */
+  #way(why: string) {
+    return html`<p class="soft">${why}</p>
+      <p>From here that cannot be done. <b>Open this page in Safari first</b>: copy its link, and paste it there.</p>
+      <button ?disabled=${this.working} @click=${() => this.#copy(this.services.router.link)}>${icon('copy', 20)} Copy the link</button>`
+  }
+
+  #copy(link: string): void {
     void this.attempt(async () => {
-      await navigator.clipboard.writeText(this.invite ?? '')
+      await navigator.clipboard.writeText(link)
       this.services.toasts.show('Copied.')
     })
+  }
 
   #ask = (): void => void this.attempt(() => this.services.install.ask())
 }
