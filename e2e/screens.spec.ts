@@ -83,9 +83,53 @@ async function keepsToTheSafeArea(page: Page): Promise<void> {
   await expect
     .poll(places)
     .toEqual({ foot: before.foot - 34, left: before.left + 11, upload: before.upload - 34, top: before.top + 47 })
+  // On its side, where both ends are round; and a screen that is wide enough for tabs at the side.
+  for (const [size, sides] of [
+    [
+      { width: 932, height: 430 },
+      { top: 0, left: 59, bottom: 21, right: 59 },
+    ],
+    [
+      { width: 1280, height: 800 },
+      { top: 24, left: 31, bottom: 20, right: 31 },
+    ],
+  ] as const) {
+    await page.setViewportSize(size)
+    await devtools.send('Emulation.setSafeAreaInsetsOverride', { insets: sides })
+    await expect
+      .poll(() => page.locator('kith-app').evaluate(whatIsAmissWithTabs, sides), JSON.stringify(size))
+      .toEqual([])
+    await expect(page.getByRole('button', { name: 'Upload' })).toBeInViewport({ ratio: 1 })
+    if (folder) await page.screenshot({ path: join(folder, `09-library-safe-area-${size.width}.png`) })
+  }
+  await page.setViewportSize(SIZES[0] as (typeof SIZES)[number])
   await devtools.send('Emulation.setSafeAreaInsetsOverride', { insets: {} })
   await expect.poll(places).toEqual(before)
   await devtools.detach()
+}
+
+/** In the page: tabs that are not whole where one can see and reach them, and what they cover for good. */
+function whatIsAmissWithTabs(
+  app: Element,
+  safe: { top: number; left: number; bottom: number; right: number },
+): string[] {
+  const nav = app.shadowRoot?.querySelector('nav')
+  const frame = app.shadowRoot?.querySelector('.frame')
+  if (!nav || !frame) return ['no tabs']
+  scrollTo(0, document.documentElement.scrollHeight)
+  const links = [...nav.querySelectorAll('a')]
+  const amiss = links.filter((link) => {
+    const { left, top, right, bottom } = link.getBoundingClientRect()
+    const isInside =
+      left >= safe.left && top >= safe.top && right <= innerWidth - safe.right && bottom <= innerHeight - safe.bottom
+    return !isInside || right - left < 44 || bottom - top < 44
+  })
+  const padding = getComputedStyle(frame)
+  const [bar, whole] = [nav.getBoundingClientRect(), frame.getBoundingClientRect()]
+  const isBeside = whole.left + Number.parseFloat(padding.paddingLeft) >= bar.right
+  const isAbove = whole.bottom - Number.parseFloat(padding.paddingBottom) <= bar.top
+  scrollTo(0, 0)
+  return [...amiss.map(({ textContent }) => textContent.trim()), ...(isBeside || isAbove ? [] : ['covers the screen'])]
 }
 
 test('every screen can be used by everybody, in both themes', async ({ world, arrive }) => {

@@ -2,6 +2,7 @@ import { ContextProvider } from '@lit/context'
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit'
 import { type IconName, icon } from '../elements/icon.ts'
 import { controls } from '../styles/controls.ts'
+import { rail } from '../styles/rail.ts'
 import { readDeviceAccount } from '../vault/device.ts'
 import { startCatchingUp } from './catch-up.ts'
 import { startIdleLock } from './idle.ts'
@@ -233,7 +234,7 @@ export class KithApp extends LitElement {
       }
       .skip {
         position: absolute;
-        inset: auto auto calc(100% + 8px) 8px;
+        inset: auto auto calc(100% + 8px) calc(8px + var(--safe-left));
       }
       .skip:not(:focus) {
         width: 1px;
@@ -245,26 +246,27 @@ export class KithApp extends LitElement {
         clip-path: inset(50%);
         white-space: nowrap;
       }
-      @media (min-width: 900px) {
+      @media ${rail} {
         nav {
           inset: 0 auto 0 0;
           flex-direction: column;
           justify-content: center;
-          width: var(--rail-width);
+          width: calc(var(--rail-width) + var(--safe-left));
+          padding: var(--safe-top) 0 var(--safe-bottom) var(--safe-left);
           border-top: 0;
           border-right: 1px solid var(--line);
         }
         nav a {
-          flex: none;
-          height: 84px;
+          flex: 0 1 84px;
+          height: auto;
         }
         .skip {
-          inset: 8px auto auto 8px;
+          inset: calc(8px + var(--safe-top)) auto auto calc(8px + var(--safe-left));
           white-space: nowrap;
         }
         .frame.with-nav {
-          padding-left: var(--rail-width);
-          padding-bottom: 0;
+          padding-left: calc(var(--rail-width) + var(--safe-left));
+          padding-bottom: var(--safe-bottom);
         }
       }
     `,

@@ -1,5 +1,6 @@
 import { css, html } from 'lit'
 import { controls } from '../styles/controls.ts'
+import { rail } from '../styles/rail.ts'
 import { KithElement } from './element.ts'
 import { Watch } from './signal.ts'
 
@@ -44,9 +45,9 @@ export class ToastStack extends KithElement {
           background: transparent;
         }
       }
-      @media (min-width: 900px) {
+      @media ${rail} {
         section {
-          bottom: 24px;
+          bottom: calc(24px + var(--safe-bottom));
         }
       }
     `,

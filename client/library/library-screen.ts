@@ -14,6 +14,7 @@ import { playsHere } from '../offline/kept-parts.ts'
 import { keeperOf } from '../offline/my-keeper.ts'
 import { sentenceForBegun } from '../offline/problem.ts'
 import { controls } from '../styles/controls.ts'
+import { rail } from '../styles/rail.ts'
 import { chosenGroup, currentGroup, groupLabel, settledGroup, sortedGroups } from './current-group.ts'
 import { takeIncoming } from './incoming.ts'
 import './item-grid.ts'
@@ -136,10 +137,12 @@ export class LibraryScreen extends KithElement {
         aspect-ratio: 1;
         border-radius: 4px;
       }
-      @media (min-width: 900px) {
+      @media ${rail} {
         .fabs {
-          bottom: 24px;
+          bottom: calc(24px + var(--safe-bottom));
         }
+      }
+      @media (min-width: 900px) {
         header,
         .skeletons {
           padding-left: 1.5rem;
