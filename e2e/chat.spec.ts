@@ -171,9 +171,17 @@ test('what is written without network goes out once there is one, and is seen on
   browser,
   world,
 }) => {
+  world.relay.letsCache = false
   const [ada, ben] = await twoFriends(arrive)
   await say(ada, 'Bis morgen!')
   await expect(row(ben.page, 'Bis morgen')).toBeVisible()
+  const photo = await makePhoto(join(world.folder, 'beet.jpg'))
+  await ada.page.getByLabel('Files to send').setInputFiles(photo)
+  const widthShown = () =>
+    ben.page
+      .getByRole('img', { name: basename(photo) })
+      .evaluate((image: HTMLImageElement) => (image.complete ? image.naturalWidth : 0))
+  await expect.poll(widthShown).toBeGreaterThan(0)
   await ben.context.setOffline(true)
   await say(ben, 'Im Zug, ohne Netz geschrieben')
   await expect(row(ben.page, 'ohne Netz').locator('[data-state=waiting], [data-state=sending]')).toBeVisible()
@@ -181,13 +189,34 @@ test('what is written without network goes out once there is one, and is seen on
   await expect(row(ada.page, 'ohne Netz')).toBeVisible()
   await expect(row(ada.page, 'ohne Netz')).toHaveCount(1)
 
+  // Opened locked, with the server gone: the password alone opens what was said and shown, and what is written waits.
+  await ben.go('Settings')
+  await ben.page.getByRole('button', { name: 'Lock now' }).click()
+  await expect(ben.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await world.server.stop('SIGKILL')
+  await ben.page.goto(`${world.origin}/chats`)
+  await ben.unlock()
+  const away = ben.page.getByText('Not connected.')
+  await expect(away).toBeVisible()
+  await ben.page.getByRole('link', { name: /ada/ }).click()
+  for (const text of ['Bis morgen', 'ohne Netz']) await expect(row(ben.page, text)).toBeVisible()
+  await expect.poll(widthShown).toBeGreaterThan(0)
+  await say(ben, 'Im Tunnel, ohne Server')
+  await expect(row(ben.page, 'Im Tunnel').locator('[data-state=waiting], [data-state=sending]')).toBeVisible()
+  await world.startServer()
+  await expect(row(ada.page, 'Im Tunnel')).toBeVisible({ timeout: 60_000 })
+  await expect(away).toHaveCount(0, { timeout: 60_000 })
+
   const phone = await Person.arrive(browser, world, 'ben')
   await phone.signIn()
   await phone.go('Chats')
   await phone.page.getByRole('link', { name: /ada/ }).click()
-  for (const text of ['Bis morgen', 'ohne Netz']) await expect(row(phone.page, text)).toBeVisible()
+  for (const text of ['Bis morgen', 'ohne Netz', 'Im Tunnel']) await expect(row(phone.page, text)).toHaveCount(1)
   await say(phone, 'Jetzt vom Telefon')
-  for (const { page } of [ada, ben]) await expect(row(page, 'vom Telefon')).toHaveCount(1)
+  for (const { page } of [ada, ben]) {
+    await expect(row(page, 'vom Telefon')).toHaveCount(1)
+    await expect(row(page, 'Im Tunnel')).toHaveCount(1)
+  }
   await phone.context.close()
 })
 
