@@ -51,6 +51,23 @@ test('the password is changed: other devices are out, the old one opens nothing,
   await ada.page.clock.runFor('00:50')
   await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
 
+  // So it does while it is closed, when nobody is there to do it.
+  await ada.unlock(NEW)
+  await expect(settings).toBeVisible()
+  const openAfter = async (time: string) => {
+    await ada.page.close()
+    await ada.newPage()
+    await ada.page.clock.fastForward(time)
+    await ada.page.goto(`${world.origin}/settings`)
+  }
+  await openAfter('04:30')
+  await expect(ada.page.getByRole('heading', { name: 'Settings' })).toBeVisible()
+  await openAfter('05:30')
+  await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await ada.page.reload()
+  await ada.unlock(NEW)
+  await expect(ada.page.getByRole('heading', { name: 'Settings' })).toBeVisible()
+
   const tablet = await arrive('ada')
   await tablet.signIn(PASSWORD)
   await expect(tablet.page.getByRole('alert')).toContainText('Name or password are wrong')

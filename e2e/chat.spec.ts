@@ -609,9 +609,11 @@ test('messages that disappear take their files and their keys along, on both sid
   // What stays shares no secret with what goes.
   expect(await secretsOn(ben.page)).toEqual([0, 1])
 
-  const inTwoDays = async ({ page }: Person, friend: string) => {
+  const inTwoDays = async (person: Person, friend: string) => {
+    const { page } = person
     await page.clock.install({ time: Date.now() + 2 * 86_400_000 })
     await page.goto(`${world.origin}/chats`)
+    await person.unlock()
     await page.getByRole('link', { name: friend }).click()
     await expect(row(page, 'hier bleibt')).toBeVisible()
     await expect(row(page, 'Nur für heute')).toHaveCount(0)

@@ -275,6 +275,8 @@ for (const [when, shift] of [
       await ben.joinBy(link)
       await ben.page.clock.setSystemTime(Date.now() + shift * 86_400_000)
       await ben.page.reload()
+      // Nobody has touched Kith for a year.
+      await ben.unlock()
     } else await ben.joinBy(link)
     const file = join(world.folder, 'list.txt')
     await writeFile(file, 'Tomaten')

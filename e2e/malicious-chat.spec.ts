@@ -211,6 +211,7 @@ test('a malicious server in a conversation: what it changes, repeats, swaps, dro
     await say(ben, 'Neunte')
     await ben.page.clock.install({ time: Date.now() + 2 * 3_600_000 })
     await ben.page.reload()
+    await ben.unlock()
     await expect(ben.page.getByText(/^ada has confirmed what was written until/)).toBeVisible()
     await expect(row(ben.page, 'Neunte').locator('[data-state=sent]')).toBeVisible()
     await expect(row(ada.page, 'Neunte')).toHaveCount(0)
@@ -431,6 +432,7 @@ test('a malicious server between people: another identity, another key, a messag
     await expect(ada.page.locator('.banner').filter({ hasText: 'confirmed' })).toHaveCount(0)
     await ada.page.clock.install({ time: Date.now() + 2 * 3_600_000 })
     await ada.page.reload()
+    await ada.unlock()
     await expect(ada.page.getByText('cleo has confirmed nothing of what was written yet.')).toBeVisible()
     await expect(row(ada.page, 'Hörst du mich?').locator('[data-state=sent]')).toBeVisible()
     world.relay.rewrite = undefined

@@ -47,11 +47,7 @@ export class Busy {
   /** Resolves once no tab does anything; one that begins meanwhile is waited for, too. */
   async untilAllIdle(): Promise<void> {
     for (;;) {
-      const { held = [], pending = [] } = await navigator.locks.query()
-      // Whoever waits asks for it `shared`, and is none of the busy.
-      const busy = [...held, ...pending].find(
-        ({ name, mode }) => name?.startsWith(LOCK_PREFIX) && mode === 'exclusive',
-      )?.name
+      const busy = await lockOfBusyTab()
       if (busy === undefined) return
       await navigator.locks.request(busy, { mode: 'shared' }, () => undefined)
     }
@@ -67,4 +63,14 @@ export class Busy {
         if (this.isBusy) this.#tell()
       })
   }
+}
+
+export async function isAnyTabBusy(): Promise<boolean> {
+  return (await lockOfBusyTab()) !== undefined
+}
+
+async function lockOfBusyTab(): Promise<string | undefined> {
+  const { held = [], pending = [] } = await navigator.locks.query()
+  // Whoever waits asks for it `shared`, and is none of the busy.
+  return [...held, ...pending].find(({ name, mode }) => name?.startsWith(LOCK_PREFIX) && mode === 'exclusive')?.name
 }

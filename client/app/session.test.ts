@@ -8,12 +8,14 @@ import type { Bytes } from '../../shared/format/bytes.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import { readSession, signOut } from '../../shared/wire/accounts.ts'
 import type { Route } from '../../shared/wire/route.ts'
+import { emptyStorage } from '../testing/storage.ts'
 import { keepUnlock, readAccountKey } from '../vault/device.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Api } from './api.ts'
 import { Session } from './session.ts'
 
 const userId = newUserId()
+const { locks } = navigator
 const crypto = {
   stretchPassword: async (password: string): Promise<Bytes> => new Uint8Array(32).fill(password.length),
   sealSecret,
@@ -46,7 +48,7 @@ const refuse = (code: 'auth/removed' | 'auth/required' | 'server/unreachable') =
 }
 
 beforeEach(async () => {
-  vi.stubGlobal('navigator', { onLine: true })
+  vi.stubGlobal('navigator', { locks, onLine: true })
   vi.stubGlobal('location', { assign: gone, reload: gone })
   // One tab alone.
   vi.stubGlobal(
@@ -55,6 +57,7 @@ beforeEach(async () => {
       postMessage() {}
     },
   )
+  vi.stubGlobal('localStorage', emptyStorage())
   ofTab.clear()
   vi.stubGlobal('sessionStorage', {
     setItem: (name: string, value: string) => ofTab.set(name, value),
@@ -117,7 +120,7 @@ it('a server that never answers holds unlocking up for a moment, no network not 
   // It goes on to the vault, which this device does not keep.
   expect(await codeOf(() => session.unlock('secret'))).toBe('key/unavailable')
   expect(asked).toHaveBeenCalledTimes(2)
-  vi.stubGlobal('navigator', { onLine: false })
+  vi.stubGlobal('navigator', { locks, onLine: false })
   expect(await codeOf(() => session.unlock('secret'))).toBe('key/unavailable')
   expect(asked).toHaveBeenCalledTimes(2)
 })
@@ -126,7 +129,7 @@ it.each(['lock', 'signOut', 'forget'] as const)('%s: no text of a message stays 
   const close = vi.fn()
   const clearAppBadge = vi.fn()
   const serviceWorker = { getRegistration: async () => ({ getNotifications: async () => [{ close }, { close }] }) }
-  vi.stubGlobal('navigator', { onLine: true, serviceWorker, clearAppBadge })
+  vi.stubGlobal('navigator', { locks, onLine: true, serviceWorker, clearAppBadge })
   const { session, started } = start()
   await started
   gone.mockImplementation(() => {
@@ -158,7 +161,7 @@ it('a device that was destroyed at the lock keeps its looks, whatever the server
 
 it('a browser whose notifications fail is locked all the same', async () => {
   const serviceWorker = { getRegistration: () => Promise.reject(new Error('storage is gone')) }
-  vi.stubGlobal('navigator', { onLine: true, serviceWorker })
+  vi.stubGlobal('navigator', { locks, onLine: true, serviceWorker })
   const { session, started } = start()
   await started
   await session.lock()

@@ -1,5 +1,6 @@
 import { newDeviceId } from '../../shared/crypto/random.ts'
 import { type DeviceAccount, eraseCiphertext } from '../../shared/device/db.ts'
+import { readKey } from '../../shared/device/device-key.ts'
 import { AppError, isAppError } from '../../shared/errors.ts'
 import { type Bytes, equalBytes } from '../../shared/format/bytes.ts'
 import type { UserId } from '../../shared/format/ids.ts'
@@ -26,6 +27,7 @@ import { keepVerified, trustVerified } from '../vault/verified-store.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import { clearAnnounced } from './announced.ts'
 import type { Api } from './api.ts'
+import { noteUse, wasLeft } from './idle.ts'
 import { isPassing, passAppError } from './passing.ts'
 import { wasRemoved } from './removed.ts'
 import { Signal } from './signal.ts'
@@ -83,13 +85,19 @@ export class Session {
     }
     api.onRemoved = () => void this.forget()
     this.#tabs.onmessage = ({ data }) => {
-      if (data === 'unlocked') void this.start()
+      if (data === 'unlocked') void this.#openKept()
       else if (!this.#isLeaving) location.reload()
     }
   }
 
-  /** Opens with what the device keeps, at once; the server is asked afterwards. */
+  /** Opens with what the device keeps, at once, unless Kith was left for too long; the server is asked afterwards. */
   async start(): Promise<void> {
+    // Without a key it is locked already, and other tabs that are have no reason to start anew.
+    if ((await wasLeft()) && (await readKey('device'))) await this.#forgetKey()
+    await this.#openKept()
+  }
+
+  async #openKept(): Promise<void> {
     const account = await readDeviceAccount()
     if (!account) {
       // Where the Service Worker heard that this device was signed out, with no page open, and perhaps was stopped meanwhile.
@@ -273,6 +281,7 @@ export class Session {
       await this.forget()
       throw new AppError('auth/removed', 'signed out from another device')
     }
+    noteUse()
     await keepAccountKey(accountKey)
     await this.#open(account, accountKey)
     this.#tabs.postMessage('unlocked')
@@ -283,12 +292,16 @@ export class Session {
   async lock(): Promise<void> {
     // Signing out revokes the session, and the server says so to this page too.
     if (this.#isLeaving) return
+    await this.#forgetKey()
+    // A reload leaves nothing of the keys in this tab's memory either.
+    location.reload()
+  }
+
+  async #forgetKey(): Promise<void> {
     await forgetAccountKey()
     navigator.serviceWorker?.controller?.postMessage({ type: 'forget' })
     this.#tabs.postMessage('locked')
     await clearAnnounced()
-    // A reload leaves nothing of the keys in this tab's memory either.
-    location.reload()
   }
 
   /** Ends the session at the server, where it can be reached, and forgets everything on this device. */
@@ -417,6 +430,7 @@ export class Session {
     if (settings?.serverKey !== serverKey) {
       throw new AppError('auth/server-changed', 'the vault knows another server')
     }
+    noteUse()
     await keepAccountKey(accountKey)
     await keepUnlock(this.#crypto, userId, password, accountKey)
     await this.#open(account, accountKey, first)

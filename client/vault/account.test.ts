@@ -15,6 +15,7 @@ import type { Route } from '../../shared/wire/route.ts'
 import { Session } from '../app/session.ts'
 import { prepareGroup } from '../groups/group-keys.ts'
 import { AccountWorld, accountCrypto as crypto, NoTabs } from '../testing/account-world.ts'
+import { emptyStorage } from '../testing/storage.ts'
 import { forgetAccountKey, openUnlock, readDeviceAccount } from './device.ts'
 import { encodeItem, groupItem, groupItemName, identityItem, settingsItem } from './items.ts'
 import { sealVaultWrite } from './sealing.ts'
@@ -28,6 +29,7 @@ let session: Session
 beforeEach(async () => {
   vi.stubGlobal('location', { reload: () => undefined, assign: () => undefined, hostname: 'kith.example' })
   vi.stubGlobal('BroadcastChannel', NoTabs)
+  vi.stubGlobal('localStorage', emptyStorage())
   await eraseDevice()
   world = await AccountWorld.create()
   session = new Session(world.api, crypto)

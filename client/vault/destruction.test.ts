@@ -8,6 +8,7 @@ import { codeOf } from '../../shared/testing/people.ts'
 import { finishSignIn, startSignIn } from '../../shared/wire/accounts.ts'
 import { Session } from '../app/session.ts'
 import { AccountWorld, accountCrypto as crypto, NoTabs } from '../testing/account-world.ts'
+import { emptyStorage } from '../testing/storage.ts'
 import { forgetAccountKey, keepUnlock, readDeviceAccount, writeDeviceAccount } from './device.ts'
 
 const PASSWORD = 'copper-lantern-orbit'
@@ -24,6 +25,7 @@ const keyOf = (opened: Session) => opened.requireUnlocked().groups.context.secre
 beforeEach(async () => {
   vi.stubGlobal('location', { reload: () => undefined, assign: () => undefined })
   vi.stubGlobal('BroadcastChannel', NoTabs)
+  vi.stubGlobal('localStorage', emptyStorage())
   setOnline(true)
   await eraseDevice()
   world = await AccountWorld.create()

@@ -6,6 +6,7 @@ import { AppError } from '../../shared/errors.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import { Session } from '../app/session.ts'
 import { AccountWorld, accountCrypto as crypto, NoTabs } from '../testing/account-world.ts'
+import { emptyStorage } from '../testing/storage.ts'
 import { Vault } from './vault.ts'
 
 let world: AccountWorld
@@ -20,6 +21,7 @@ const start = async () => {
 /** A device whose copy of the vault is of two versions, as tabs of an older Kith could leave it. */
 beforeEach(async () => {
   vi.stubGlobal('BroadcastChannel', NoTabs)
+  vi.stubGlobal('localStorage', emptyStorage())
   await eraseDevice()
   world = await AccountWorld.create()
   session = new Session(world.api, crypto)

@@ -16,6 +16,7 @@ import { inviteByLink } from '../groups/invites.ts'
 import { readInvite } from '../groups/join.ts'
 import { AccountWorld, accountCrypto as crypto, NoTabs } from '../testing/account-world.ts'
 import { identityOf } from '../testing/identity-of.ts'
+import { emptyStorage } from '../testing/storage.ts'
 import type { NewAccount } from './account.ts'
 import { encodeItem, groupItem, groupItemName } from './items.ts'
 import { Vault } from './vault.ts'
@@ -47,6 +48,7 @@ async function loseAnswer(wanted: NewAccount, code: ErrorCode = 'server/unreacha
 beforeEach(async () => {
   vi.stubGlobal('location', { reload: () => undefined, assign: () => undefined })
   vi.stubGlobal('BroadcastChannel', NoTabs)
+  vi.stubGlobal('localStorage', emptyStorage())
   sessionStorage.clear()
   await eraseDevice()
   world = await AccountWorld.create()
