@@ -19,12 +19,12 @@ export async function changePassword(
   // An unlocked phone in foreign hands must not be enough to take the account over.
   requireFresh(deps, actor)
   checkRecords(deps, body.records)
-  const ended = await deps.db.transaction(async (trx) => {
+  const removed = await deps.db.transaction(async (trx) => {
     const identity = await appendIdentityEntry(trx, actor.userId, body.ifIdentityHead, body.identity)
     await storeRecords(trx, actor.userId, body.records)
     await storeUnlockBoxes(trx, identity, body.unlock)
     // Whoever changes a password may have lost a device: an ended session alone would leave everything on it.
     return removeSessions({ clock: deps.clock, db: trx }, actor.userId, { except: actor.sessionId })
   })
-  deps.events.ended(ended, true)
+  deps.events.removed(removed)
 }

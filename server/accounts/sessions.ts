@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { toBase64Url } from '../../shared/format/base64url.ts'
 import type { DeviceId, UserId } from '../../shared/format/ids.ts'
 import type { Person } from '../actor.ts'
+import type { PushSubscriptionRow } from '../db/chat-rows.ts'
 import type { AccountRow, RemovedSessionRow, SessionRow } from '../db/rows.ts'
 import type { Db, Deps } from '../deps.ts'
+import type { Removed } from '../realtime/events.ts'
 
 /** How often `seen_at` is written: more often would turn every read into a write. */
 const SEEN_STEP_MS = 60_000
@@ -101,20 +103,27 @@ export async function listSessions(deps: Deps, { userId, sessionId }: Person) {
   }))
 }
 
-/** As `endSessions`, by another device: whoever still comes with one of them is told. @returns those that ended. */
+/**
+ * As `endSessions`, by another device: whoever still comes with one of them is told, and browsers that sleep are woken to
+ * come. Publish the answer by `events.removed` after the commit.
+ */
 export async function removeSessions(
   { clock, db }: Pick<Deps, 'clock' | 'db'>,
   userId: UserId,
   which: { only: string } | { except: string | null },
-): Promise<string[]> {
+): Promise<Removed> {
   return db.transaction(async (trx) => {
     const rows = trx<SessionRow>('sessions').where({ user_id: userId })
     if ('only' in which) rows.where({ session_id: which.only })
     else if (which.except !== null) rows.whereNot({ session_id: which.except })
-    for (const { token_hash } of await rows) {
+    const ids: string[] = []
+    for (const { session_id, token_hash } of await rows) {
+      ids.push(session_id)
       await trx<RemovedSessionRow>('removed_sessions').insert({ token_hash, removed_at: clock.now() })
     }
-    return endSessions(trx, userId, which)
+    // Before they go with their sessions.
+    const subscriptions = await trx<PushSubscriptionRow>('push_subscriptions').whereIn('session_id', ids)
+    return { sessions: await endSessions(trx, userId, which), subscriptions }
   })
 }
 

@@ -62,7 +62,7 @@ export function createSignIn(deps: Deps): SignIn {
         const { userId } = state
         if (userId === null) return null
         if (slot === 1) {
-          await destroyAccount(deps, userId)
+          await destroyAccount(deps, userId, before)
           return null
         }
         return deps.db.transaction(async (trx) => {

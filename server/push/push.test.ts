@@ -2,11 +2,12 @@ import { createPublicKey, verify } from 'node:crypto'
 import { Writable } from 'node:stream'
 import { pino } from 'pino'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { signOut } from '../../shared/wire/accounts.ts'
+import { removeSession, signOut } from '../../shared/wire/accounts.ts'
 import { endConnection, writeReceipt } from '../../shared/wire/connections.ts'
 import { block } from '../../shared/wire/people.ts'
 import { readPushKey, removePushSubscription, writePushSubscription } from '../../shared/wire/push.ts'
 import { sessionCookie } from '../accounts/cookie.ts'
+import { destroyAccount } from '../accounts/destroy.ts'
 import { createSession } from '../accounts/sessions.ts'
 import { accept, ask, befriend, sealedBy, seedTalker, send, type Talker } from '../testing/chat.ts'
 import { type PushService, startPushService } from '../testing/push-service.ts'
@@ -138,6 +139,59 @@ it('lets no message wait for a push service, and makes one push of many', async 
   expect(paths()).toEqual(['/slow', '/slow', '/last'])
 })
 
+describe('a browser that was signed out from another device', () => {
+  const removed = { sessionId: 'others' }
+
+  it('is woken once more, though its subscription is gone, with nothing in it; no other one is', async () => {
+    const { connectionId } = await befriend(anna, ben)
+    await subscribe(ben.client, '/phone')
+    const laptop = await secondBrowser(ben)
+    await subscribe(laptop, '/laptop')
+    await subscribe(anna.client, '/anna')
+    await laptop.call(removeSession, { params: removed })
+    await service.reached(1)
+    expect(service.pushed).toMatchObject([{ path: '/phone', method: 'POST', bodyBytes: 0 }])
+    expect(await endpoints()).toEqual([`${service.url}/anna`, `${service.url}/laptop`])
+    // Nothing else was on its way; and of what is written from now on it hears nothing.
+    await say(anna, connectionId)
+    await service.reached(2)
+    expect(paths()).toEqual(['/phone', '/laptop'])
+  })
+
+  it('is woken also where a push to it is just on its way, which it may have answered before', async () => {
+    const { connectionId } = await befriend(anna, ben)
+    await subscribe(ben.client, '/phone')
+    const laptop = await secondBrowser(ben)
+    const held = Promise.withResolvers<number>()
+    service.answer = () => held.promise
+    await say(anna, connectionId)
+    await service.reached(1)
+    await laptop.call(removeSession, { params: removed })
+    held.resolve(201)
+    await service.reached(2)
+    expect(paths()).toEqual(['/phone', '/phone'])
+  })
+
+  it('is not waited for by whoever signs it out', async () => {
+    await subscribe(ben.client, '/slow')
+    service.answer = () => new Promise(() => undefined)
+    await (await secondBrowser(ben)).call(removeSession, { params: removed })
+    await service.reached(1)
+  })
+
+  it('is woken where the account was destroyed, but not the one that it was typed in: that goes on looking locked', async () => {
+    await subscribe(ben.client, '/typed-here')
+    await subscribe(await secondBrowser(ben), '/laptop')
+    const [token = null] = ben.client.cookies.values()
+    await destroyAccount(server.deps, ben.userId, token)
+    await service.reached(1)
+    await subscribe(anna.client, '/anna')
+    await accept(anna, await ask(await seedTalker(server, 'cleo'), anna))
+    await service.reached(2)
+    expect(paths()).toEqual(['/laptop', '/anna'])
+  })
+})
+
 describe('a subscription', () => {
   it.each([404, 410])('ends where the push service answers %i', async (status) => {
     const { connectionId } = await befriend(anna, ben)
@@ -167,6 +221,11 @@ describe('a subscription', () => {
     await subscribe(ben.client, '/three')
     await ben.client.call(signOut)
     expect(await endpoints()).toEqual([])
+    // By itself, it knows.
+    await subscribe(anna.client, '/anna')
+    await ask(await seedTalker(server, 'cleo'), anna)
+    await service.reached(1)
+    expect(paths()).toEqual(['/anna'])
   })
 
   it('goes over to whoever signed in in that browser last', async () => {

@@ -15,8 +15,8 @@ export function startPush(deps: Deps, gapMs = GAP_MS): { stop(): Promise<void> }
   const { db, events, logger, config, secrets } = deps
   const ending = new AbortController()
   const running = new Set<Promise<void>>()
-  /** Sessions that are being pushed to, and whether once more is needed. */
-  const busy = new Map<string, { again: boolean }>()
+  /** Sessions that are being pushed to, whether once more is needed, and the subscription of one that is gone. */
+  const busy = new Map<string, { again: boolean; last: PushSubscriptionRow | undefined }>()
   const subject = config.origin.startsWith('https:') ? config.origin : 'mailto:push@kith.invalid'
 
   // Never the error itself: it may name the endpoint, which is a secret between a browser and its push service.
@@ -43,24 +43,32 @@ export function startPush(deps: Deps, gapMs = GAP_MS): { stop(): Promise<void> }
     for (const { session_id } of rows) if (session_id !== session) enqueue(session_id)
   }
 
-  function enqueue(session: string): void {
+  /** @param last of a session that is gone. */
+  function enqueue(session: string, last?: PushSubscriptionRow): void {
     const state = busy.get(session)
-    if (state) state.again = true
-    else {
-      busy.set(session, { again: false })
-      run(deliver(session).finally(() => busy.delete(session)))
+    if (state) {
+      state.again = true
+      state.last ??= last
+    } else {
+      busy.set(session, { again: false, last })
+      run(deliver(session))
     }
   }
 
   async function deliver(session: string): Promise<void> {
-    for (;;) {
-      const row = await db<PushSubscriptionRow>('push_subscriptions').where({ session_id: session }).first()
-      if (!row || ending.signal.aborted) return
-      await post(row).catch(warn)
-      await pause(gapMs, ending.signal)
-      const state = busy.get(session)
-      if (!state?.again) return
-      state.again = false
+    try {
+      for (;;) {
+        const known = await db<PushSubscriptionRow>('push_subscriptions').where({ session_id: session }).first()
+        const state = busy.get(session)
+        const row = known ?? state?.last
+        if (!row || ending.signal.aborted) return
+        await post(row).catch(warn)
+        await pause(gapMs, ending.signal)
+        if (!state?.again) return
+        state.again = false
+      }
+    } finally {
+      busy.delete(session)
     }
   }
 
@@ -81,6 +89,7 @@ export function startPush(deps: Deps, gapMs = GAP_MS): { stop(): Promise<void> }
 
   const stop = events.listen((notice) => {
     if (notice.kind === 'wake') run(wake(notice))
+    else if (notice.kind === 'wake-removed') for (const row of notice.subscriptions) enqueue(row.session_id, row)
   })
   return {
     async stop() {

@@ -44,7 +44,7 @@ export function registerSessions({ handle, deps, limits }: Api): void {
   handle(removeSession, { auth: 'person', limit: 'write' }, async ({ actor, params }) => {
     requireFresh(deps, actor)
     const which = params.sessionId === 'others' ? { except: actor.sessionId } : { only: params.sessionId }
-    deps.events.ended(await removeSessions(deps, actor.userId, which), true)
+    deps.events.removed(await removeSessions(deps, actor.userId, which))
   })
 }
 
