@@ -1,4 +1,3 @@
-import * as z from 'zod/mini'
 import { verifyAndOpenDocument } from '../shared/crypto/document.ts'
 import { readGranted } from '../shared/device/granted-store.ts'
 import { cardKeyOf, contentKeyOf, readMediaRecord, takeMedia } from '../shared/device/media-store.ts'
@@ -7,13 +6,13 @@ import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId } from '../shared/format/ids.ts'
 import { card } from '../shared/wire/card.ts'
 import { type MediaRecord, readMedia } from '../shared/wire/media.ts'
-import { urlOf } from '../shared/wire/route.ts'
+import { call } from './call.ts'
 
 /**
  * An item's content key, from what the device keeps; an item that the page has not met yet is asked of the server.
  * It does not stay here, and its group's keys only as long as their row on the device does (`forgetGroupKeys`): locking
  * takes effect with the next request.
- * @throws {AppError} `vault/locked`, `media/not-found`, `key/unavailable`, `server/unreachable`, `server/bad-answer`
+ * @throws {AppError} `vault/locked`, `key/unavailable`; what the server answers: `media/not-found`, `auth/…`, `server/…`
  */
 export async function contentKey(media: MediaId): Promise<Bytes> {
   const record = await readMediaRecord(media)
@@ -52,17 +51,8 @@ async function grantedName(media: MediaId): Promise<string | null> {
 }
 
 async function fetchRecord(mediaId: MediaId): Promise<MediaRecord> {
-  let response: Response
-  try {
-    response = await fetch(urlOf(readMedia, { mediaId }, {}), { credentials: 'same-origin' })
-  } catch (cause) {
-    throw new AppError('server/unreachable', 'no answer from the server', { cause })
-  }
-  if (response.status === 401) throw new AppError('auth/required', 'the session is over')
-  if (response.status === 404) throw new AppError('media/not-found', 'the server does not have this item')
-  if (!response.ok) throw new AppError('server/unavailable', `the server answered ${response.status}`)
-  const parsed = z.safeDecode(readMedia.reply, await response.json().catch(() => null))
-  if (!parsed.success || parsed.data.mediaId !== mediaId) throw new AppError('server/bad-answer', 'not an item')
-  await takeMedia([parsed.data])
-  return parsed.data
+  const record = await call(readMedia, { params: { mediaId } })
+  if (record.mediaId !== mediaId) throw new AppError('server/bad-answer', 'another item')
+  await takeMedia([record])
+  return record
 }

@@ -1,8 +1,8 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { objectId } from '../shared/crypto/object-key.ts'
 import { newKey, newMediaId, randomBytes } from '../shared/crypto/random.ts'
 import { sealObject } from '../shared/crypto/seal-object.ts'
-import { AppError } from '../shared/errors.ts'
+import { AppError, type ErrorCode } from '../shared/errors.ts'
 import { type Bytes, concat, utf8 } from '../shared/format/bytes.ts'
 import { HEADER_BYTES } from '../shared/format/layout.ts'
 import { renditionName } from '../shared/format/object-name.ts'
@@ -50,12 +50,13 @@ function memorySource(id: string): Source {
   }
 }
 
-function open(options: { locked?: boolean; engine?: Engine } = {}) {
+function open(options: { refusal?: ErrorCode; engine?: Engine } = {}) {
   const told: MediaFault[] = []
   const caches: RequestCache[] = []
+  const removed = vi.fn(async () => undefined)
   const door = new MediaDoor({
     contentKey: async () => {
-      if (options.locked) throw new AppError('vault/locked')
+      if (options.refusal) throw new AppError(options.refusal)
       return contentKey
     },
     fileName: async () => 'vacances d’été (1).mp4',
@@ -64,6 +65,7 @@ function open(options: { locked?: boolean; engine?: Engine } = {}) {
       return memorySource
     },
     notify: (message) => told.push(message),
+    removed,
     engine: options.engine ?? 'chromium',
   })
   const get = (name: string, range?: string, query = '') =>
@@ -73,7 +75,7 @@ function open(options: { locked?: boolean; engine?: Engine } = {}) {
         range === undefined ? {} : { headers: { range } },
       ),
     )
-  return { door, told, caches, get }
+  return { door, told, caches, removed, get }
 }
 const bodyOf = async (response: Response): Promise<Bytes> => new Uint8Array(await response.arrayBuffer())
 
@@ -182,7 +184,7 @@ describe('an original', () => {
 
 describe('a failure is an answer with its code', () => {
   it.each([
-    ['locked', 503, 'vault/locked', () => open({ locked: true }).get('thumb')],
+    ['locked', 503, 'vault/locked', () => open({ refusal: 'vault/locked' }).get('thumb')],
     ['unknown', 404, 'object/not-found', () => open().get('r/AAAAAAAAAAAAAAAAAAAAAA/nothing.m4s')],
     ['no name of an object', 404, 'format/invalid', () => open().get('../../etc/passwd')],
   ])('%s', async (_, status, code, get) => {
@@ -220,13 +222,22 @@ describe('a failure is an answer with its code', () => {
   })
 
   it('a download that cannot begin shows no page of its own, and the pages are told', async () => {
-    const { door, told } = open({ locked: true })
+    const { door, told } = open({ refusal: 'vault/locked' })
     const request = new Request(`http://localhost${mediaUrl(mediaId, 'original')}?download`)
     // As browsers make it: a program cannot.
     Object.defineProperty(request, 'mode', { value: 'navigate' })
     const response = await door.answer(request)
     expect([response.status, await response.text()]).toEqual([204, ''])
     expect(told.map(({ code }) => code)).toEqual(['vault/locked'])
+  })
+
+  it.each([
+    ['auth/removed', 1],
+    ['auth/required', 0],
+  ] as const)('is no answer on %s, and erases the device %i times', async (refusal, times) => {
+    const { get, removed } = open({ refusal })
+    expect((await get('thumb')).status).toBe(401)
+    expect(removed).toHaveBeenCalledTimes(times)
   })
 
   it('has what a player asks for next on its way, for one question; what is not there, or changed, is asked for anew', async () => {

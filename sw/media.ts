@@ -25,6 +25,8 @@ export type MediaPorts = {
   /** Where an item's objects come from. @param cache `reload`: what the browser keeps of it did not open. */
   source(media: MediaId, cache: RequestCache): (object: ObjectId) => Source
   notify(message: MediaFault): void
+  /** The server says that another device has signed this one out. */
+  removed(): Promise<unknown>
   readonly engine: Engine
 }
 /** What differs in how a media element takes an answer. */
@@ -87,6 +89,7 @@ export class MediaDoor {
     } catch (error) {
       const code = codeOf(error)
       if (media !== undefined) this.#report(media, name, code)
+      if (code === 'auth/removed') await this.#ports.removed()
       // A download that cannot begin leaves the page where it is, which was told why.
       return request.mode === 'navigate' ? new Response(null, { status: 204 }) : problemAnswer(code)
     }
@@ -221,6 +224,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   'media/not-found': 404,
   'object/not-found': 404,
   'auth/required': 401,
+  'auth/removed': 401,
   'vault/locked': 503,
   'key/unavailable': 403,
   'server/unreachable': 504,

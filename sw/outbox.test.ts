@@ -12,6 +12,7 @@ import { sendOutbox } from './outbox.ts'
 
 const [first, second] = [parseConnectionId(newDeviceId()), parseConnectionId(newDeviceId())]
 const locked: string[] = []
+const forget = vi.fn(async () => undefined)
 
 function answer(code: string, status: number) {
   const body = JSON.stringify({ type: 'about:blank', title: 'No', status, code })
@@ -44,6 +45,7 @@ async function write(connectionId: ConnectionId, order: number, isSealed = true)
 beforeEach(async () => {
   await eraseDevice()
   locked.length = 0
+  forget.mockClear()
   const request = (name: string, run: () => Promise<void>) => {
     locked.push(name)
     return run()
@@ -58,7 +60,7 @@ describe('with no page open', () => {
     const [two, one] = [await write(first, 2), await write(first, 1)]
     const other = await write(second, 1)
     const taken = takeAll()
-    await sendOutbox()
+    await sendOutbox(forget)
     const sentTo = (id: ConnectionId) => taken.filter(({ path }) => path.includes(id)).map(({ sealed }) => sealed)
     expect([sentTo(first), sentTo(second)]).toEqual([[one, two], [other]])
     expect(locked.sort()).toEqual([first, second].map((id) => `kith/outbox/${id}`).sort())
@@ -75,10 +77,10 @@ describe('with no page open', () => {
     const said = [await write(first, 1), await write(first, 2), await write(first, 3)]
     const taken = takeAll(2, lose)
     // The browser is told to come back.
-    await expect(sendOutbox()).rejects.toMatchObject({ code: 'server/unreachable' })
+    await expect(sendOutbox(forget)).rejects.toMatchObject({ code: 'server/unreachable' })
     expect(taken).toHaveLength(2)
-    await sendOutbox()
-    await sendOutbox()
+    await sendOutbox(forget)
+    await sendOutbox(forget)
     expect(taken.map(({ sealed }) => sealed)).toEqual(said)
   })
 
@@ -86,7 +88,7 @@ describe('with no page open', () => {
     await write(first, 1, false)
     const sealed = await write(first, 2)
     const taken = takeAll()
-    await sendOutbox()
+    await sendOutbox(forget)
     expect(taken.map((one) => one.sealed)).toEqual([sealed])
   })
 
@@ -100,22 +102,25 @@ describe('with no page open', () => {
       asked.push(path)
       return new Response(body, { status: 403, headers: { 'content-type': PROBLEM_TYPE } })
     })
-    await sendOutbox()
+    await sendOutbox(forget)
     expect(asked.map((path) => [first, second].findIndex((id) => path.includes(id))).sort()).toEqual([0, 1])
     expect(await (await openDevice()).count('outbox')).toBe(3)
   })
 })
 
-it('erases a device that was signed out from another one', async () => {
+it('erases a device that was signed out from another one, and takes away what stands on its screen', async () => {
   await write(first, 1)
+  await (await openDevice()).put('vault', { name: 'settings', version: 1, sealed: newKey() }, 'settings')
   answer('auth/removed', 401)
-  await sendOutbox()
+  await sendOutbox(forget)
   expect(await (await openDevice()).count('outbox')).toBe(0)
+  expect(forget).toHaveBeenCalledOnce()
 })
 
 it('keeps what waits where the session is merely over', async () => {
   await write(first, 1)
   answer('auth/required', 401)
-  await sendOutbox()
+  await sendOutbox(forget)
   expect(await (await openDevice()).count('outbox')).toBe(1)
+  expect(forget).not.toHaveBeenCalled()
 })

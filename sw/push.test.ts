@@ -90,6 +90,9 @@ async function message(
   return { ...where, sealed: sealed?.bytes ?? null }
 }
 
+const keepVault = async () =>
+  (await openDevice()).put('vault', { name: 'settings', version: 1, sealed: newKey() }, 'settings')
+
 const PREVIEWS = { previews: true, silent: null }
 
 beforeEach(async () => {
@@ -306,6 +309,7 @@ describe('announcing', () => {
 
   it('erases a device that was signed out from another one, though no page is ever opened there again', async () => {
     await writeNotifySettings(PREVIEWS)
+    await keepVault()
     const before = ports({ messages: [await message('hello')] })
     await announce(before.ports)
     const { ports: given, shown, forgotten } = ports('removed')
@@ -314,6 +318,14 @@ describe('announcing', () => {
     expect(forgotten()).toBe(1)
     const db = await openDevice()
     for (const store of db.objectStoreNames) expect(await db.count(store), store).toBe(0)
+  })
+
+  it('keeps the looks of a device that was destroyed at the lock: nothing is left there to erase', async () => {
+    const { ports: given, shown, forgotten } = ports('removed')
+    await announce({ ...given, standing: async () => 0 })
+    expect(shown).toMatchObject([{ title: 'Kith', body: 'Nothing new', silent: true }])
+    expect(forgotten()).toBe(0)
+    expect((await (await openDevice()).get('account', 'current'))?.username).toBe('anna')
   })
 
   it('is silent while somebody looks, and without a sound in the night', async () => {

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { openForPreview } from '../shared/crypto/message-preview.ts'
-import { eraseDevice, openDevice } from '../shared/device/db.ts'
+import { openDevice } from '../shared/device/db.ts'
 import {
   type Heard,
   isHeard,
@@ -19,6 +19,7 @@ import { type ConnectionView, catchUp, listConnections, type StoredMessage } fro
 import { type MessageBody, type MessageType, messageBodies } from '../shared/wire/message-body.ts'
 import type { call } from './call.ts'
 import { readOwnMarks } from './own-receipt.ts'
+import { eraseRemoved } from './removed.ts'
 
 const TEXT_MAX = 160
 const PAGES_MAX = 8
@@ -101,10 +102,7 @@ async function announceNews(ports: PushPorts): Promise<void> {
   } catch (error) {
     if (!isAppError(error)) throw error
     if (error.code === 'auth/removed') {
-      // Another device signed this one out; no page may ever be opened here to hear of it.
-      await eraseDevice()
-      await ports.forget()
-      await show('Kith', 'This device was signed out', 'kith', '/')
+      if (await eraseRemoved(ports.forget)) await show('Kith', 'This device was signed out', 'kith', '/')
       return
     }
     // The server cannot be asked now: that there is something is all that can be said.

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { newMediaId, randomBytes } from '../shared/crypto/random.ts'
 import { toBase64Url } from '../shared/format/base64url.ts'
 import { parseObjectId } from '../shared/format/ids.ts'
+import { PROBLEM_TYPE } from '../shared/wire/problem.ts'
 import { serverSource } from './source.ts'
 
 const newObjectId = () => parseObjectId(toBase64Url(randomBytes(16)))
@@ -52,6 +53,12 @@ describe('ciphertext from the server', () => {
       expect(asked).toEqual([cache, cache, cache])
     },
   )
+
+  it.each(['auth/removed', 'auth/required'] as const)('says why the server takes no session: %s', async (code) => {
+    const body = JSON.stringify({ type: 'about:blank', title: 'No', status: 401, code })
+    const refusing = answering(() => new Response(body, { status: 401, headers: { 'content-type': PROBLEM_TYPE } }))
+    for (const asked of Object.values(refusing)) await expect(asked()).rejects.toMatchObject({ code })
+  })
 
   it.each([
     [401, 'auth/required'],

@@ -1,8 +1,11 @@
+import * as z from 'zod/mini'
 import { AppError } from '../shared/errors.ts'
 import type { Bytes } from '../shared/format/bytes.ts'
 import type { MediaId, ObjectId } from '../shared/format/ids.ts'
 import { objectPath } from '../shared/wire/media.ts'
+import { problem } from '../shared/wire/problem.ts'
 import { readCapped } from '../shared/wire/read-capped.ts'
+import { readJson } from '../shared/wire/read-json.ts'
 
 /** Where ciphertext comes from: the server, or what was kept on the device (`kept-source.ts`). */
 export type Source = {
@@ -16,7 +19,7 @@ export type Source = {
 
 /**
  * @param cache `reload` asks the server also where the browser keeps an answer of it.
- * @throws {AppError} `object/not-found`, `auth/required`, `server/unreachable`, `server/bad-answer`
+ * @throws {AppError} `object/not-found`, `auth/required`, `auth/removed`, `server/unreachable`, `server/bad-answer`
  */
 export function serverSource(
   media: MediaId,
@@ -61,9 +64,12 @@ async function request(fetcher: typeof fetch, url: string, init: RequestInit): P
     throw new AppError('server/unreachable', 'no answer from the server', { cause })
   }
   if (response.ok) return response
+  if (response.status === 401) {
+    const { data } = z.safeParse(problem, await readJson(response).catch(() => null))
+    throw new AppError(data?.code === 'auth/removed' ? data.code : 'auth/required', 'the session is over')
+  }
   await response.body?.cancel()
   if (response.status === 404) throw new AppError('object/not-found', 'the server does not have this object')
-  if (response.status === 401) throw new AppError('auth/required', 'the session is over')
   throw new AppError('server/unavailable', `the server answered ${response.status}`)
 }
 

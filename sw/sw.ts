@@ -10,6 +10,7 @@ import { MediaDoor } from './media.ts'
 import { openPage } from './open-page.ts'
 import { OUTBOX_TAG, sendOutbox } from './outbox.ts'
 import { announce, type PushPorts } from './push.ts'
+import { eraseRemoved } from './removed.ts'
 import { renewSubscription } from './renew-subscription.ts'
 import { takeShare } from './share.ts'
 import { serverSource } from './source.ts'
@@ -27,6 +28,7 @@ const media = new MediaDoor({
   source: (mediaId, cache) => keptFirst(mediaId, (object) => serverSource(mediaId, object, cache)),
   engine,
   notify: (message) => void tellPages(message),
+  removed: () => eraseRemoved(forget),
 })
 
 const pushPorts: PushPorts = {
@@ -86,7 +88,7 @@ self.addEventListener('push', (event) => event.waitUntil(announce(pushPorts)))
 
 // Not in TypeScript's types.
 self.addEventListener('pushsubscriptionchange' as 'message', (event) => {
-  event.waitUntil(renewSubscription(self.registration.pushManager))
+  event.waitUntil(renewSubscription(self.registration.pushManager, forget))
 })
 
 self.addEventListener('notificationclick', (event) => {
@@ -96,7 +98,7 @@ self.addEventListener('notificationclick', (event) => {
 
 // Background Sync is not in every engine, nor in TypeScript's types.
 self.addEventListener('sync' as 'message', (event) => {
-  if ((event as ExtendableEvent & { tag?: string }).tag === OUTBOX_TAG) event.waitUntil(sendOutbox())
+  if ((event as ExtendableEvent & { tag?: string }).tag === OUTBOX_TAG) event.waitUntil(sendOutbox(forget))
 })
 
 // Background Fetch, likewise. What came before a failure counts, too.

@@ -21,6 +21,7 @@ const door = new MediaDoor({
   fileName,
   source: (mediaId, cache) => keptFirst(mediaId, (object) => serverSource(mediaId, object, cache)),
   notify: () => undefined,
+  removed: async () => undefined,
   engine: 'chromium',
 })
 
