@@ -7,6 +7,7 @@ import config from '../playwright.config.ts'
 import { openDatabase } from '../server/db/open.ts'
 import { makePhoto, makeVideo } from './support/media.ts'
 import { PASSWORD, Person } from './support/person.ts'
+import { pushDoor, type WorkerScope } from './support/push.ts'
 import { expect, test } from './support/test.ts'
 
 async function twoFriends(arrive: (name: string) => Promise<Person>): Promise<[Person, Person]> {
@@ -367,30 +368,12 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await say(ben, 'Aus dem Tunnel')
   await expect.poll(() => ben.page.evaluate(sealedInOutbox)).toBe(1)
 
-  const elsewhere = await ben.context.newPage()
-  const devtools = await ben.context.newCDPSession(elsewhere)
-  const registered = new Promise<string>((resolve) => {
-    devtools.on('ServiceWorker.workerRegistrationUpdated', ({ registrations }) => {
-      const [first] = registrations
-      if (first) resolve(first.registrationId)
-    })
-  })
-  await devtools.send('ServiceWorker.enable')
-  const worker = { origin: world.origin, registrationId: await registered }
-  const wake = () => devtools.send('ServiceWorker.deliverPushMessage', { ...worker, data: '' })
-  const inWorker = <T>(run: () => Promise<T>) => ben.context.serviceWorkers()[0]?.evaluate(run)
-  const shown = () => inWorker(notificationsShown)
-  // This door loses a push for a worker that is just being stopped; a second one has nothing new to say.
-  const wakesTo = (expected: string[]) =>
-    expect(async () => {
-      await wake()
-      await expect.poll(shown, { timeout: 4000 }).toEqual(expected)
-    }).toPass({ timeout: 30_000 })
+  const { inWorker, shown, sync, untilNobodyLooks, wakesTo } = await pushDoor(ben.context, world.origin)
   await ben.page.close()
-  await expect.poll(() => inWorker(pagesWatched)).toBe(0)
+  await untilNobodyLooks()
   await ben.context.setOffline(false)
   await expect(async () => {
-    await devtools.send('ServiceWorker.dispatchSyncEvent', { ...worker, tag: 'kith-outbox', lastChance: false })
+    await sync('kith-outbox')
     await expect(row(ada.page, 'Aus dem Tunnel')).toHaveCount(1, { timeout: 4000 })
   }).toPass()
 
@@ -418,8 +401,7 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await page.goto(`${world.origin}/settings`)
   await expect(page.getByText('This device says nothing while Kith is closed.')).toBeVisible()
   await page.goto('about:blank')
-  // A page that was left counts for a moment longer: whoever looks at Kith is told nothing.
-  await expect.poll(() => inWorker(pagesWatched)).toBe(0)
+  await untilNobodyLooks()
   await say(ada, 'Die Pflaumen auch')
   await expect(row(ada.page, 'Pflaumen').locator('[data-state=sent]')).toBeVisible()
   await wakesTo(['ada: Die Pflaumen auch, silently'])
@@ -434,19 +416,13 @@ test('a push says nothing: the device asks what came, and shows no more of it th
   await expect.poll(onIcon).toBeNull()
 })
 
-/** In the Service Worker: pages that somebody looks at. */
-async function pagesWatched(): Promise<number> {
-  const { clients } = globalThis as unknown as { clients: Clients }
-  return (await clients.matchAll({ type: 'window' })).filter((page) => page.visibilityState === 'visible').length
-}
-
 /** Headless, there is no icon: what would stand on it is written down. */
 function noteBadges(): void {
   const note = (badge: number | null) => async () => void Object.assign(globalThis, { badge })
   Object.assign(navigator, { setAppBadge: (count: number) => note(count)(), clearAppBadge: note(null) })
 }
 
-/** Chromium has no push service here: what it would bring is brought by hand. */
+/** Chromium has no push service here. */
 function pretendToSubscribe(): void {
   const keys = { p256dh: 65, auth: 16 }
   const made = {
@@ -476,15 +452,6 @@ async function sealedInOutbox(): Promise<number> {
   })
   db.close()
   return rows.filter(({ message }) => message !== null).length
-}
-
-type WorkerScope = { registration: ServiceWorkerRegistration }
-
-async function notificationsShown(): Promise<string[]> {
-  const { registration } = globalThis as unknown as WorkerScope
-  return (await registration.getNotifications()).map(
-    ({ title, body, silent }) => `${title}: ${body}${silent ? ', silently' : ''}`,
-  )
 }
 
 /** Chromium has no tap on a notification for programs: the event is made here, and may bring no page to the front. */

@@ -5,6 +5,7 @@ import config from '../playwright.config.ts'
 import { type Canary, searchFolder } from './support/canaries.ts'
 import { makePhoto, makeVideo } from './support/media.ts'
 import { PASSWORD, Person } from './support/person.ts'
+import { pushDoor } from './support/push.ts'
 import { expect, test } from './support/test.ts'
 
 const row = (page: Page, text: string) => page.locator('message-row').filter({ hasText: text })
@@ -39,6 +40,7 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
     { what: 'a file’s name', text: 'Stieglitz-am-Morgen' },
     { what: 'a file’s content', text: 'Kernbeisser steht in dieser Datei' },
     { what: 'a message', text: 'Gimpel sitzt in der Hecke' },
+    { what: 'a message that was announced', text: 'Goldammer singt am Feldrand' },
     { what: 'a draft', text: 'Girlitz noch nicht gesagt' },
     { what: 'a photo that was shown', text: 'Kleiber klettert durch dieses Bild' },
     { what: 'a video that was played', text: 'Wendehals dreht diesen Film' },
@@ -105,6 +107,16 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   await ada.page.getByRole('textbox', { name: 'Message' }).fill('Girlitz noch nicht gesagt')
   await ada.go('Chats')
   await expect(ada.page.getByText('Girlitz noch nicht gesagt')).toBeVisible()
+  // A browser writes down in plain what it shows: as long as nobody has asked for more, that something came.
+  await context.grantPermissions(['notifications'], { origin: world.origin })
+  const door = await pushDoor(context, world.origin)
+  await ada.page.goto('about:blank')
+  await door.untilNobodyLooks()
+  await say(ben.page, 'Goldammer singt am Feldrand')
+  await expect(row(ben.page, 'Goldammer').locator('[data-state=sent]')).toBeVisible()
+  await door.wakesTo(['Kith: New message'])
+  await ada.page.goto(world.origin)
+  await expect(ada.page.getByRole('button', { name: 'Upload' })).toBeVisible()
   // Without this half, what the database's log still holds of the other one opens nothing.
   const half = await ada.page.evaluate(async () => {
     const found = await caches.match('/device-half', { cacheName: 'kith/device' })
@@ -134,6 +146,7 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   await ada.go('Settings')
   await ada.page.getByRole('button', { name: 'Lock now' }).click()
   await expect(ada.page.getByRole('heading', { name: 'Kith is locked' })).toBeVisible()
+  await expect.poll(door.shown).toEqual([])
   await context.close()
   world.relay.gate = undefined
   world.relay.cut()
@@ -142,6 +155,8 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   const { findings, files } = await searchFolder(profile, canaries)
   expect(files).toBeGreaterThan(20)
   expect(findings).toEqual([])
+  const announced = join(profile, 'Default', 'Platform Notifications')
+  expect(await filesWith(announced, Buffer.from('New message'))).not.toEqual([])
   const found = async (wanted: readonly Canary[]) => {
     const { findings } = await searchFolder(profile, wanted)
     return wanted.filter(({ what }) => findings.some((finding) => finding.startsWith(what))).map(({ what }) => what)

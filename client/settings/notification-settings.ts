@@ -81,6 +81,7 @@ export class NotificationSettings extends KithElement {
         <input type="checkbox" .checked=${previews} @change=${this.#setPreviews} />
         Show who wrote, and what, while this device is unlocked
       </label>
+      <p class="soft small">What it shows, the browser keeps on this device, unsealed: whoever gets at its files can read it, also once Kith is locked.</p>
       <label class="row">
         <input type="checkbox" .checked=${silent !== null} @change=${this.#setSilent} />
         Silent hours
