@@ -210,7 +210,11 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   ).toBeVisible()
   await back.page.goto(`${world.origin}/share`)
   await expect(back.page.getByText('Rohrdommel-im-Schilf.txt')).toBeVisible()
-  await back.open('Stieglitz-am-Morgen')
+  // Closed, unlocked, with a network: a push makes it ask.
+  await again.grantPermissions(['notifications'], { origin: world.origin })
+  const backDoor = await pushDoor(again, world.origin)
+  await back.page.goto('about:blank')
+  await backDoor.untilNobodyLooks()
   const elsewhere = await arrive('ada')
   await elsewhere.signIn(password)
   await expect(elsewhere.page.getByRole('link', { name: /^Stieglitz/ })).toBeVisible()
@@ -218,7 +222,10 @@ test('a copy of the profile of a locked browser holds no plaintext, and opens no
   await elsewhere.page.locator('device-list').getByRole('button', { name: 'Sign out' }).click()
   await elsewhere.page.getByLabel('Password', { exact: true }).fill(password)
   await elsewhere.page.getByRole('button', { name: 'Sign it out' }).click()
-  await expect(back.page.getByText('This device was signed out from another one.')).toBeVisible()
+  await expect(elsewhere.page.locator('device-list').getByRole('button', { name: 'Sign out' })).toHaveCount(0)
+  await backDoor.wakesTo(['Kith: This device was signed out'])
+  await back.page.goto(world.origin)
+  await expect(back.page.getByRole('heading', { name: 'Welcome back' })).toBeVisible()
   const left = await back.page.evaluate(async () => ({
     rows: await new Promise<number>((resolve) => {
       const opening = indexedDB.open('kith')
