@@ -245,7 +245,8 @@ export class Keeper {
 
   /**
    * After the device caught up: what may no longer be seen (deleted, removed from the group) goes, with bytes that no
-   * row names; what the worker has changed since is fetched again, and what the browser has thrown away.
+   * row names, as a program leaves them that was stopped; what the worker has changed since is fetched again, and what
+   * the browser has thrown away.
    * @param mayKeep whether the device still knows the item and holds its keys.
    */
   async sweep(mayKeep: (row: KeptRow) => Promise<{ revision: number } | null>): Promise<void> {
@@ -259,20 +260,27 @@ export class Keeper {
         isWanted(row, now.revision)
       )
         await changeKept(row.mediaId, (same) => (same?.state === 'kept' ? waitingAgain(same) : null))
-      else if (row.state === 'kept') await this.#fetchLost(row)
+      else if (row.state === 'kept') await this.#setRight(row)
     }
-    const rows = new Set((await listKept()).map(({ mediaId }) => mediaId))
-    for (const media of await itemsWithPieces()) if (!rows.has(media)) await removePieces(media)
+    for (const media of await itemsWithPieces()) {
+      const row = await readKept(media)
+      if (!row || row.state === 'no-room' || row.state === 'refused') await removePieces(media)
+    }
     await this.#changed()
     this.run()
   }
 
-  /** Browsers that run out of room may throw pieces away and leave the row; what is still here plays on meanwhile. */
-  async #fetchLost({ mediaId, objects }: KeptRow): Promise<void> {
+  /**
+   * Browsers that run out of room may throw pieces away and leave the row; what is still here plays on meanwhile. Pieces
+   * of another quality that was given up stay where Kith was stopped before it gave their room back.
+   */
+  async #setRight({ mediaId, objects }: KeptRow): Promise<void> {
     if (this.#counted.has(mediaId)) return
     this.#counted.add(mediaId)
     const counts = await countPieces(mediaId)
     if (!counts) return
+    const named = new Set(objects.map(({ objectId: id }) => id))
+    if ([...counts.keys()].some((id) => !named.has(id))) await dropRest(mediaId)
     const isLost = ({ objectId: id, sealedBytes }: KeptRow['objects'][number]) =>
       (counts.get(id) ?? 0) < Math.ceil((sealedBytes ?? 0) / PIECE_BYTES)
     const lostBytes = objects.filter(isLost).reduce((sum, { sealedBytes }) => sum + (sealedBytes ?? 0), 0)
