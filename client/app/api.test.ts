@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { parseGroupId } from '../../shared/format/ids.ts'
 import { brokenOff } from '../../shared/testing/broken-off.ts'
 import { codeOf } from '../../shared/testing/people.ts'
@@ -36,6 +36,21 @@ describe('a call', () => {
     const groupId = parseGroupId('AAAAAAAAAAAAAAAAAAAAAA')
     await new Api().call(readGroupLog, { params: { groupId }, query: { from: 0 } })
     expect(fetched.mock.calls[0]?.[0]).toBe('/api/groups/AAAAAAAAAAAAAAAAAAAAAA/log?from=0')
+  })
+
+  it('tells how late this device is by the server’s clock, and of one that is ahead nothing', async () => {
+    const api = new Api()
+    const hear = async (date?: string) => {
+      answer(() => new Response(null, { status: 204, headers: date === undefined ? {} : { date } }))
+      await api.call(signOut)
+      return api.behindMs
+    }
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 4, 2) })
+    onTestFinished(() => void vi.useRealTimers())
+    expect(await hear()).toBe(0)
+    expect(await hear('Sun, 02 May 2027 00:00:00 GMT')).toBe(365 * 86_400_000)
+    expect(await hear('some day')).toBe(365 * 86_400_000)
+    expect(await hear('Fri, 02 May 2025 00:00:00 GMT')).toBe(0)
   })
 
   it('takes no body where there is none', async () => {

@@ -20,6 +20,12 @@ export class Api {
   onSignedOut: () => void = () => undefined
   /** Called when another device has signed this one out. */
   onRemoved: () => void = () => undefined
+  #behindMs = 0
+
+  /** How late this device's clock is by that of the server, as its latest answer told; 0 where it is not, or none has come. */
+  get behindMs(): number {
+    return this.#behindMs
+  }
 
   /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer`; `usage` */
   async call<R extends Route>(route: R, options: CallOptions<R> = {}): Promise<ReplyOf<R>> {
@@ -39,6 +45,8 @@ export class Api {
         signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         ...(text === undefined ? {} : { body: text }),
       })
+      const at = Date.parse(response.headers.get('date') ?? '')
+      if (!Number.isNaN(at)) this.#behindMs = Math.max(0, at - Date.now())
       json = await readJson(response)
     } catch (cause) {
       if (signal?.aborted) throw cause

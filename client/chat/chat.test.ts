@@ -976,6 +976,28 @@ describe('disappearing', () => {
     expect(b2.chat.conversations.value[0]).toMatchObject({ missing: 0, fault: null })
   })
 
+  it('by a clock that is a year late: what is over goes as soon as the server was heard', async () => {
+    const { id, a, b, server, ben } = await world()
+    await say(a, id, (thread) => thread.setDisappearing(DAY_MS))
+    await say(a, id, (thread) => thread.sendText('for a day'))
+    b.lateMs = 365 * DAY_MS
+    await b.restart()
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toContain('for a day')
+    server.pass(DAY_MS - 1)
+    await b.chat.catchUp()
+    expect(texts(await shown(b, id))).toContain('for a day')
+    server.pass(2)
+    b.line.isUp = false
+    await b.restart()
+    expect(texts(await shown(b, id))).toContain('for a day')
+    b.line.isUp = true
+    await b.chat.catchUp()
+    expect(await shown(b, id)).toEqual([])
+    await caughtUp([b])
+    expect([...ben.vault.forgotten]).toEqual([0])
+  })
+
   it.each(['as it should', 'although they were away for a week', 'although a call failed and the program ended'])(
     'takes files along, %s: the friend loses the key and the access',
     async (how) => {

@@ -35,7 +35,7 @@ const TABS_CHANNEL = 'kith/chat'
 
 /** What the chat engine is made of. */
 export type ChatParts = {
-  readonly api: Pick<Api, 'call'>
+  readonly api: Pick<Api, 'call' | 'behindMs'>
   readonly crypto: ChatCrypto
   readonly connections: Connections
   readonly vault: Pick<Vault, 'read'>
@@ -94,7 +94,7 @@ export class ChatEngine implements Chat {
 
   /** Opens what the device keeps; the server is asked by `catchUp`. */
   static async open(parts: ChatParts): Promise<ChatEngine> {
-    const { api, crypto, connections, secrets, vault, openDb = openDevice } = parts
+    const { api, crypto, connections, secrets, vault, openDb = openDevice, now = Date.now } = parts
     const { userId, accountKey, identitySeed, identityKey } = secrets
     await keepGrantedKey(accountKey)
     let changed: ChatContext['changed'] = () => undefined
@@ -104,7 +104,8 @@ export class ChatEngine implements Chat {
       connections,
       store: new ChatStore(openDb, await RowKey.from(accountKey)),
       me: { userId, accountKey, identitySeed, identityKey },
-      now: parts.now ?? Date.now,
+      now,
+      latest: () => now() + api.behindMs,
       lock: parts.lock ?? ((name, task) => navigator.locks.request(name, task) as ReturnType<typeof task>),
       isAlone: parts.openDb !== undefined,
       sealGranted,
@@ -174,7 +175,9 @@ export class ChatEngine implements Chat {
       .then(async () => {
         const isFirst = !this.#isCaughtUp
         this.#isCaughtUp = true
-        void this.#sweep.forget()
+        // Without an answer nobody knew how late this device is, and what is over by now.
+        if (this.#context.api.behindMs > 0) await this.#sweep.start()
+        else void this.#sweep.forget()
         if (isFirst) await this.outbox.kickAll()
         await this.inbox.looked(at)
       })

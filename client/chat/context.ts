@@ -22,7 +22,7 @@ export const ALL_STANDS: Moved = { ...NOTHING_MOVED, isOnlyNew: true }
 
 /** What the parts of the chat engine work with while unlocked. */
 export type ChatContext = {
-  readonly api: Pick<Api, 'call'>
+  readonly api: Pick<Api, 'call' | 'behindMs'>
   readonly crypto: ChatCrypto
   readonly connections: Connections
   readonly store: ChatStore
@@ -33,6 +33,8 @@ export type ChatContext = {
     readonly identityKey: Bytes
   }
   readonly now: () => number
+  /** As `now`, or by the server's clock where that is known to be later: what is over goes, however late this device is. */
+  readonly latest: () => number
   /** One at a time over all tabs: what reads a conversation's state and then writes it must not meet itself. */
   readonly lock: <T>(name: string, task: () => Promise<T>) => Promise<T>
   /** No other tab works on the same device. */

@@ -43,13 +43,13 @@ export class Leftovers {
   }
 
   async #clear(id: ConnectionId): Promise<void> {
-    const { api, lock, now, store } = this.#context
+    const { api, latest, lock, store } = this.#context
     if (!this.#ports.isCaughtUp()) return
     const { leftovers } = await store.readState(id)
     const { messages } = leftovers
     for (const seq of messages)
       await unlessPassing(() => api.call(deleteMessage, { params: { connectionId: id, seq } }))
-    const due = leftovers.items.filter(({ from }) => from <= now())
+    const due = leftovers.items.filter(({ from }) => from <= latest())
     if (messages.length > 0)
       await this.#note(id, ({ messages: all, items }) => ({
         messages: all.filter((seq) => !messages.includes(seq)),

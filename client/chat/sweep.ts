@@ -40,7 +40,7 @@ export class Sweep {
     try {
       const isDone = await this.run()
       const next = (await this.#context.store.nextExpiry()) ?? Number.POSITIVE_INFINITY
-      waitMs = Math.min(EVERY_MS, Math.max(isDone ? SOON_MS : AGAIN_MS, next - this.#context.now()))
+      waitMs = Math.min(EVERY_MS, Math.max(isDone ? SOON_MS : AGAIN_MS, next - this.#context.latest()))
     } finally {
       clearTimeout(this.#timer)
       if (!this.#isStopped) this.#timer = setTimeout(() => void this.start(), waitMs)
@@ -55,8 +55,8 @@ export class Sweep {
 
   /** @returns whether every conversation could be swept: one that does not open holds up no other. */
   async run(): Promise<boolean> {
-    const { store, now } = this.#context
-    const { messages, effects } = await store.expired(now())
+    const { latest, store } = this.#context
+    const { messages, effects } = await store.expired(latest())
     const ids = new Set([...messages, ...effects].map(({ connectionId }) => connectionId))
     let isDone = true
     for (const id of ids) {

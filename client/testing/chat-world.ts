@@ -141,6 +141,8 @@ export class ModelDevice {
   readonly dbName: string
   /** The person's setting. */
   tellsRead = true
+  /** How late its clock is. */
+  lateMs = 0
   chat!: ChatEngine
   readonly #person: ModelPerson
   readonly #server: ModelServer
@@ -180,7 +182,7 @@ export class ModelDevice {
         return db
       },
       lock: (name, task) => this.#turns.run(`${life}/${name}`, task),
-      now: () => this.#server.now,
+      now: () => this.#server.now - this.lateMs,
     })
   }
 
@@ -239,7 +241,7 @@ export class ModelDevice {
     await this.start()
   }
 
-  #api(isAlive: () => boolean): Pick<Api, 'call'> {
+  #api(isAlive: () => boolean): Pick<Api, 'call' | 'behindMs'> {
     const { line } = this
     const server = this.#server
     const me = this.#person.secrets.userId
@@ -278,7 +280,10 @@ export class ModelDevice {
       if (!line.isUp || line.cut('after', route.path)) throw new AppError('server/unreachable')
       return reply
     }
-    return { call } as Pick<Api, 'call'>
+    return Object.defineProperty({ call }, 'behindMs', { get: () => (line.isUp ? this.lateMs : 0) }) as Pick<
+      Api,
+      'call' | 'behindMs'
+    >
   }
 }
 

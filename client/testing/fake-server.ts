@@ -61,7 +61,7 @@ export class FakeServer {
       await this.afterAnswer(route)
       return sent === null ? undefined : z.decode(route.reply, JSON.parse(sent))
     }
-    return { call, onSignedOut: () => undefined } as unknown as Api
+    return { call, behindMs: 0, onSignedOut: () => undefined } as unknown as Api
   }
 
   async #answer(user: UserId, route: Route, { params, query, body }: Call): Promise<unknown> {
