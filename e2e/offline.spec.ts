@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PIECE_BYTES } from '../shared/device/kept-pieces.ts'
@@ -349,11 +349,12 @@ test('killed at every step of keeping, app and Service Worker, it goes on until 
   world.relay.letsCache = false
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
-  const video = join(world.folder, 'sea.mp4')
-  await makeVideo(video, { seconds: 10 })
+  const file = join(world.folder, 'large.bin')
+  const bytes = randomBytes(24 * 2 ** 20)
+  await writeFile(file, bytes)
   await ada.enrolWorker()
-  await ada.upload(video)
-  await ada.finished('sea')
+  await ada.upload(file)
+  await ada.uploaded('large')
   await world.worker?.stop('SIGKILL')
 
   // Where nobody chose a quality, what the worker has not made yet is waited for.
@@ -368,51 +369,67 @@ test('killed at every step of keeping, app and Service Worker, it goes on until 
   await ada.page.getByRole('button', { name: 'Show' }).last().click()
   await expect(ada.page.getByRole('listitem').filter({ hasText: 'hill' })).toContainText('Waits until it is converted')
   await ada.go('Library')
-  await ada.open('sea')
+  await ada.open('large')
+  const source = `/media/${new URL(ada.page.url()).pathname.split('/').at(-1)}/original`
 
-  // Each time one request more is answered before everything is killed.
-  let answered = 0
-  let allowed = 0
-  let stopped = Promise.withResolvers<void>()
+  let armed = Promise.withResolvers<void>()
   world.relay.gate = async (method, path) => {
-    if (method !== 'GET' || !/\/objects\//.test(path)) return
-    if (answered < allowed) {
-      answered += 1
-      return
-    }
-    stopped.resolve()
-    await new Promise(() => undefined)
+    if (method === 'GET' && /\/objects\//.test(path)) await armed.promise
   }
+  /** The Service Worker writes so many pieces of what the browser has fetched, and is stopped at the next one. */
+  const arm = async (pieces: number) => {
+    const worker = ada.context.serviceWorkers()[0] ?? (await ada.context.waitForEvent('serviceworker'))
+    const script = await worker.evaluateHandle((most) => {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      const put = Cache.prototype.put
+      let written = 0
+      Cache.prototype.put = function (...args) {
+        if (written++ < most) return put.apply(this, args)
+        resolve()
+        return new Promise(() => undefined)
+      }
+      return { promise }
+    }, pieces)
+    armed.resolve()
+    return { isWritten: script.evaluate(({ promise }) => promise) }
+  }
+  const piecesHere = () =>
+    ada.page.evaluate(async () => {
+      const name = (await caches.keys()).find((each) => each.startsWith('kith/kept'))
+      return name === undefined ? 0 : (await (await caches.open(name)).keys()).length
+    })
+
   await ada.page.getByRole('button', { name: 'Keep offline' }).click()
-  await ada.page.getByRole('radio', { name: /^360p/ }).check()
   await ada.page.locator('kith-dialog').getByRole('button', { name: 'Keep offline' }).click()
-  const row = () => ada.page.getByRole('listitem').filter({ hasText: 'sea' })
-  for (;;) {
+  let written = 0
+  for (let more = 0; ; more++) {
+    const { isWritten } = await arm(more)
     const isKept = await Promise.race([
-      stopped.promise.then(() => false),
-      expect(ada.page.locator('[data-state=kept]').or(ada.page.getByText('It plays without network.')))
+      isWritten.then(() => false),
+      expect(ada.page.locator('[data-state=kept]'))
         .toBeVisible({ timeout: 60_000 })
         .then(() => true),
     ])
     if (isKept) break
+    written += more
+    expect(await piecesHere()).toBe(written)
     const devtools = await ada.context.newCDPSession(ada.page)
     await devtools.send('ServiceWorker.enable')
     await devtools.send('ServiceWorker.stopAllWorkers')
     await ada.page.close()
-    world.relay.cut()
-    ;[answered, allowed, stopped] = [0, allowed + 1, Promise.withResolvers<void>()]
+    armed = Promise.withResolvers()
     await ada.newPage()
+    // By another one that the browser has started for it.
     await ada.page.goto(`${world.origin}/offline`)
-    await expect(row()).toBeVisible()
   }
-  expect(allowed).toBeGreaterThan(3)
+  expect(written).toBe(1 + 2 + 3)
 
   await world.server.stop('SIGKILL')
-  await ada.page.goto(world.origin)
-  await ada.open('sea')
-  await ada.plays()
-  await ada.seek(7)
-  await ada.plays(7)
+  const digest = await ada.page.evaluate(async (url) => {
+    const plain = await (await fetch(url)).arrayBuffer()
+    return [...new Uint8Array(await crypto.subtle.digest('SHA-256', plain))]
+  }, source)
+  expect(Buffer.from(digest)).toEqual(createHash('sha256').update(bytes).digest())
 })
 
 test('a device that fills up in the middle keeps nothing half, says so, and goes on once there is room', async ({
