@@ -7,9 +7,13 @@ export default defineConfig({
   outputDir: 'test-results/engines',
   workers: 2,
   fullyParallel: true,
-  // WebKitGTK's network process under Xvfb stands still now and then (docs/engines.md): a fresh one gets another try, and
-  // the report says so.
-  retries: 2,
+  projects: [
+    { name: 'Chromium' },
+    { name: 'Firefox' },
+    // Its network process under Xvfb stands still now and then (docs/engines.md): a fresh one gets another try, and the
+    // report says so.
+    { name: 'WebKitGTK', retries: 2 },
+  ],
   forbidOnly: process.env.CI !== undefined,
   reporter: [['list'], ['json', { outputFile: 'test-results/engines.json' }]],
 })

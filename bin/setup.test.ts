@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterEach, beforeEach, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 
 const NODE = process.execPath
 const VERSION = /^NODE_VERSION=(\S+)$/m.exec(readFileSync('bin/setup', 'utf8'))?.[1] ?? ''
@@ -124,4 +124,81 @@ it.each([
 ])('says in one sentence that ffmpeg is missing: %j', (env, sentence) => {
   putNode('path/node', '26.0.0', 'system')
   expect(setup(['--ffmpeg'], env)).toEqual({ status: 1, stdout: '', said: [expect.stringMatching(sentence)] })
+})
+
+describe('where a browser is missing', () => {
+  /** A system with apt, which knows the packages that are named, and installs nothing. */
+  function putApt(known: string[], user = 0) {
+    putNode('path/node', '26.0.0', 'system')
+    for (const name of ['id', 'uname']) rmSync(join(folder, 'path', name))
+    write('path/id', `#!/bin/sh\necho ${user}\n`)
+    write('path/uname', '#!/bin/sh\necho Linux\n')
+    write('path/env', '#!/bin/sh\nexit 1\n')
+    write('path/apt-get', '#!/bin/sh\nexit 1\n')
+    write('path/apt-cache', `#!/bin/sh\ncase " ${known.join(' ')} " in *" $2 "*) exit 0 ;; esac\nexit 100\n`)
+  }
+  const WEBKIT = [
+    'webkit2gtk-driver',
+    'xvfb',
+    'gstreamer1.0-libav',
+    'gstreamer1.0-plugins-good',
+    'gstreamer1.0-plugins-bad',
+  ]
+  const notTried = (name: string) => `kith: ${name} is not here, and this system does not offer it: it is not tried`
+
+  it.each([
+    ['Firefox', ['firefox-esr'], 'KITH_FIREFOX'],
+    ['WebKitGTK', WEBKIT, 'KITH_WEBKIT_DRIVER'],
+  ])(
+    '%s must come where the system offers it, or somebody has to say that it is to go without',
+    (name, packages, variable) => {
+      putApt(packages)
+      const { status, stdout, said } = setup(['--engines'])
+      expect([status, stdout]).toEqual([1, ''])
+      expect(said.at(-1)).toMatch(
+        new RegExp(`^kith: ${name} could not be installed, .*: see what apt-get install ${packages[0]} ?`),
+      )
+      const without = setup(['--engines'], { [variable]: '' })
+      expect(without).toMatchObject({ status: 0, stdout: 'system' })
+      expect(without.said).not.toContain(notTried(name))
+    },
+  )
+
+  it.each<[string, () => void]>([
+    ['apt does not know them, as Ubuntu’s does not know Firefox', () => putApt(WEBKIT.slice(1))],
+    ['apt may not be used', () => putApt(['firefox-esr', ...WEBKIT], 1000)],
+    [
+      'there is no apt',
+      () => {
+        putApt([])
+        rmSync(join(folder, 'path/apt-get'))
+      },
+    ],
+  ])('goes on without them, and says so, where %s', (_, prepare) => {
+    prepare()
+    const { status, stdout, said } = setup(['--engines'])
+    expect([status, stdout]).toEqual([0, 'system'])
+    expect(said).toEqual(expect.arrayContaining([notTried('Firefox'), notTried('WebKitGTK')]))
+  })
+
+  it.each([
+    ['Linux', '/usr/bin/firefox-esr', '/usr/bin/WebKitWebDriver'],
+    ['Darwin', '', ''],
+  ])('tells the walks on %s which there are', (system, firefox, webkit) => {
+    putApt([])
+    write('path/uname', `#!/bin/sh\necho ${system}\n`)
+    const found = system === 'Linux' ? ['firefox-esr', 'WebKitWebDriver', 'Xvfb'] : []
+    for (const name of found) write(`path/${name}`, '#!/bin/sh\n')
+    const { stdout } = spawnSync(
+      '/bin/sh',
+      ['bin/setup', '--engines', '--', '/bin/sh', '-c', 'echo "$KITH_FIREFOX $KITH_WEBKIT_DRIVER"'],
+      {
+        cwd: folder,
+        env: { PATH: join(folder, 'path') },
+        encoding: 'utf8',
+      },
+    )
+    const at = (path: string) => path.replace('/usr/bin', join(folder, 'path'))
+    expect(stdout.trim()).toBe(`${at(firefox)} ${at(webkit)}`.trim())
+  })
 })

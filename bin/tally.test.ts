@@ -51,6 +51,26 @@ it('says in a line each what failed, wherever it stands in the report', () => {
   ])
 })
 
+it('says what was not tried, and why, and in which engine', () => {
+  const spec = (status: string, projectName: string, description?: string) => ({
+    file: 'walk.engine.ts',
+    line: 60,
+    title: 'sign up',
+    tests: [{ status, results: [], projectName, annotations: [{ type: 'skip', ...(description && { description }) }] }],
+  })
+  const suites = [
+    { specs: [spec('expected', 'Chromium'), spec('skipped', 'Firefox', 'Firefox is not installed')] },
+    { suites: [{ specs: [spec('skipped', '')] }] },
+  ]
+  const { skips, failures } = tallyPlaywright({ ...browser, suites })
+  expect(skips).toEqual([
+    'NOT TRIED: walk.engine.ts:60 Firefox: sign up: Firefox is not installed',
+    'NOT TRIED: walk.engine.ts:60 sign up: no reason was given',
+  ])
+  expect(failures).toEqual([])
+  expect(sum([tallyPlaywright({ ...browser, suites }), tallyVitest(unit)]).skips).toEqual(skips)
+})
+
 it('counts although the words of a report cannot be read', () => {
   expect(tallyPlaywright({ ...browser, suites: [{ specs: [{}] }] })).toMatchObject({ failed: 2, failures: [] })
 })

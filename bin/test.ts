@@ -21,7 +21,7 @@ const REPORTS = new Map<string, { path: string; read: (report: unknown) => Tally
   ['three engines', { path: ENGINE_RESULTS, read: tallyPlaywright }],
 ])
 
-const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0, failures: [] }
+const NOTHING: Tally = { passed: 0, failed: 0, skipped: 0, failures: [], skips: [] }
 
 async function tally(step: Step): Promise<Tally> {
   const report = REPORTS.get(step.name)
@@ -43,6 +43,6 @@ function readReport({ path, read }: { path: string; read: (report: unknown) => T
 const tallies: Tally[] = []
 for (const step of STEPS) tallies.push(await tally(step))
 const total = sum(tallies)
-for (const line of total.failures) process.stdout.write(`\n${line}\n`)
+for (const line of [...total.skips, ...total.failures]) process.stdout.write(`\n${line}\n`)
 process.stdout.write(`\n${closingLine(total)}\n`)
 process.exitCode = total.failed > 0 ? 1 : 0

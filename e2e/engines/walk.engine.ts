@@ -12,6 +12,7 @@ import { openFirefox } from './firefox.ts'
 import { Visitor } from './visitor.ts'
 import { openWebKit } from './webkit.ts'
 
+/** By the name of their project in `playwright.engines.config.ts`. */
 const ENGINES: Record<string, () => Promise<Engine>> = {
   Chromium: openChromium,
   Firefox: openFirefox,
@@ -54,34 +55,35 @@ return JSON.stringify({
   openFiles: 'launchQueue' in window,
 })`
 
-for (const [name, open] of Object.entries(ENGINES)) {
-  test(`${name}: sign up, upload, play and seek, see a photo, keep it, chat, go on without the server`, async () => {
-    test.setTimeout(400_000)
-    test.skip(!isThere(name), `${name} is not installed`)
-    const world = await World.open()
-    world.relay.letsCache = false
-    const engine = await open()
-    const visitor = new Visitor(engine)
-    try {
-      await walk(world, visitor)
-      // Of what the walk does not do, whether the engine has the interface for it at all (docs/engines.md).
-      const description = await visitor.value<string>(INTERFACES)
-      test.info().annotations.push({ type: `${engine.name} ${engine.version}`, description })
-    } catch (error) {
-      const folder = join('test-results', 'engines')
-      await mkdir(folder, { recursive: true })
-      await engine.screenshot(join(folder, `${name}.png`)).catch(() => undefined)
-      // Whether it was the browser that stood still, or Kith.
-      const said = (program: { output: string } | undefined) => program?.output.slice(-8000) ?? ''
-      await writeFile(join(folder, `${name}.server.log`), said(world.server))
-      await writeFile(join(folder, `${name}.worker.log`), said(world.worker))
-      throw error
-    } finally {
-      await engine.close()
-      await world.close()
-    }
-  })
-}
+test('sign up, upload, play and seek, see a photo, keep it, chat, go on without the server', async () => {
+  test.setTimeout(400_000)
+  const { name } = test.info().project
+  test.skip(!isThere(name), `${name} is not installed`)
+  const open = ENGINES[name]
+  if (!open) throw new Error(`nothing opens ${name}`)
+  const world = await World.open()
+  world.relay.letsCache = false
+  const engine = await open()
+  const visitor = new Visitor(engine)
+  try {
+    await walk(world, visitor)
+    // Of what the walk does not do, whether the engine has the interface for it at all (docs/engines.md).
+    const description = await visitor.value<string>(INTERFACES)
+    test.info().annotations.push({ type: `${engine.name} ${engine.version}`, description })
+  } catch (error) {
+    const folder = join('test-results', 'engines')
+    await mkdir(folder, { recursive: true })
+    await engine.screenshot(join(folder, `${name}.png`)).catch(() => undefined)
+    // Whether it was the browser that stood still, or Kith.
+    const said = (program: { output: string } | undefined) => program?.output.slice(-8000) ?? ''
+    await writeFile(join(folder, `${name}.server.log`), said(world.server))
+    await writeFile(join(folder, `${name}.worker.log`), said(world.worker))
+    throw error
+  } finally {
+    await engine.close()
+    await world.close()
+  }
+})
 
 async function walk(world: World, visitor: Visitor): Promise<void> {
   await visitor.goto(world.origin)
