@@ -169,6 +169,14 @@ test('a new version waits while anything goes on in any tab, says what is new, a
   const isReady = page.getByText('A new version is ready.')
   const upload = page.getByRole('button', { name: 'Upload' })
 
+  // What a newer page may say to this Service Worker.
+  const isOther = page.getByText('This page is not of the same version')
+  await page.evaluate(() => navigator.serviceWorker.controller?.postMessage({ type: 'of a newer version' }))
+  await expect(isOther).toBeVisible()
+  await page.getByRole('button', { name: 'Reload' }).click()
+  await expect(isOther).toHaveCount(0)
+  await expect(upload).toBeVisible()
+
   serve((script) => `throw new Error('broken');${script}`)
   expect(await look()).toBe(undefined)
   // One of its files is missing: the server is in the middle of being changed, or gives another one.

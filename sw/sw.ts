@@ -58,7 +58,7 @@ self.addEventListener('activate', (event) => event.waitUntil(self.clients.claim(
 
 self.addEventListener('message', (event) => {
   const message = z.safeParse(pageMessage, event.data)
-  if (!message.success) return
+  if (!message.success) return event.source?.postMessage({ type: 'unknown' } satisfies WorkerMessage)
   if (message.data.type === 'SKIP_WAITING') event.waitUntil(self.skipWaiting())
   if (message.data.type === 'claim') event.waitUntil(self.clients.claim())
   if (message.data.type === 'forget') event.waitUntil(forget())

@@ -7,7 +7,7 @@ import { readDeviceAccount } from '../vault/device.ts'
 import { startCatchingUp } from './catch-up.ts'
 import { startIdleLock } from './idle.ts'
 import { partCame, reloadForPart } from './lost-part.ts'
-import { OUTDATED, sentenceFor, sentenceForCode } from './messages.ts'
+import { OUTDATED, RELOADS, sentenceFor, sentenceForCode } from './messages.ts'
 import { nextTask } from './next-task.ts'
 import { passAppError } from './passing.ts'
 import { sayProblem } from './problem.ts'
@@ -463,8 +463,8 @@ export class KithApp extends LitElement {
       ${this.renewing ? html`<renew-dialog @close=${() => (this.renewing = false)}></renew-dialog>` : nothing}
       ${isOutdated.value ? html`<p class="banner bad" role="alert">${OUTDATED}<button @click=${() => location.reload()}>Reload</button></p>` : nothing}
       ${
-        mediaWorker.needsReload.value && state.kind === 'unlocked'
-          ? html`<p class="banner" role="status">To play videos this page has to be loaded again.<button @click=${() => location.reload()}>Reload</button></p>`
+        mediaWorker.needsReload.value && (state.kind === 'unlocked' || mediaWorker.needsReload.value === 'versions')
+          ? html`<p class="banner" role="status">${RELOADS[mediaWorker.needsReload.value]}<button @click=${() => location.reload()}>Reload</button></p>`
           : nothing
       }
       ${mediaWorker.updateWaits.value && !busy.isBusy && !isOutdated.value ? html`<update-banner></update-banner>` : nothing}

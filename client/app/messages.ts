@@ -1,5 +1,6 @@
 import { type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { isOutdated } from './outdated.ts'
+import type { ReloadReason } from './service-worker.ts'
 
 /** For each code: what happened, and what one can do next. A code without a sentence does not compile. */
 const SENTENCES: Readonly<Record<ErrorCode, string>> = {
@@ -126,6 +127,12 @@ const SENTENCES: Readonly<Record<ErrorCode, string>> = {
 
 export const OUTDATED =
   'A newer version of Kith runs in another tab, and this one can do nothing more. Reload it; uploads go on then.'
+
+/** Why the page is to be loaded again. */
+export const RELOADS: Record<ReloadReason, string> = {
+  player: 'To play videos this page has to be loaded again.',
+  versions: 'This page is not of the same version as the part of Kith that works behind it. It has to be loaded again.',
+}
 
 /** The sentence for any failure. */
 export function sentenceFor(error: unknown): string {

@@ -17,6 +17,9 @@ const LOOK_AFTER_MS = 3_600_000
  */
 const QUIET_MS = 1500
 
+/** `player`: nothing plays here before; `versions`: page and Service Worker do not understand each other. */
+export type ReloadReason = 'player' | 'versions'
+
 /** The Service Worker as the page sees it. */
 export class MediaWorker {
   /** A new version waits until the person agrees. */
@@ -25,8 +28,8 @@ export class MediaWorker {
   readonly updateComes = new Signal(false)
   /** Whether `/media/…` is answered on this page. */
   readonly controls = new Signal(Boolean(navigator.serviceWorker?.controller))
-  /** Nothing plays here before the page is loaded again, and that was left to the person. */
-  readonly needsReload = new Signal(false)
+  /** Why the page is to be loaded again, where that was left to the person. */
+  readonly needsReload = new Signal<ReloadReason | null>(null)
   /** A notification was tapped. */
   onOpen: (path: string) => void = (path) => location.assign(path)
   readonly #workbox: Workbox
@@ -47,8 +50,9 @@ export class MediaWorker {
 
   #hear(data: unknown): void {
     const parsed = z.safeParse(workerMessage, data)
-    if (!parsed.success) return
-    if (parsed.data.type === 'open') this.onOpen(parsed.data.path)
+    // One of the two is newer than the other, and either of them was not understood.
+    if (!parsed.success || parsed.data.type === 'unknown') this.needsReload.value = 'versions'
+    else if (parsed.data.type === 'open') this.onOpen(parsed.data.path)
     else for (const listener of this.#listeners) listener(parsed.data)
   }
 
@@ -59,7 +63,7 @@ export class MediaWorker {
       // None: somebody has cleared what the browser keeps, and nothing newer came.
       const isNewer = this.controls.value && navigator.serviceWorker.controller !== null
       this.controls.value = true
-      this.needsReload.value = false
+      this.needsReload.value = null
       // This tab was idle when it was asked, and may have begun something in the moment since.
       if (isNewer) void this.#reloadWhenIdle()
     })
@@ -77,7 +81,7 @@ export class MediaWorker {
     // Nobody loses what they are typing or sending, and no page reloads for ever.
     const isCostly = this.#busy.isBusy || hasKeyInMemory()
     if (session.state.value.kind !== 'unlocked' || isCostly || sessionStorage.getItem(RELOADED)) {
-      this.needsReload.value = true
+      this.needsReload.value = 'player'
       return
     }
     sessionStorage.setItem(RELOADED, '1')

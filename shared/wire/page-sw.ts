@@ -2,20 +2,26 @@ import * as z from 'zod/mini'
 import { ERROR_CODES } from '../errors.ts'
 import { mediaId } from './primitives.ts'
 
-/** Page → Service Worker. */
+/**
+ * Page → Service Worker. The two may be of different versions, and so messages are only ever extended: what is here stays,
+ * more fields are optional and pass those who do not know them (docs/decisions/messages-are-only-extended.md).
+ */
 export const pageMessage = z.discriminatedUnion('type', [
   /** After a hard reload the page has no controller: take it. */
-  z.strictObject({ type: z.literal('claim') }),
+  z.object({ type: z.literal('claim') }),
   /** A new version waits and the person agreed (workbox's name). */
-  z.strictObject({ type: z.literal('SKIP_WAITING') }),
+  z.object({ type: z.literal('SKIP_WAITING') }),
   /** Keys are gone or new: forget what is in memory. */
-  z.strictObject({ type: z.literal('forget') }),
+  z.object({ type: z.literal('forget') }),
 ])
-/** Service Worker → pages: why an item's bytes were refused, so that the player can say it. */
+/** Service Worker → pages, by the same rule. */
 export const workerMessage = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('media-error'), mediaId, objectName: z.string(), code: z.enum(ERROR_CODES) }),
+  /** Why an item's bytes were refused, so that the player can say it. */
+  z.object({ type: z.literal('media-error'), mediaId, objectName: z.string(), code: z.enum(ERROR_CODES) }),
   /** A notification was tapped: go there. */
-  z.strictObject({ type: z.literal('open'), path: z.string().check(z.regex(/^\/(?!\/)/)) }),
+  z.object({ type: z.literal('open'), path: z.string().check(z.regex(/^\/(?!\/)/)) }),
+  /** What the page said is in no message that this worker knows. */
+  z.object({ type: z.literal('unknown') }),
 ])
 export type PageMessage = z.output<typeof pageMessage>
 export type WorkerMessage = z.output<typeof workerMessage>
