@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { sealDocument } from '../../shared/crypto/document.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { sign } from '../../shared/crypto/signing.ts'
-import { AppError } from '../../shared/errors.ts'
+import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
 import { codeOf } from '../../shared/testing/people.ts'
 import { type Card, card } from '../../shared/wire/card.ts'
@@ -32,6 +32,57 @@ describe('what somebody changed of a description', () => {
   it('is also that it is empty now', () => {
     const wanted = { title: 'sea', description: '' }
     expect(changeOf({ ...shown, description: 'calm' }, wanted)).toEqual({ description: '' })
+  })
+})
+
+async function newRecord({ person, groups }: Client, groupId: GroupId): Promise<MediaRecord> {
+  const mediaId = newMediaId()
+  const keys = { contentKey: newKey(), cardKey: newKey() }
+  const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
+    author: person.userId,
+    groupHead: groups.get(groupId).state.head,
+    schema: card,
+    body: shown,
+    sign: (label, bytes) => sign(person.actor.seed, label, bytes),
+  })
+  const wrapped = await wrapKeys(groups, { groupId, mediaId }, keys)
+  const rest = { authorId: person.userId, state: 'ready', workerDocument: null, job: null } as const
+  return { mediaId, groupId, ...wrapped, card: { revision: 1, sealed }, ...rest, createdAt: 1, changeSeq: 1 }
+}
+
+describe('an item that the device keeps', () => {
+  let answer: () => Promise<MediaRecord>
+  let record: MediaRecord
+  let items: Items
+
+  beforeEach(async () => {
+    const { ann, circle } = await GroupWorld.create()
+    record = await newRecord(ann, circle)
+    const api = { call: () => answer() } as unknown as Api
+    items = new Items({ api, session: { requireUnlocked: () => ann } as never as Session })
+  })
+  const refuseBy = (code: ErrorCode) => () => Promise.reject(new AppError(code))
+
+  it.each(['server/unreachable', 'server/unavailable', 'auth/required', 'auth/expired', 'auth/rate-limited'] as const)(
+    'opens while the server says %s',
+    async (code) => {
+      answer = async () => record
+      await items.read(record.mediaId)
+      answer = refuseBy(code)
+      expect((await items.read(record.mediaId)).item.card).toEqual(shown)
+    },
+  )
+
+  it('does not open against what the server says of the item itself', async () => {
+    answer = async () => record
+    await items.read(record.mediaId)
+    answer = refuseBy('media/not-found')
+    expect(await codeOf(() => items.read(record.mediaId))).toBe('media/not-found')
+  })
+
+  it('is not said to be gone where nothing of it was here before the session was over', async () => {
+    answer = refuseBy('auth/required')
+    expect(await codeOf(() => items.read(record.mediaId))).toBe('auth/required')
   })
 })
 
@@ -64,26 +115,12 @@ describe('an edit', () => {
     await run()
   }
 
-  async function newRecord({ person, groups }: Client, groupId: GroupId): Promise<MediaRecord> {
-    const keys = { contentKey: newKey(), cardKey: newKey() }
-    const sealed = await sealDocument({ label: 'kith/v1/card', id: mediaId, revision: 1 }, keys.cardKey, {
-      author: person.userId,
-      groupHead: groups.get(groupId).state.head,
-      schema: card,
-      body: shown,
-      sign: (label, bytes) => sign(person.actor.seed, label, bytes),
-    })
-    const wrapped = await wrapKeys(groups, { groupId, mediaId }, keys)
-    const rest = { authorId: person.userId, state: 'ready', workerDocument: null, job: null } as const
-    return { mediaId, groupId, ...wrapped, card: { revision: 1, sealed }, ...rest, createdAt: 1, changeSeq: 1 }
-  }
-
   beforeEach(async () => {
     const world = await GroupWorld.create()
     ann = world.ann
     ben = await world.invited('ben')
-    mediaId = newMediaId()
     record = await newRecord(ann, world.circle)
+    mediaId = record.mediaId
     writes = 0
     beforeWrite = async () => undefined
   })

@@ -32,6 +32,7 @@ import {
 } from '../../shared/wire/media.ts'
 import { type WorkerDocument, workerDocument } from '../../shared/wire/worker-document.ts'
 import { nextTask } from '../app/next-task.ts'
+import { isPassing } from '../app/passing.ts'
 import type { Services } from '../app/services.ts'
 import { type Group, verifyMember, verifyWorker } from '../groups/group.ts'
 import { GroupItems } from './group-items.ts'
@@ -165,15 +166,18 @@ export class Items {
     return held.nextSync
   }
 
-  /** One item, from the server where it can be reached. @throws {AppError} `media/not-found` */
+  /** One item, from the server where it can be used, else as the device keeps it. @throws {AppError} `media/not-found`, … */
   async read(mediaId: MediaId): Promise<{ group: Group; item: Item }> {
+    let passing: unknown
     try {
       const { api } = this.#services
       await takeShown(api, [await api.call(readMedia, { params: { mediaId } })])
     } catch (error) {
-      if (!isAppError(error, 'server/unreachable') && !isAppError(error, 'server/unavailable')) throw error
+      if (!isPassing(error)) throw error
+      passing = error
     }
     const record = await readMediaRecord(mediaId)
+    if (!record && passing) throw passing
     if (!record || record.state === 'deleted') throw new AppError('media/not-found', 'no such item')
     const { groupId } = record
     const item = await this.#put(groupId, this.#of(groupId), record)
