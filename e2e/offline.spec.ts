@@ -1,6 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { KithApp } from '../client/app/kith-app.ts'
+import type { Services } from '../client/app/services.ts'
 import { PIECE_BYTES } from '../shared/device/kept-pieces.ts'
 import { readSession } from '../shared/wire/accounts.ts'
 import { corpusFile, makePhoto, makeVideo } from './support/media.ts'
@@ -27,6 +29,25 @@ async function keep(person: Person, title: string, quality?: string): Promise<vo
 const keptCaches = ({ page }: Person) =>
   page.evaluate(() => caches.keys().then((names) => names.filter((name) => name.startsWith('kith/kept'))))
 
+async function loseNetwork({ context, world }: Person): Promise<void> {
+  void world.relay.lose()
+  await context.setOffline(true)
+}
+
+async function findNetwork({ context, world }: Person): Promise<void> {
+  world.relay.restore()
+  await context.setOffline(false)
+}
+
+const isAway = ({ page }: Person) => page.locator('viewer-screen').getByText('The server does not answer.')
+
+/** Whether something keeps the screen on, and the app unlocked. */
+const isAtWork = ({ page }: Person) =>
+  page.evaluate(() => {
+    const { services } = document.querySelector('kith-app') as KithApp & { services: Services }
+    return services.busy.isAtWork
+  })
+
 /** Whether a whole piece is asked for: the player asks for other parts. */
 const asksPiece = (method: string, path: string, range = '') => {
   const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range) ?? []
@@ -47,6 +68,28 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   const photo = corpusFile('photo-rotated.jpg') ?? (await makePhoto(join(world.folder, 'photo-rotated.jpg')))
   await ada.upload(video, photo)
   await ada.finished('sea')
+
+  // Paused before any of it is here, it says in flight mode what it waits for, and begins once the network is back.
+  await ada.open('sea')
+  world.relay.gate = async (method, path) => {
+    if (method === 'GET' && /\/objects\//.test(path)) await new Promise(() => undefined)
+  }
+  await page.getByRole('button', { name: 'Keep offline' }).click()
+  const dialog = page.locator('kith-dialog')
+  await dialog.getByRole('button', { name: 'Keep offline' }).click()
+  await dialog.getByRole('button', { name: 'Pause' }).click()
+  await expect(dialog.getByText('Paused.')).toBeVisible()
+  await page.getByRole('button', { name: 'Close' }).click()
+  world.relay.gate = undefined
+  await loseNetwork(ada)
+  await ada.open('sea')
+  await expect(isAway(ada)).toBeVisible()
+  await findNetwork(ada)
+  await expect(isAway(ada)).toHaveCount(0)
+  await ada.plays()
+  await page.getByRole('button', { name: 'Being kept on this device' }).click()
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+
   await keep(ada, 'sea', '360p')
   await keep(ada, 'photo-rotated')
 
@@ -99,7 +142,7 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   await ada.seek(29)
   await expect.poll(height).toBe(360)
   await ada.plays(29)
-  await expect(page.getByText('The video stopped')).toHaveCount(0)
+  await expect(isAway(ada)).toHaveCount(0)
 
   await page.goto(world.origin)
   await expect(page.getByRole('link', { name: /^sea/ })).toBeVisible()
@@ -141,6 +184,7 @@ test('keeping goes on after the app was closed in the middle, can be paused, and
   world,
   arrive,
 }) => {
+  world.relay.letsCache = false
   const ada = await arrive('ada')
   await ada.makeCircle('Gartenfreunde')
   const file = join(world.folder, 'large.mp4')
@@ -205,6 +249,18 @@ test('keeping goes on after the app was closed in the middle, can be paused, and
   await page.getByRole('button', { name: 'Make room' }).click()
   await expect(page.getByText('Nothing is kept here yet.')).toBeVisible()
   expect(await keptCaches(ada)).toEqual([])
+
+  // What plays until the network goes keeps no screen on after it; it goes on by itself.
+  await ada.open('large')
+  await ada.plays()
+  expect(await isAtWork(ada)).toBe(true)
+  await loseNetwork(ada)
+  await ada.seek(50)
+  await expect(isAway(ada)).toBeVisible()
+  expect(await isAtWork(ada)).toBe(false)
+  await findNetwork(ada)
+  await expect(page.locator('video')).toHaveJSProperty('paused', false)
+  await ada.plays(50)
 })
 
 test('what happened elsewhere takes effect without a reload: what was deleted goes, and all of it with the circle', async ({

@@ -80,6 +80,10 @@ export class Playback {
   async #limit(hls: Hls, isHere: (url: string) => Promise<boolean>, atSeconds: number): Promise<void> {
     const here = await Promise.all(hls.levels.map(({ uri }) => isHere(uri)))
     if (this.#hls !== hls) return
+    if (!here.includes(true)) {
+      this.#events.onFatal(true)
+      return
+    }
     for (let index = here.length - 1; index >= 0; index--) if (!here[index]) hls.removeLevel(index)
     hls.startLoad(atSeconds > 0 ? atSeconds : -1)
     this.#tell()

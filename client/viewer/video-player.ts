@@ -5,10 +5,17 @@ import { controls } from '../styles/controls.ts'
 import { isTaken, videoAction } from './keyboard.ts'
 import { type Place, recallPlace, rememberPlace } from './place.ts'
 import { Playback, type Quality } from './playback.ts'
+import { type Facts, isWay, type Trouble, type Way, waitsForServer, wayFor } from './way.ts'
 
-const CANNOT_PLAY = 'This browser cannot play the original. It starts here as soon as the first quality is ready.'
 const REACH_MS = 1500
-const NO_ANSWER = 'The video stopped: the server does not answer.'
+const SENTENCES: Readonly<Record<Trouble, string>> = {
+  'being-made': 'This video is being made playable. It starts here as soon as the first quality is ready.',
+  'not-yet': 'This browser cannot play the original. It starts here as soon as the first quality is ready.',
+  'original-alone':
+    'This browser cannot play the original, which alone is on this device. It starts here when the server answers.',
+  'no-answer': 'The server does not answer. The video goes on when it is back.',
+  broken: 'The video cannot be played on.',
+}
 
 /** Plays renditions where there are some, else the original where this browser can; better ones come in at the same place. */
 export class VideoPlayer extends KithElement {
@@ -80,16 +87,21 @@ export class VideoPlayer extends KithElement {
   declare qualities: readonly Quality[]
   declare chosen: number | null
   declare shown: number | null
-  declare trouble: string | null
+  declare trouble: Trouble | null
   /** A newer master that waits until the person, or the end of playing, lets it in. */
   declare better: string | null
   #playback: Playback | undefined
-  #playing: string | null = null
-  /** Where to begin: where this page was before it was locked, loaded anew, or refused a byte. */
+  /** What it is played by; `null`: nothing, or being looked for. */
+  #way: Way | null = null
+  /** Since something new has happened. */
+  readonly #failed = new Set<Way>()
+  /** Whether the original's bytes did not come: what the browser calls unplayable was only out of reach. */
+  #isUnreachable = false
+  /** The latest look for a way: an earlier one that ends later counts no more. */
+  #turn = 0
+  /** Where to begin: where this page was before it was locked or loaded anew, or where it stopped. */
   #place: Place | null = null
   #path = ''
-  /** Stopped for want of an answer: goes on by itself when the server is back. */
-  #waitsFor: Place | null = null
   #setBusy: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
 
@@ -127,6 +139,7 @@ export class VideoPlayer extends KithElement {
     super.disconnectedCallback()
     if (location.pathname === this.#path) this.#remember()
     for (const end of this.#ends.splice(0)) end()
+    this.#turn += 1
     this.#playback?.stop()
     // Else the browser goes on fetching until it clears away, and a new Service Worker waits for that.
     this.video.removeAttribute('src')
@@ -139,106 +152,137 @@ export class VideoPlayer extends KithElement {
   }
 
   override updated(changed: Map<PropertyKey, unknown>): void {
-    if (changed.has('master') || changed.has('original')) void this.#choose()
+    if (changed.has('master') || changed.has('original')) this.#choose()
   }
 
-  /** What to play: the first thing that can be, and something better only when it does not interrupt. */
-  async #choose(): Promise<void> {
-    const { master, video } = this
-    if (master !== null) {
-      if (master === this.#playing) return
-      const isUnderWay = this.#playing !== null && !video.paused && !video.ended
-      if (isUnderWay) {
-        this.better = master
-        return
-      }
-      const place = this.#place ?? this.#waitsFor ?? { seconds: video.currentTime, isPlaying: false }
-      await this.#play(master, place)
-      return
-    }
-    if (this.#playing !== null) return
-    if (this.originalType !== '' && video.canPlayType(this.originalType) !== '') {
-      this.#playOriginal(this.#place ?? { seconds: 0, isPlaying: false })
-      return
-    }
-    this.trouble = 'This video is being made playable. It starts here as soon as the first quality is ready.'
+  get #here(): Place {
+    return { seconds: this.video.currentTime, isPlaying: !this.video.paused }
   }
 
-  /** @param goesAlone from what is on the device, whether or not the server is there. */
-  async #play(master: string, { seconds, isPlaying }: Place, goesAlone = false): Promise<void> {
-    this.#begin(master)
+  /** Something better comes in only when it does not interrupt. */
+  #choose(): void {
+    const { video } = this
+    const isUnderWay = this.#way !== null && !video.paused && !video.ended
+    if (isUnderWay) this.better = this.master
+    else this.#play(this.#place ?? { seconds: video.currentTime, isPlaying: false })
+  }
+
+  /** Begins anew with the best way: when something new has happened, never because one has failed. */
+  #play(place: Place): void {
+    this.#place = place
+    this.#isUnreachable = false
+    this.#failed.clear()
+    void this.#next()
+  }
+
+  /** Goes on by the best way that is left. */
+  async #next(): Promise<void> {
+    const { video } = this
+    this.#turn += 1
+    const turn = this.#turn
+    this.#way = null
+    this.trouble = null
     this.better = null
-    const { kept } = this
-    const isAlone = kept !== null && (goesAlone || !(await isServerThere()))
-    if (this.#playing !== master) return
-    const playlist = isAlone ? (kept.master ?? master) : master
-    // Of a video whose original alone was kept, the original plays.
-    if (isAlone && !(await kept.isHere(playlist))) {
-      this.#playOriginal({ seconds, isPlaying })
+    const found = wayFor(await this.#look(), this.#failed)
+    if (turn !== this.#turn) return
+    if (!isWay(found)) {
+      this.#halt(found)
       return
     }
-    this.#playback = new Playback(this.video, {
+    this.#playback?.stop()
+    this.#playback = undefined
+    this.#way = found
+    const { seconds, isPlaying } = this.#place ?? this.#here
+    this.#place = null
+    // Whoever pressed play while it was looked for meant it.
+    const isWanted = isPlaying || !video.paused
+    if (found === 'original') {
+      this.qualities = []
+      video.src = this.original
+      if (seconds > 0) video.currentTime = seconds
+    } else if (!(await this.#stream(found, seconds, turn))) return
+    if (isWanted) await video.play().catch(() => undefined)
+  }
+
+  async #look(): Promise<Facts> {
+    const { master, kept, original, originalType } = this
+    const claimsOriginal = originalType !== '' && this.video.canPlayType(originalType) !== ''
+    const facts = { isMade: master !== null, claimsOriginal, isStreamHere: false, isOriginalHere: false }
+    if (master === null || kept === null) return { ...facts, isServerThere: true }
+    // What is on the device goes on at the same place where a server is there, and does not give the video.
+    if (!this.#failed.has('stream') && (await isServerThere())) return { ...facts, isServerThere: true }
+    const [isStreamHere, isOriginalHere] = await Promise.all([
+      kept.isHere(kept.master ?? master),
+      kept.isHere(original),
+    ])
+    return { ...facts, isServerThere: false, isStreamHere, isOriginalHere }
+  }
+
+  /** @returns `false`: another turn has begun meanwhile. */
+  async #stream(way: 'stream' | 'kept', seconds: number, turn: number): Promise<boolean> {
+    const { kept, video } = this
+    const playlist = (way === 'kept' ? kept?.master : null) ?? this.master
+    if (playlist === null) return false
+    const playback = new Playback(video, {
       onQualities: (qualities, chosen, shown) => {
         this.qualities = qualities
         this.chosen = chosen
         this.shown = shown
       },
       onFatal: (isNetwork) => {
-        // The network went while it played: what is on the device goes on at the same place. Not by asking again: a server
-        // that is there, and does not give the video, would be asked without end.
-        if (isNetwork && this.kept && !isAlone) {
-          void this.#play(master, { seconds: this.video.currentTime, isPlaying: !this.video.paused }, true)
-          return
-        }
-        if (isNetwork) this.#noAnswer()
-        else this.trouble = 'The video cannot be played on.'
-        this.video.pause()
+        if (turn !== this.#turn) return
+        if (isNetwork) this.#fails(way)
+        else this.#halt('broken')
       },
     })
-    const isHere = isAlone ? (url: string) => kept.isHere(url) : undefined
-    if (!(await this.#playback.start(playlist, seconds, kept !== null, isHere))) {
-      this.video.src = playlist
-      this.video.currentTime = seconds
+    this.#playback = playback
+    const isHere = way === 'kept' && kept ? (url: string) => kept.isHere(url) : undefined
+    const isStarted = await playback.start(playlist, seconds, kept !== null, isHere)
+    if (turn !== this.#turn) return false
+    if (!isStarted) {
+      video.src = playlist
+      video.currentTime = seconds
     }
-    if (isPlaying) await this.video.play().catch(() => undefined)
+    return true
   }
 
-  #playOriginal({ seconds, isPlaying }: Place): void {
-    this.#begin(this.original)
-    this.video.src = this.original
-    if (seconds > 0) this.video.currentTime = seconds
-    if (isPlaying) this.video.play().catch(() => undefined)
+  #fails(way: Way): void {
+    this.#place = this.#here
+    this.#failed.add(way)
+    if (way === 'original' && !this.#isUnreachable) {
+      this.video.removeAttribute('src')
+      this.video.load()
+    }
+    void this.#next()
   }
 
-  #begin(url: string): void {
-    this.#playing = url
-    this.#place = null
-    this.#waitsFor = null
-    this.trouble = null
-    this.#playback?.stop()
-    this.#playback = undefined
+  #halt(trouble: Trouble): void {
+    const { video } = this
+    const { seconds, isPlaying } = this.#place ?? this.#here
+    this.#place = { seconds, isPlaying: isPlaying || !video.paused }
+    this.#way = null
+    const saysUnplayable = trouble === 'not-yet' || trouble === 'original-alone'
+    this.trouble = saysUnplayable && this.#isUnreachable ? 'no-answer' : trouble
+    video.pause()
+    // What has failed may say no `pause`.
+    this.#setBusy(false)
   }
 
-  /** The Service Worker had no answer for this item's bytes: what a browser calls unplayable was only unreachable. */
+  /** The Service Worker had no answer for the original's bytes: before, or after, the browser says that it fails. */
   serverGone(): void {
-    if (this.#playing === null && this.trouble === CANNOT_PLAY) this.#noAnswer()
-  }
-
-  #noAnswer(): void {
-    this.#waitsFor ??= { seconds: this.video.currentTime, isPlaying: !this.video.paused }
-    this.trouble = NO_ANSWER
+    this.#isUnreachable = true
+    if (this.trouble !== null) this.#halt(this.trouble)
   }
 
   #goOn = (): void => {
-    if (this.#waitsFor) this.#again()
+    const isLooking = this.#way === null && this.trouble === null && this.#place !== null
+    if (isLooking || waitsForServer(this.trouble)) this.#again()
     else this.#playback?.resume()
   }
 
   #remember = (): void => {
-    const { video } = this
-    if (video.currentTime > 0 && !video.ended) {
-      rememberPlace({ seconds: video.currentTime, isPlaying: this.#waitsFor?.isPlaying ?? !video.paused })
-    }
+    const place = this.#place ?? this.#here
+    if (place.seconds > 0 && !this.video.ended) rememberPlace(place)
   }
 
   override render() {
@@ -254,9 +298,9 @@ export class VideoPlayer extends KithElement {
         @playing=${this.#started}
         @pause=${this.#stopped}
         @ended=${this.#ended}
-        @error=${this.#failed}
+        @error=${this.#refused}
       ></video>
-      ${this.trouble ? html`<p class="trouble" role="status">${this.trouble} ${this.trouble === NO_ANSWER || this.#playing ? html`<button @click=${this.#again}>Try again</button>` : nothing}</p>` : nothing}
+      ${this.trouble ? html`<p class="trouble" role="status">${SENTENCES[this.trouble]} ${waitsForServer(this.trouble) || this.trouble === 'broken' ? html`<button @click=${this.#again}>Try again</button>` : nothing}</p>` : nothing}
       <div class="bar">
         ${
           this.qualities.length > 1
@@ -271,7 +315,7 @@ export class VideoPlayer extends KithElement {
               </label>`
             : nothing
         }
-        ${this.better ? html`<button @click=${() => void this.#takeBetter()}>Better quality is ready: switch</button>` : nothing}
+        ${this.better ? html`<button @click=${() => this.#play(this.#here)}>Better quality is ready: switch</button>` : nothing}
       </div>
     `
   }
@@ -281,16 +325,7 @@ export class VideoPlayer extends KithElement {
     this.#playback?.choose(index < 0 ? null : index)
   }
 
-  async #takeBetter(): Promise<void> {
-    const { video, better } = this
-    if (better) await this.#play(better, { seconds: video.currentTime, isPlaying: !video.paused })
-  }
-
-  #again = (): void => {
-    const place = this.#waitsFor ?? { seconds: this.video.currentTime, isPlaying: true }
-    if (this.master) void this.#play(this.master, place)
-    else this.#playOriginal(place)
-  }
+  #again = (): void => this.#play(this.#place ?? this.#here)
 
   #started = (): void => {
     this.#setBusy(true)
@@ -302,31 +337,20 @@ export class VideoPlayer extends KithElement {
 
   #ended = (): void => {
     this.#stopped()
-    if (this.better) void this.#play(this.better, { seconds: 0, isPlaying: false })
+    if (this.better) this.#play({ seconds: 0, isPlaying: false })
   }
 
-  /** The original may be of a kind that only claims to be playable: then it waits for the renditions. */
-  #failed = (): void => {
-    if (this.#playing !== this.original) return
-    if (this.video.error?.code === MediaError.MEDIA_ERR_NETWORK) {
-      this.#noAnswer()
-      return
-    }
-    this.#giveUpOriginal()
+  /** The original may be of a kind that only claims to be playable. */
+  #refused = (): void => {
+    this.#stopped()
+    if (this.#way !== 'original') return
+    if (this.video.error?.code === MediaError.MEDIA_ERR_NETWORK) this.#isUnreachable = true
+    this.#fails('original')
   }
 
   /** Chromium plays the sound alone where it does not know the picture's codec. */
   #measured = (): void => {
-    if (this.#playing === this.original && this.video.videoWidth === 0) this.#giveUpOriginal()
-  }
-
-  #giveUpOriginal(): void {
-    this.#playing = null
-    if (!this.video.paused) this.#place = { seconds: 0, isPlaying: true }
-    this.video.removeAttribute('src')
-    this.video.load()
-    if (this.master) void this.#choose()
-    else this.trouble = CANNOT_PLAY
+    if (this.#way === 'original' && this.video.videoWidth === 0) this.#fails('original')
   }
 
   #keyDown = (event: KeyboardEvent): void => {

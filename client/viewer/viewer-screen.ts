@@ -171,7 +171,7 @@ export class ViewerScreen extends KithElement {
       // hls.js asks again by itself; only what cannot is told.
       if (this.pictureFailed) this.broken = code
       this.#unreachable = code
-      this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
+      if (objectName === ORIGINAL) this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
       return
     }
     const isOnlyPreview = objectName === THUMB || objectName === this.item?.made?.poster
