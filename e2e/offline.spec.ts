@@ -5,7 +5,7 @@ import type { KithApp } from '../client/app/kith-app.ts'
 import type { Services } from '../client/app/services.ts'
 import { PIECE_BYTES } from '../shared/device/kept-pieces.ts'
 import { readSession } from '../shared/wire/accounts.ts'
-import { corpusFile, makePhoto, makeVideo } from './support/media.ts'
+import { corpusFile, makePhoto, makeSound, makeVideo } from './support/media.ts'
 import type { Person } from './support/person.ts'
 import { expect, test } from './support/test.ts'
 
@@ -66,10 +66,23 @@ test('what is kept plays and seeks in flight mode, from a cold start, with the s
   const video = join(world.folder, 'sea.mp4')
   await makeVideo(video, { seconds: 32 })
   const photo = corpusFile('photo-rotated.jpg') ?? (await makePhoto(join(world.folder, 'photo-rotated.jpg')))
-  await ada.upload(video, photo)
+  const sound = await makeSound(join(world.folder, 'gulls.wav'))
+  await ada.upload(video, photo, sound)
+  await ada.uploaded('gulls')
   await ada.finished('sea')
 
-  // Paused before any of it is here, it says in flight mode what it waits for, and begins once the network is back.
+  // In flight mode what is not here says so, a photo by its preview, and goes on once the network is back.
+  await loseNetwork(ada)
+  await ada.open('photo-rotated')
+  await expect(isAway(ada)).toBeVisible()
+  await expect(page.getByRole('img', { name: 'photo-rotated' })).not.toHaveJSProperty('naturalWidth', 0)
+  await ada.open('gulls')
+  await expect(isAway(ada)).toBeVisible()
+  await findNetwork(ada)
+  await expect(isAway(ada)).toHaveCount(0)
+  await expect(page.locator('audio')).not.toHaveJSProperty('readyState', 0)
+
+  // So does a video whose keeping was paused before any of it was here.
   await ada.open('sea')
   world.relay.gate = async (method, path) => {
     if (method === 'GET' && /\/objects\//.test(path)) await new Promise(() => undefined)

@@ -4,6 +4,7 @@ import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import { type MediaId, parseMediaId } from '../../shared/format/ids.ts'
 import { ORIGINAL, THUMB } from '../../shared/format/object-name.ts'
 import type { Card } from '../../shared/wire/card.ts'
+import type { MediaRecord } from '../../shared/wire/media.ts'
 import { mediaUrl } from '../../shared/wire/page-sw.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor, sentenceForCode } from '../app/messages.ts'
@@ -34,7 +35,7 @@ export class ViewerScreen extends KithElement {
     group: { state: true },
     item: { state: true },
     broken: { state: true },
-    pictureFailed: { state: true },
+    originalFailed: { state: true },
     neighbours: { state: true },
     editing: { state: true },
     sharing: { state: true },
@@ -109,8 +110,8 @@ export class ViewerScreen extends KithElement {
   declare item: Item | null
   /** Why bytes of this item were refused. */
   declare broken: ErrorCode | null
-  /** This browser cannot show the original picture. */
-  declare pictureFailed: boolean
+  /** The original picture does not show here, or the original sound does not play. */
+  declare originalFailed: boolean
   declare neighbours: Neighbours
   /** The description that is being edited, as it was when that began. */
   declare editing: Card | null
@@ -119,6 +120,7 @@ export class ViewerScreen extends KithElement {
   #setPlaying: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
   #endWatching: (() => void) | undefined
+  /** Why the original's bytes did not come. */
   #unreachable: ErrorCode | null = null
 
   constructor() {
@@ -126,7 +128,7 @@ export class ViewerScreen extends KithElement {
     this.group = null
     this.item = null
     this.broken = null
-    this.pictureFailed = false
+    this.originalFailed = false
     this.neighbours = { previous: null, next: null }
     this.editing = null
     this.sharing = false
@@ -147,8 +149,11 @@ export class ViewerScreen extends KithElement {
     )
     this.#setPlaying = this.services.busy.switch('playback')
     window.addEventListener('keydown', this.#keyDown)
+    window.addEventListener('online', this.#goOn)
     this.#ends.push(
+      events.connected.watch((isConnected) => isConnected && this.#goOn()),
       () => window.removeEventListener('keydown', this.#keyDown),
+      () => window.removeEventListener('online', this.#goOn),
       () => this.#setPlaying(false),
     )
   }
@@ -158,7 +163,7 @@ export class ViewerScreen extends KithElement {
     this.item = null
     this.failure = null
     this.broken = null
-    this.pictureFailed = false
+    this.originalFailed = false
     this.#unreachable = null
     this.editing = null
     this.#setPlaying(false)
@@ -167,11 +172,12 @@ export class ViewerScreen extends KithElement {
 
   /** The Service Worker could not answer for one of this item's objects. */
   #refused(objectName: string, code: ErrorCode): void {
-    if (isPassing(new AppError(code))) {
+    if (isOnlyAway(code)) {
       // hls.js asks again by itself; only what cannot is told.
-      if (this.pictureFailed) this.broken = code
+      if (objectName !== ORIGINAL) return
+      if (this.originalFailed) this.broken = code
       this.#unreachable = code
-      if (objectName === ORIGINAL) this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
+      this.renderRoot.querySelector<VideoPlayer>('video-player')?.serverGone()
       return
     }
     const isOnlyPreview = objectName === THUMB || objectName === this.item?.made?.poster
@@ -246,6 +252,7 @@ export class ViewerScreen extends KithElement {
 
   #stage(item: Item) {
     const { record, card, made } = item
+    const photo = card?.type.startsWith('image/') ? card : null
     if (item.fault)
       return html`<div class="file">${icon('warning', 44)}<p data-code=${item.fault.code}>${sentenceFor(item.fault)}</p></div>`
     if (this.broken && this.broken !== 'vault/locked') {
@@ -253,6 +260,7 @@ export class ViewerScreen extends KithElement {
         ${icon('warning', 44)}
         <p>${sentenceForCode(this.broken)}</p>
         <button @click=${this.#again}>Try again</button>
+        ${photo?.hasThumb && isOnlyAway(this.broken) ? this.#preview(record, photo) : nothing}
       </div>`
     }
     if (record.state === 'uploading')
@@ -279,23 +287,39 @@ export class ViewerScreen extends KithElement {
         .kept=${row ? keptParts(record, row) : null}
       ></video-player>`
     }
-    if (card?.type.startsWith('image/')) {
-      if (!this.pictureFailed) {
-        return html`<photo-view .src=${url} .name=${card.title} @picture-failed=${this.#pictureFailed}></photo-view>`
+    if (photo) {
+      if (!this.originalFailed) {
+        return html`<photo-view .src=${url} .name=${photo.title} @picture-failed=${this.#fails}></photo-view>`
       }
       return html`<div class="file">
-        ${card.hasThumb ? html`<img class="preview" src=${mediaUrl(record.mediaId, THUMB)} alt=${card.title} />` : icon('file', 44)}
-        <p>This browser cannot show pictures of this kind${card.hasThumb ? '; this is its preview' : ''}.</p>
+        ${photo.hasThumb ? this.#preview(record, photo) : icon('file', 44)}
+        <p>This browser cannot show pictures of this kind${photo.hasThumb ? '; this is its preview' : ''}.</p>
         ${this.#download(item, html`${icon('download', 20)} Download the original`, 'primary')}
       </div>`
     }
-    if (card?.type.startsWith('audio/'))
-      return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} aria-label=${card.title}></audio>`
+    if (card?.type.startsWith('audio/')) {
+      if (!this.originalFailed) {
+        return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} @error=${this.#fails} aria-label=${card.title}></audio>`
+      }
+      return html`<div class="file">
+        ${icon('file', 44)}
+        <p>This browser cannot play sound of this kind.</p>
+        ${this.#download(item, html`${icon('download', 20)} Download the original`, 'primary')}
+      </div>`
+    }
     return html`<div class="file">
       ${icon('file', 44)}
       <p>${card?.fileName}<br />${card ? sizeLabel(card.sizeBytes) : ''}</p>
       ${this.#download(item, html`${icon('download', 20)} Download`, 'primary')}
     </div>`
+  }
+
+  /** Maybe not here either: then there is nothing to see. */
+  #preview({ mediaId }: MediaRecord, { title }: Card) {
+    const hide = ({ target }: Event) => {
+      ;(target as HTMLImageElement).hidden = true
+    }
+    return html`<img class="preview" src=${mediaUrl(mediaId, THUMB)} alt=${title} @error=${hide} />`
   }
 
   #details(item: Item, group: Group) {
@@ -366,12 +390,19 @@ export class ViewerScreen extends KithElement {
 
   #again = (): void => {
     this.broken = null
-    this.pictureFailed = false
+    this.originalFailed = false
   }
 
-  #pictureFailed = (): void => {
-    this.pictureFailed = true
-    // Told before the picture itself had failed: it was not the browser that could not show it.
+  /** The server answers again. */
+  #goOn = (): void => {
+    if (this.broken && isOnlyAway(this.broken)) this.#again()
+  }
+
+  #fails = (): void => {
+    this.originalFailed = true
+    // What fails while it plays says no `pause`.
+    this.#setPlaying(false)
+    // Told before the original itself had failed: it was not the browser that could not show or play it.
     this.broken ??= this.#unreachable
     this.#unreachable = null
   }
@@ -414,4 +445,7 @@ export class ViewerScreen extends KithElement {
     if (to) this.#turn(to)
   }
 }
+
+/** Whether the server cannot be used for now, without anything being wrong with the item. */
+const isOnlyAway = (code: ErrorCode): boolean => isPassing(new AppError(code))
 customElements.define('viewer-screen', ViewerScreen)

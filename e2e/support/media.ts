@@ -36,6 +36,12 @@ export async function makeVideo(
   ])
 }
 
+/** A tone, as long as a song. @returns its path. */
+export async function makeSound(path: string): Promise<string> {
+  await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'sine=frequency=440:duration=120', path])
+  return path
+}
+
 /** A picture as cameras make it. @param description what its Exif says of it (JPEG alone). @returns its path. */
 export async function makePhoto(path: string, description?: string): Promise<string> {
   await run('ffmpeg', ['-v', 'error', '-y', '-f', 'lavfi', '-i', 'testsrc2=size=1200x800', '-frames:v', '1', path])
