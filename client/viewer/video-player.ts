@@ -97,6 +97,8 @@ export class VideoPlayer extends KithElement {
   readonly #failed = new Set<Way>()
   /** Whether the original's bytes did not come: what the browser calls unplayable was only out of reach. */
   #isUnreachable = false
+  /** Whether the server came back while something was being tried: that may have begun before. */
+  #isBack = false
   /** The latest look for a way: an earlier one that ends later counts no more. */
   #turn = 0
   /** Where to begin: where this page was before it was locked or loaded anew, or where it stopped. */
@@ -171,6 +173,7 @@ export class VideoPlayer extends KithElement {
   #play(place: Place): void {
     this.#place = place
     this.#isUnreachable = false
+    this.#isBack = false
     this.#failed.clear()
     void this.#next()
   }
@@ -266,6 +269,7 @@ export class VideoPlayer extends KithElement {
     video.pause()
     // What has failed may say no `pause`.
     this.#setBusy(false)
+    if (this.#isBack && waitsForServer(this.trouble)) this.#again()
   }
 
   /** The Service Worker had no answer for the original's bytes: before, or after, the browser says that it fails. */
@@ -276,8 +280,12 @@ export class VideoPlayer extends KithElement {
 
   #goOn = (): void => {
     const isLooking = this.#way === null && this.trouble === null && this.#place !== null
-    if (isLooking || waitsForServer(this.trouble)) this.#again()
-    else this.#playback?.resume()
+    if (isLooking || waitsForServer(this.trouble)) {
+      this.#again()
+      return
+    }
+    this.#isBack = true
+    this.#playback?.resume()
   }
 
   #remember = (): void => {
