@@ -74,8 +74,18 @@ test('shared from another app: waits sealed while Kith is locked, then goes into
   await ada.page.getByRole('button', { name: 'Copy the text' }).click()
   await expect(ada.page.getByText('Copied.')).toBeVisible()
   expect(await ada.page.evaluate(() => navigator.clipboard.readText())).toBe('Zaunkönig im Efeu')
+  // The server is gone, and then the page: it arrives by itself as soon as both are back.
+  void world.relay.lose()
   await ada.page.getByRole('button', { name: 'Add to Gartenfreunde as a file' }).click()
-  await expect(ada.page.getByRole('link', { name: /^Note / })).toBeVisible()
+  await ada.go('Activity')
+  await expect(ada.page.getByText('You may close it: nothing gets lost.')).toBeVisible()
+  await ada.page.close()
+  world.relay.restore()
+  await ada.newPage()
+  await ada.page.goto(`${world.origin}/share`)
+  await expect(ada.page.getByText('Nothing waits here.')).toBeVisible()
+  await ada.go('Library')
+  await ada.uploaded('Note ')
 
   // A form on another site is none of ours.
   const foreign = await ada.newPage()

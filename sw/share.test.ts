@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { appManifest } from '../bin/build/manifest.ts'
+import { importAesKey } from '../shared/crypto/aes-gcm.ts'
 import { x25519PublicKey, x25519Shared } from '../shared/crypto/agreement.ts'
 import { newKey } from '../shared/crypto/random.ts'
 import { shareKeyFrom } from '../shared/crypto/share.ts'
@@ -44,7 +45,7 @@ it('reads what the system posts by the names that the manifest gave it', async (
   const [row] = await listShares()
   if (!row) throw new Error('nothing waits')
   const agreed = x25519Shared(secret, row.ephemeral)
-  const key = await shareKeyFrom(agreed, row.ephemeral, x25519PublicKey(secret))
+  const key = await importAesKey(await shareKeyFrom(agreed, row.ephemeral, x25519PublicKey(secret)))
   const header = await openShareHeader(row, key)
   expect(header.text).toBe('its title\nits text\nits url')
   expect(await (await openSharedFile(row.id, key, header, 0)).text()).toBe('tomatoes')

@@ -10,6 +10,7 @@ import { icon } from '../elements/icon.ts'
 import { sizeLabel, timeLeftLabel } from '../library/days.ts'
 import { isMedia } from '../media/items.ts'
 import { controls } from '../styles/controls.ts'
+import { isPassing } from '../upload/messages.ts'
 import type { UploadView } from '../upload/uploads.ts'
 
 const ASK_AGAIN_MS = 15_000
@@ -161,7 +162,7 @@ export class ActivityScreen extends KithElement {
       sealing: `Sealing, ${percent} %`,
       sending: `Sending, ${percent} % of ${sizeLabel(totalBytes)}${left}`,
       'needs-file': `Pick ${fileName} again to go on`,
-      stopped: code ? sentenceForCode(code) : 'Stopped',
+      stopped: stoppedText(upload),
       done: 'Done',
       cancelled: 'Cancelled',
     }
@@ -218,6 +219,13 @@ export class ActivityScreen extends KithElement {
   #call(route: typeof cancelJob | typeof retryJob, { jobId }: JobView): void {
     void this.attempt(async () => this.#take([await this.services.api.call(route, { params: { jobId } })]))
   }
+}
+
+function stoppedText({ code, fileName, isKept }: UploadView): string {
+  if (!code) return 'Stopped'
+  const sentence = sentenceForCode(code)
+  if (!isPassing(code)) return sentence
+  return `${sentence} ${isKept ? 'You may close it: nothing gets lost.' : `Keep it open until then: ${fileName} is too large to be kept here.`}`
 }
 
 function stateText(job: JobView): string {

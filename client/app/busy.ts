@@ -1,12 +1,16 @@
 import { Signal } from './signal.ts'
 
-/** What goes on here; all but `writing` goes on while nobody touches anything. */
-export type Activity = 'upload' | 'playback' | 'recording' | 'keeping' | 'writing'
+/**
+ * What goes on here. `writing` and `holding` (an upload that waits for the network, whose file this page alone has) go on
+ * for as long as it pleases: a screen or a lock must not wait for that.
+ */
+export type Activity = 'upload' | 'playback' | 'recording' | 'keeping' | 'writing' | 'holding'
+const PATIENT: ReadonlySet<Activity> = new Set(['writing', 'holding'])
 
 /** Each tab that is busy holds a lock of its own: the browser takes it back from one that dies. */
 const LOCK_PREFIX = 'kith/busy/'
 
-/** What must not be interrupted: by an update all of it, by a lock or a screen that sleeps all but `writing`. */
+/** What must not be interrupted: by an update all of it, by a lock or a screen that sleeps all but what is patient. */
 export class Busy {
   readonly reasons = new Signal<ReadonlyMap<symbol, Activity>>(new Map())
   readonly #lock = LOCK_PREFIX + crypto.randomUUID()
@@ -41,7 +45,7 @@ export class Busy {
 
   /** Whether something goes on that needs nobody's hand. */
   get isAtWork(): boolean {
-    return [...this.reasons.value.values()].some((activity) => activity !== 'writing')
+    return [...this.reasons.value.values()].some((activity) => !PATIENT.has(activity))
   }
 
   /** Resolves once no tab does anything; one that begins meanwhile is waited for, too. */

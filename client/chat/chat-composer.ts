@@ -5,6 +5,7 @@ import { cameraButton } from '../elements/camera.ts'
 import { icon } from '../elements/icon.ts'
 import { durationLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
+import { isOnlyHere } from '../upload/copy.ts'
 import { previewOf } from './lines.ts'
 import { fitsMessage } from './rows.ts'
 import type { Message, Thread } from './types.ts'
@@ -303,7 +304,7 @@ export class ChatComposer extends KithElement {
   }
 
   #paste = (event: ClipboardEvent): void => {
-    const files = [...(event.clipboardData?.files ?? [])]
+    const files = [...(event.clipboardData?.files ?? [])].map(isOnlyHere)
     if (files.length === 0) return
     event.preventDefault()
     this.sendFiles(files)

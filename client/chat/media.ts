@@ -6,6 +6,7 @@ import { type Card, card } from '../../shared/wire/card.ts'
 import { grantMedia, listGrants, revokeGrant } from '../../shared/wire/grants.ts'
 import { deleteMedia, type MediaRecord, readMedia } from '../../shared/wire/media.ts'
 import type { MediaReference, MessageRef } from '../../shared/wire/message-body.ts'
+import { isOnlyHere } from '../upload/copy.ts'
 import { readUpload } from '../upload/record.ts'
 import type { Uploads } from '../upload/uploads.ts'
 import type { ChatContext } from './context.ts'
@@ -52,7 +53,7 @@ export class ChatMedia {
     { durationMs, waveform }: { durationMs: number; waveform: readonly number[] },
   ): Promise<void> {
     const name = `voice.${sound.type.includes('mp4') ? 'm4a' : 'webm'}`
-    const prepared = await this.#prepare(new File([sound], name, { type: sound.type }))
+    const prepared = await this.#prepare(isOnlyHere(new File([sound], name, { type: sound.type })))
     const media: MediaReference = {
       ...prepared.media,
       kind: 'voice',

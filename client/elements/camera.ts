@@ -1,4 +1,5 @@
 import { html, nothing } from 'lit'
+import { isOnlyHere } from '../upload/copy.ts'
 import { icon } from './icon.ts'
 
 const CAMERA_LABEL = 'Take a photo or video'
@@ -10,7 +11,7 @@ export function cameraButton(className: string, take: (files: File[]) => void) {
     ((currentTarget as HTMLElement).nextElementSibling as HTMLInputElement | null)?.click()
   const taken = ({ currentTarget }: Event) => {
     const input = currentTarget as HTMLInputElement
-    take([...(input.files ?? [])])
+    take([...(input.files ?? [])].map(isOnlyHere))
     input.value = ''
   }
   return html`<button type="button" class=${className} aria-label=${CAMERA_LABEL} @click=${open}>${icon('camera')}</button>

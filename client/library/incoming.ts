@@ -1,3 +1,5 @@
+import { isOnlyHere } from '../upload/copy.ts'
+
 /**
  * Files that are dropped on the window or pasted into it.
  * @param over whether files are held over the window.
@@ -26,7 +28,7 @@ export function takeIncoming(take: (files: File[]) => void, over: (isOver: boole
     // Text that goes into a field now and then brings its picture along.
     const [target] = event.composedPath()
     if (target instanceof HTMLInputElement || target instanceof HTMLTextAreaElement) return
-    take([...(event.clipboardData?.files ?? [])])
+    take([...(event.clipboardData?.files ?? [])].map(isOnlyHere))
   })
   return () => listening.abort()
 }

@@ -15,7 +15,7 @@ export async function keepShareKey(accountKey: Bytes): Promise<void> {
 }
 
 /** The key of one share. @throws {AppError} `share/tampered` */
-export async function openingShareKey(accountKey: Bytes, ephemeral: Bytes): Promise<CryptoKey> {
+export async function openingShareKey(accountKey: Bytes, ephemeral: Bytes): Promise<Bytes> {
   const secret = await secretOf(accountKey)
   try {
     return await shareKeyFrom(x25519Shared(secret, ephemeral), ephemeral, x25519PublicKey(secret))

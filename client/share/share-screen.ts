@@ -1,11 +1,5 @@
 import { css, html, nothing } from 'lit'
-import {
-  listShares,
-  openSharedFile,
-  openShareHeader,
-  removeShare,
-  removeStrayPieces,
-} from '../../shared/device/shares.ts'
+import { listShares, removeShare, removeStrayPieces } from '../../shared/device/shares.ts'
 import type { ConnectionId } from '../../shared/format/ids.ts'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
@@ -14,15 +8,15 @@ import { icon } from '../elements/icon.ts'
 import { currentGroup, groupLabel } from '../library/current-group.ts'
 import { sizeLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
-import { openingShareKey } from './share-key.ts'
+import { openShare, type Shared } from './open-share.ts'
 
 /** Something that waits for the person to say where it goes. */
-type Waiting = {
-  readonly text: string
+type Waiting = Pick<Shared, 'text' | 'read'> & {
   readonly files: readonly { readonly name: string; readonly size: number }[]
   /** When it was shared; `null`: it was opened with Kith, and is not kept here. */
   readonly sharedAt: number | null
-  read(): Promise<readonly File[]>
+  /** Text alone, as a file. */
+  note?(): Promise<File>
   /** It is where it belongs, or not wanted. */
   remove(): Promise<void>
 }
@@ -79,18 +73,8 @@ export class ShareScreen extends KithElement {
     const broken: { id: string; sentence: string }[] = []
     for (const row of await listShares()) {
       try {
-        const key = await openingShareKey(accountKey, row.ephemeral)
-        const header = await openShareHeader(row, key)
-        waiting.push({
-          ...header,
-          sharedAt: row.createdAt,
-          read: async () => {
-            const files: File[] = []
-            for (const index of header.files.keys()) files.push(await openSharedFile(row.id, key, header, index))
-            return files
-          },
-          remove: () => removeShare(row.id),
-        })
+        const shared = await openShare(row, accountKey)
+        if (shared) waiting.push({ ...shared, sharedAt: row.createdAt, remove: () => removeShare(row.id) })
       } catch (error) {
         broken.push({ id: row.id, sentence: sentenceFor(error) })
       }
@@ -165,8 +149,9 @@ export class ShareScreen extends KithElement {
       const group = currentGroup(session)
       if (!group) return
       const files = await one.read()
-      await uploads.add(group.groupId, files.length > 0 ? files : [noteOf(one.text)])
-      // From here on the upload has it; a tab that dies asks for the file, as with any other.
+      const note = files.length === 0 ? await one.note?.() : undefined
+      // Written down as an upload each of them leaves the share at the same moment.
+      await uploads.add(group.groupId, note ? [note] : files)
       await one.remove()
       await this.#load()
       toasts.show(`Sealing for ${groupLabel(group)}`, { action: { label: 'Show', run: () => router.go('/activity') } })
@@ -207,12 +192,5 @@ export class ShareScreen extends KithElement {
       await this.#load()
     })
   }
-}
-
-/** Text alone, as a file that the library can keep. */
-function noteOf(text: string): File {
-  return new File([text], `Note ${new Date().toLocaleDateString('en', { dateStyle: 'medium' })}.txt`, {
-    type: 'text/plain',
-  })
 }
 customElements.define('share-screen', ShareScreen)

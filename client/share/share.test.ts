@@ -1,5 +1,6 @@
 import 'fake-indexeddb/auto'
 import { beforeEach, describe, expect, it, vi } from 'vitest'
+import { importAesKey } from '../../shared/crypto/aes-gcm.ts'
 import { newKey } from '../../shared/crypto/random.ts'
 import { sealingShareKey } from '../../shared/crypto/share.ts'
 import { eraseDevice, openDevice, type ShareRow } from '../../shared/device/db.ts'
@@ -29,7 +30,7 @@ async function share(id = 'one', files = [photo(), note()], text = 'canary-in-a-
   await writeShare({ id, createdAt: 1, ephemeral }, key, text, files)
   return (await (await openDevice()).get('shares', id)) as ShareRow
 }
-const keyOf = (row: ShareRow, of = accountKey) => openingShareKey(of, row.ephemeral)
+const keyOf = async (row: ShareRow, of = accountKey) => importAesKey(await openingShareKey(of, row.ephemeral))
 
 beforeEach(async () => {
   await eraseDevice()

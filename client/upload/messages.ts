@@ -10,7 +10,19 @@ export type UploadProgress = {
   readonly totalBytes: number
   /** Why it is stopped. */
   readonly code: ErrorCode | null
+  /** Nothing of it needs this page any more: it goes on after a start, too. */
+  readonly isKept: boolean
 }
+/** Failures that time heals; every other one waits for the person. */
+const PASSING: readonly ErrorCode[] = [
+  'server/unreachable',
+  'server/unavailable',
+  'auth/rate-limited',
+  'storage/full',
+  'upload/too-many',
+]
+/** Whether an upload that stopped so goes on by itself after a while. */
+export const isPassing = (code: ErrorCode | null): boolean => code !== null && PASSING.includes(code)
 /** Page → upload worker. */
 export type UploadCommand =
   | { readonly type: 'work' }

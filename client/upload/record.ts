@@ -8,6 +8,7 @@ import { type Bytes, fromUtf8, utf8 } from '../../shared/format/bytes.ts'
 import type { MediaId } from '../../shared/format/ids.ts'
 import { newMedia } from '../../shared/wire/media.ts'
 import { bytes, natural } from '../../shared/wire/primitives.ts'
+import { piecesOf } from './copy.ts'
 
 const KEY_NAME = 'uploads-key'
 /** The thumbnail waits beside the pieces, under a number that none of them has. */
@@ -21,6 +22,8 @@ export const uploadSecret = z.strictObject({
   fileName: z.string(),
   sizeBytes: natural,
   media: newMedia,
+  /** Under which its file lies on this device, if it does; of uploads from before that: missing. */
+  copyKey: z.optional(bytes(32)),
 })
 export type UploadSecret = z.output<typeof uploadSecret>
 
@@ -77,10 +80,13 @@ export async function changeUpload(media: MediaId, change: Partial<UploadRow>): 
 }
 
 export async function forgetUpload(media: MediaId): Promise<void> {
-  const transaction = (await openDevice()).transaction(['uploads', 'pieces', 'blobs'], 'readwrite')
+  const transaction = (await openDevice()).transaction(['uploads', 'pieces', 'blobs', 'sharePieces'], 'readwrite')
   const range = IDBKeyRange.bound([media, THUMB_PIECE], [media, Number.MAX_SAFE_INTEGER])
+  const uploads = transaction.objectStore('uploads')
+  const copy = (await uploads.get(media))?.copy
   await Promise.all([
-    transaction.objectStore('uploads').delete(media),
+    uploads.delete(media),
+    copy && transaction.objectStore('sharePieces').delete(piecesOf(copy)),
     transaction.objectStore('pieces').delete(range),
     transaction.objectStore('blobs').delete(range),
     transaction.done,

@@ -5,8 +5,10 @@ import type { EpochKeys } from '../../shared/crypto/group-key.ts'
 import { objectId } from '../../shared/crypto/object-key.ts'
 import { openObject } from '../../shared/crypto/open-object.ts'
 import { newKey } from '../../shared/crypto/random.ts'
+import { sealingShareKey } from '../../shared/crypto/share.ts'
 import { unwrapCardKey, unwrapContentKey } from '../../shared/crypto/wraps.ts'
-import type { UploadRow } from '../../shared/device/db.ts'
+import { openDevice, type UploadRow } from '../../shared/device/db.ts'
+import { listShares, removeShare, removeStrayPieces, writeShare } from '../../shared/device/shares.ts'
 import { AppError, type ErrorCode } from '../../shared/errors.ts'
 import { type Bytes, equalBytes, utf8 } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId, ObjectId } from '../../shared/format/ids.ts'
@@ -23,16 +25,19 @@ import { Signal } from '../app/signal.ts'
 import { verifyMember } from '../groups/group.ts'
 import { rotationOf } from '../groups/rotation.ts'
 import { openItem } from '../media/items.ts'
+import { openShare, type Shared } from '../share/open-share.ts'
+import { keepShareKey } from '../share/share-key.ts'
 import { NoTabs } from '../testing/account-world.ts'
 import { type Client, GroupWorld } from '../testing/group-world.ts'
 import { groupItem, groupItemName } from '../vault/items.ts'
+import { isOnlyHere } from './copy.ts'
 import { Engine } from './engine/engine.ts'
 import type { putObject } from './engine/send.ts'
 import { openIdbSpool } from './engine/spool-idb.ts'
 import { readThumb } from './first-parts.ts'
 import { sealAnew } from './item-keys.ts'
 import type { UploadCommand, UploadProgress } from './messages.ts'
-import { changeUpload, keepUploadsKey, openUpload, readUpload, type UploadSecret } from './record.ts'
+import { changeUpload, keepUploadsKey, listUploads, openUpload, readUpload, type UploadSecret } from './record.ts'
 import type { previewOf } from './thumbnail.ts'
 import { Uploads } from './uploads.ts'
 
@@ -46,12 +51,15 @@ class MediaServer {
   readonly asked = new Signal(0)
   /** Refuses whatever key an item is sealed under. */
   isLying = false
+  /** Answers nothing. */
+  isGone = false
   /** Runs before it answers. */
   beforeAnswer: (item: NewMedia) => Promise<unknown> = async () => undefined
   /** Runs when it has taken an item, before it says so. */
   onTaken: () => void = () => undefined
 
   async answer(route: unknown, { params, body }: { params?: unknown; body?: unknown }): Promise<unknown> {
+    if (this.isGone) throw new AppError('server/unreachable')
     if (route === readMedia) return this.#known((params as Pick<NewMedia, 'mediaId'>).mediaId)
     if (route === createMedia) await this.#take(body as NewMedia)
     return undefined
@@ -82,6 +90,7 @@ vi.mock('../app/api.ts', () => ({
 }))
 vi.mock('./engine/send.ts', () => ({
   putObject: (async (_media, object, body) => {
+    if (media.isGone) throw new AppError('server/unreachable')
     media.objects.set(object, new Uint8Array(await body.arrayBuffer()))
   }) satisfies typeof putObject,
 }))
@@ -137,10 +146,17 @@ afterEach(() => {
   vi.unstubAllGlobals()
 })
 
-function uploadsOf({ groups }: Client): Uploads {
+function uploadsOf({ groups }: Client, busy = new Busy()): Uploads {
   const unlocked = { groups }
   const state = new Signal({ kind: 'unlocked', unlocked, online: true })
-  return new Uploads({ state, requireUnlocked: () => unlocked } as unknown as Session, new Busy())
+  return new Uploads({ state, requireUnlocked: () => unlocked } as unknown as Session, busy)
+}
+/** A program that was just started, once it shows what is under way. */
+async function started(client: Client): Promise<Uploads> {
+  const uploads = uploadsOf(client)
+  const count = (await listUploads()).length
+  await uploads.all.until(({ size }) => size === count)
+  return uploads
 }
 
 const note = (name: string) => new File([name], `${name}.txt`, { type: 'text/plain' })
@@ -263,13 +279,16 @@ describe('an upload whose group has changed its key before its turn came', () =>
     expect(media.registered.map(({ epoch }) => epoch)).toEqual([4])
   })
 
-  it('goes on after a start, and asks for the file alone', async () => {
-    await refusedOne()
+  it('goes on after a start, and needs nothing of the page before', async () => {
+    const mediaId = await refusedOne()
     media.isLying = false
     await changeKey(desk, circle)
-    const after = uploadsOf(desk)
-    await after.all.until((all) => [...all.values()].some(({ phase }) => phase === 'needs-file'))
-    expect(media.registered.map(({ epoch }) => epoch)).toEqual([2])
+    await allDone(await started(desk))
+    const [item, ...more] = media.registered as [NewMedia]
+    expect([item.epoch, more]).toEqual([2, []])
+    const { media: key } = desk.groups.encryptTo(circle)
+    const contentKey = await unwrapContentKey(key, item, item.wrappedContent)
+    expect(await openAll(mediaId, contentKey)).toEqual([PICTURE, utf8('one')])
   })
 
   it('is not offered under the old key at all where this device knows of the new one', async () => {
@@ -410,6 +429,178 @@ describe('a server that keeps the keys it refuses, and somebody who was removed'
     await allDone(uploads)
     expect(media.offered.map(({ epoch }) => epoch)).toEqual([1, 2])
     expect(await openAll(prepared.mediaId, prepared.contentKey)).toEqual([PICTURE, utf8('for ben')])
+  })
+})
+
+describe('without network', () => {
+  let accountKey: Bytes
+  beforeEach(async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    media.isGone = true
+    ;({ accountKey } = ann.groups.context.secrets)
+    await keepShareKey(accountKey)
+  })
+  const unreachable = async (uploads: Uploads, count = 1) =>
+    uploads.all.until(
+      (all) => all.size === count && [...all.values()].every(({ code }) => code === 'server/unreachable'),
+    )
+  const addedTo = async (uploads: Uploads, files: readonly File[]) => {
+    await uploads.add(circle, files)
+    await unreachable(uploads, files.length)
+  }
+  const views = (uploads: Uploads) => [...uploads.all.value.values()]
+  const piecesLeft = async () => (await openDevice()).count('sharePieces')
+  /** As the Service Worker takes it. */
+  async function share(text: string, ...names: string[]): Promise<void> {
+    const publicKey = await (await openDevice()).get('shareKey', 'current')
+    const { ephemeral, key } = await sealingShareKey(publicKey as Bytes)
+    await writeShare({ id: 'shared', createdAt: 1, ephemeral }, key, text, names.map(note))
+  }
+  /** What the share screen would show. */
+  const waiting = async () =>
+    (await Promise.all((await listShares()).map((row) => openShare(row, accountKey)))).filter((one) => one !== null)
+  const namesWaiting = async () => (await waiting()).flatMap(({ files }) => files.map(({ name }) => name))
+
+  it('what was picked is copied, and arrives once there is one, whatever became of the page', async () => {
+    const uploads = uploadsOf(ann)
+    await addedTo(uploads, [note('one'), note('two')])
+    expect(views(uploads).map(({ isKept }) => isKept)).toEqual([true, true])
+    for (const piece of await (await openDevice()).getAll('sharePieces'))
+      expect(Buffer.from(piece).includes('one')).toBe(false)
+    media.isGone = false
+    await allDone(await started(desk))
+    expect((await namesOf(circle)).sort()).toEqual(['one.txt', 'two.txt'])
+    expect(await piecesLeft()).toBe(0)
+  })
+
+  it('what nobody could pick again lies there before it is an upload', async () => {
+    const uploads = uploadsOf(ann)
+    const given = vi.spyOn(UploadWorker.prototype, 'postMessage').mockReturnValue(undefined)
+    await uploads.add(circle, [isOnlyHere(note('photo'))])
+    expect(views(uploads).map(({ phase, isKept }) => [phase, isKept])).toEqual([['waiting', true]])
+    // The program died before a worker heard of it.
+    given.mockRestore()
+    media.isGone = false
+    await allDone(await started(desk))
+    expect(await namesOf(circle)).toEqual(['photo.txt'])
+  })
+
+  it('a text that was shared becomes an upload and is no share any more, in one stroke', async () => {
+    await share('canary-in-a-text')
+    const [one] = (await waiting()) as [Shared]
+    const uploads = uploadsOf(ann)
+    await uploads.add(circle, [await one.note()])
+    expect(await listShares()).toEqual([])
+    await unreachable(uploads)
+    media.isGone = false
+    await allDone(await started(desk))
+    const [{ mediaId, wrappedContent, ...item }] = media.registered as [NewMedia]
+    const { media: key } = desk.groups.encryptTo(circle)
+    const contentKey = await unwrapContentKey(key, { ...item, mediaId }, wrappedContent)
+    expect((await openAll(mediaId, contentKey))[1]).toEqual(utf8('canary-in-a-text'))
+    expect(await piecesLeft()).toBe(0)
+  })
+
+  it('files that were shared leave the share one by one, wherever the program dies', async () => {
+    await share('', 'one', 'two')
+    const [one] = (await waiting()) as [Shared]
+    const files = await one.read()
+    // It dies while the first is written down: nothing has happened.
+    const put = IDBObjectStore.prototype.put
+    const cut = vi.spyOn(IDBObjectStore.prototype, 'put').mockImplementation(function (this: IDBObjectStore, ...what) {
+      const request = put.apply(this, what)
+      if (this.name === 'uploads') this.transaction.abort()
+      return request
+    })
+    await expect(uploadsOf(ann).add(circle, files)).rejects.toThrow()
+    cut.mockRestore()
+    expect(await namesWaiting()).toEqual(['one.txt', 'two.txt'])
+    expect(await listUploads()).toEqual([])
+
+    // It dies after the first.
+    await addedTo(uploadsOf(ann), files.slice(0, 1))
+    expect(await namesWaiting()).toEqual(['two.txt'])
+    media.isGone = false
+    await allDone(await started(desk))
+    expect(await namesWaiting()).toEqual(['two.txt'])
+
+    // It dies after the last, before anybody has cleared up after it.
+    const [rest] = (await waiting()) as [Shared]
+    media.isGone = true
+    await addedTo(uploadsOf(ann), await rest.read())
+    expect(await listShares()).toEqual([])
+    await removeStrayPieces()
+    media.isGone = false
+    await allDone(await started(desk))
+    expect((await namesOf(circle)).sort()).toEqual(['one.txt', 'two.txt'])
+    expect(await piecesLeft()).toBe(0)
+  })
+
+  it('what is thrown away of a share is not what an upload has of it', async () => {
+    await share('', 'one', 'two')
+    const [one] = (await waiting()) as [Shared]
+    await addedTo(uploadsOf(ann), (await one.read()).slice(0, 1))
+    await removeShare('shared')
+    media.isGone = false
+    await allDone(await started(desk))
+    expect(await namesOf(circle)).toEqual(['one.txt'])
+    expect(await piecesLeft()).toBe(0)
+  })
+
+  it('whoever cancels leaves nothing behind, also while it is being copied', async () => {
+    const uploads = uploadsOf(ann)
+    await addedTo(uploads, [note('one')])
+    uploads.cancel([...uploads.all.value.keys()][0] as MediaId)
+    await allDone(uploads)
+    expect(await piecesLeft()).toBe(0)
+
+    const slow = note('two')
+    const slice = slow.slice.bind(slow)
+    vi.spyOn(slow, 'slice').mockImplementation((...range) => {
+      uploads.cancel([...uploads.all.value.keys()][0] as MediaId)
+      return slice(...range)
+    })
+    await uploads.add(circle, [slow])
+    await allDone(uploads)
+    await navigator.locks.request('kith/uploader', () => undefined)
+    expect(await piecesLeft()).toBe(0)
+  })
+
+  it('where there is no room for a copy the page is needed: an update waits for it, a lock and the screen do not', async () => {
+    vi.stubGlobal('navigator', { locks: navigator.locks, storage: { estimate: async () => ({ quota: 10, usage: 0 }) } })
+    const busy = new Busy()
+    const uploads = uploadsOf(ann, busy)
+    await uploads.add(circle, [note('one')])
+    expect(busy.isAtWork).toBe(true)
+    await unreachable(uploads)
+    expect(views(uploads).map(({ isKept }) => isKept)).toEqual([false])
+    expect([busy.isBusy, busy.isAtWork]).toEqual([true, false])
+    media.isGone = false
+    await vi.advanceTimersByTimeAsync(5000)
+    await allDone(uploads)
+    expect(busy.isBusy).toBe(false)
+  })
+
+  it('what is copied needs no page: an update need not wait', async () => {
+    const busy = new Busy()
+    const uploads = uploadsOf(ann, busy)
+    await addedTo(uploads, [note('one')])
+    expect(busy.isBusy).toBe(false)
+  })
+
+  it('a copy that was changed is not sent: the file is asked for', async () => {
+    const uploads = uploadsOf(ann)
+    await addedTo(uploads, [note('one')])
+    const db = await openDevice()
+    const [key] = (await db.getAllKeys('sharePieces')) as [[string, number, number]]
+    const piece = (await db.get('sharePieces', key)) as Bytes
+    await db.put('sharePieces', piece.with(20, (piece[20] ?? 0) ^ 1), key)
+    media.isGone = false
+    const after = await started(desk)
+    await withCode(after, 'upload/source-changed')
+    after.again(key[0] as MediaId, note('one'))
+    await allDone(after)
+    expect(await namesOf(circle)).toEqual(['one.txt'])
   })
 })
 

@@ -1,6 +1,7 @@
 import { uploadSalt } from '../../shared/crypto/object-key.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
 import { openDevice, type UploadRow } from '../../shared/device/db.ts'
+import { whileWriting } from '../../shared/device/shares.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
 import type { GroupId, MediaId } from '../../shared/format/ids.ts'
@@ -11,9 +12,10 @@ import type { Busy } from '../app/busy.ts'
 import { passAppError } from '../app/passing.ts'
 import type { Session } from '../app/session.ts'
 import { Signal } from '../app/signal.ts'
+import { copyFirst, lyingOf } from './copy.ts'
 import { readThumb, sealCard, sealThumb } from './first-parts.ts'
 import { NewerKeys, sealAnew, wrapKeys } from './item-keys.ts'
-import { UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
+import { isPassing, UPLOADS_CHANNEL, type UploadCommand, type UploadProgress } from './messages.ts'
 import {
   listUploads,
   openUpload,
@@ -46,6 +48,7 @@ export class Uploads {
   onDone: (media: MediaId, group: GroupId) => void = () => undefined
   readonly #session: Session
   readonly #setBusy: (isOn: boolean) => void
+  readonly #setHolding: (isOn: boolean) => void
   readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
   readonly #speeds = new Map<MediaId, Speed>()
   readonly #newerKeys = new NewerKeys()
@@ -56,6 +59,7 @@ export class Uploads {
   constructor(session: Session, busy: Busy) {
     this.#session = session
     this.#setBusy = busy.switch('upload')
+    this.#setHolding = busy.switch('holding')
     this.#channel.onmessage = ({ data }: MessageEvent<UploadProgress>) => void this.#progress(data)
     session.state.watch(({ kind }) => {
       if (kind === 'unlocked') void this.#restore()
@@ -93,6 +97,20 @@ export class Uploads {
     file: File,
     { secret, thumb }: { secret: UploadSecret; thumb: Bytes | null },
   ): Promise<void> {
+    const row = await whileWriting(() => this.#writeDown(groupId, mediaId, file, { secret, thumb }))
+    await this.#show(row, secret)
+    this.#command({ type: 'file', mediaId, file })
+  }
+
+  /** A file that nobody could pick again lies on the device before it is an upload, and a share is over with the same stroke. */
+  async #writeDown(
+    groupId: GroupId,
+    mediaId: MediaId,
+    file: File,
+    { secret, thumb }: { secret: UploadSecret; thumb: Bytes | null },
+  ): Promise<UploadRow> {
+    const lying = lyingOf(file)
+    const copy = lying?.at ?? (secret.copyKey && (await copyFirst(mediaId, secret.copyKey, file)))
     const row: UploadRow = {
       mediaId,
       groupId,
@@ -104,13 +122,17 @@ export class Uploads {
       sentBytes: 0,
       uploadUrl: null,
       problem: null,
+      ...(copy && { copy }),
     }
     const db = await openDevice()
     if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
-    const transaction = db.transaction('uploads', 'readwrite', { durability: 'strict' })
-    await Promise.all([transaction.store.put(row, mediaId), transaction.done])
-    await this.#show(row, secret)
-    this.#command({ type: 'file', mediaId, file })
+    const transaction = db.transaction(['uploads', 'shares'], 'readwrite', { durability: 'strict' })
+    await Promise.all([
+      transaction.objectStore('uploads').put(row, mediaId),
+      lying?.isLast && transaction.objectStore('shares').delete(lying.at.id),
+      transaction.done,
+    ])
+    return row
   }
 
   /** The file of an upload that was only partly sealed, picked again. */
@@ -160,7 +182,8 @@ export class Uploads {
     const media: NewMedia = { ...place, ...(await wrapKeys(groups, place, keys)), card: sealed }
     const plain = preview.thumb && new Uint8Array(await preview.thumb.arrayBuffer())
     const thumb = plain && (await sealThumb(place, keys.contentKey, plain))
-    const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media }
+    const copyKey = lyingOf(file)?.key ?? newKey()
+    const secret = { ...keys, salt: uploadSalt(), fileName: file.name, sizeBytes: file.size, media, copyKey }
     return { secret, thumb, card: body }
   }
 
@@ -233,6 +256,7 @@ export class Uploads {
       sentBytes: row.sentBytes,
       totalBytes: sealedSize(layoutFor(secret.sizeBytes)),
       code: row.problem as ErrorCode | null,
+      isKept: row.isSpooled || row.copy !== undefined,
     }
     this.#set(row.mediaId, view)
   }
@@ -272,9 +296,9 @@ export class Uploads {
     }
     this.all.value = all
     if (!view && thumbUrl) URL.revokeObjectURL(thumbUrl)
-    this.#setBusy(
-      [...all.values()].some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'),
-    )
+    const views = [...all.values()]
+    this.#setBusy(views.some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'))
+    this.#setHolding(views.some(hangsOnPage))
   }
 
   #command(command: UploadCommand): void {
@@ -290,6 +314,11 @@ export class Uploads {
     }
     this.#worker.postMessage(command)
   }
+}
+
+/** It goes on by itself, but of its file there is no more than this page has. */
+function hangsOnPage({ phase, code, isKept }: UploadView): boolean {
+  return phase === 'stopped' && !isKept && (isPassing(code) || code === 'group/needs-rotation')
 }
 
 /** The small picture that lies sealed on the device until the upload ends, opened; `null`: none, or not as it was sealed. */

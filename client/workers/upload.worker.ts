@@ -12,6 +12,8 @@ function tell(progress: unknown): void {
   self.postMessage(progress)
 }
 
+self.addEventListener('offline', async () => (await engine).keepAll())
+
 self.addEventListener('message', async ({ data }: MessageEvent<UploadCommand>) => {
   const target = await engine
   if (data.type === 'file') target.give(data.mediaId, data.file)

@@ -20,10 +20,10 @@ export async function sealingShareKey(publicKey: Bytes): Promise<{ ephemeral: By
   const peer = await crypto.subtle.importKey('raw', publicKey, { name: 'X25519' }, false, [])
   const shared = await crypto.subtle.deriveBits({ name: 'X25519', public: peer }, pair.privateKey, 256)
   const ephemeral = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey))
-  return { ephemeral, key: await shareKeyFrom(new Uint8Array(shared), ephemeral, publicKey) }
+  return { ephemeral, key: await importAesKey(await shareKeyFrom(new Uint8Array(shared), ephemeral, publicKey)) }
 }
 
 /** @param shared X25519 of the one's secret and the other's public key. */
-export async function shareKeyFrom(shared: Bytes, ephemeral: Bytes, publicKey: Bytes): Promise<CryptoKey> {
-  return importAesKey(await hkdf(shared, '', labelled(LABEL, ephemeral, publicKey), 32))
+export function shareKeyFrom(shared: Bytes, ephemeral: Bytes, publicKey: Bytes): Promise<Bytes> {
+  return hkdf(shared, '', labelled(LABEL, ephemeral, publicKey), 32)
 }

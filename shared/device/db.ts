@@ -35,7 +35,7 @@ export interface DeviceSchema extends DBSchema {
   passkey: { key: 'current'; value: { credentialId: Bytes; input: Bytes; sealed: Bytes; check: Bytes } }
   /** Public half of the key that shares to this device are sealed to, locked or not. */
   shareKey: { key: 'current'; value: Bytes }
-  /** What waits from the system's share sheet, and its pieces: share, file, piece. */
+  /** What waits from the system's share sheet; and pieces of that and of files that uploads keep: share or upload, file, piece. */
   shares: { key: string; value: ShareRow }
   sharePieces: { key: [string, number, number]; value: Bytes }
   /** Small values sealed under the device key, by name. */
@@ -170,7 +170,12 @@ export type UploadRow = {
   /** Where tus goes on. */
   readonly uploadUrl: string | null
   readonly problem: string | null
+  /** Where its file lies sealed on this device; missing: it does not. */
+  readonly copy?: SealedFile
 }
+
+/** A file in `sharePieces`. */
+export type SealedFile = { readonly id: string; readonly file: number }
 
 /** Sealed to the device's share key; `sealed` says what it is. */
 export type ShareRow = {

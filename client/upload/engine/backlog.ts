@@ -80,7 +80,8 @@ export class Backlog {
     this.#beginAnew()
     this.#spill()
     await this.#spilling
-    return this.#hasRoom
+    // Stopped before that was done: it is made anew from the same file.
+    return this.#hasRoom && this.#young.size === 0
   }
 
   /** Resolves when nothing is being written any more. */

@@ -2,6 +2,7 @@ import { objectId } from '../../../shared/crypto/object-key.ts'
 import type { UploadRow } from '../../../shared/device/db.ts'
 import { openDevice } from '../../../shared/device/db.ts'
 import { readGroupKeys } from '../../../shared/device/group-keys.ts'
+import { removeStrayPieces } from '../../../shared/device/shares.ts'
 import { AppError, type ErrorCode, isAppError } from '../../../shared/errors.ts'
 import { equalBytes } from '../../../shared/format/bytes.ts'
 import type { MediaId } from '../../../shared/format/ids.ts'
@@ -9,7 +10,8 @@ import { layoutFor, sealedSize } from '../../../shared/format/layout.ts'
 import { ORIGINAL, THUMB } from '../../../shared/format/object-name.ts'
 import { createMedia, deleteMedia, finishMedia, readMedia } from '../../../shared/wire/media.ts'
 import { Api } from '../../app/api.ts'
-import type { UploadProgress } from '../messages.ts'
+import { keepCopy, openCopy, type Source } from '../copy.ts'
+import { isPassing, type UploadProgress } from '../messages.ts'
 import {
   changeUpload,
   forgetUpload,
@@ -30,14 +32,6 @@ import type { Spool } from './spool.ts'
 /** Below this an object goes in one request (architecture: `PUT` up to 32 MiB). */
 const PUT_MAX_BYTES = 32 * 2 ** 20
 const RETRY_MS = 5000
-/** Failures that time heals; every other one waits for the person. */
-const PASSING: readonly ErrorCode[] = [
-  'server/unreachable',
-  'server/unavailable',
-  'auth/rate-limited',
-  'storage/full',
-  'upload/too-many',
-]
 
 /** Takes uploads one after the other through their steps; each step may be repeated after a crash. */
 export class Engine {
@@ -46,6 +40,8 @@ export class Engine {
   readonly #tell: (progress: UploadProgress) => void
   readonly #files = new Map<MediaId, Blob>()
   readonly #running = new Map<MediaId, AbortController>()
+  readonly #keeping = new Map<MediaId, Promise<boolean>>()
+  #areCopiesCleared = false
   #working = false
   #again = false
 
@@ -58,6 +54,11 @@ export class Engine {
   give(media: MediaId, file: Blob): void {
     this.#files.set(media, file)
     void this.work()
+  }
+
+  /** The network is gone: nothing that was picked must hang on this page. */
+  async keepAll(): Promise<void> {
+    for (const mediaId of [...this.#files.keys()]) await this.#keep(mediaId)
   }
 
   /** Only the tab that holds the lock works; another takes over when it closes. */
@@ -90,16 +91,20 @@ export class Engine {
     if (row && row.step !== 'register') {
       await this.#api.call(deleteMedia, { params: { mediaId: media } }).catch(() => undefined)
     }
-    this.#tell({ mediaId: media, phase: 'cancelled', sealedBytes: 0, sentBytes: 0, totalBytes: 0, code: null })
+    const none = { sealedBytes: 0, sentBytes: 0, totalBytes: 0 }
+    this.#tell({ mediaId: media, phase: 'cancelled', ...none, code: null, isKept: false })
   }
 
   async #run(row: UploadRow): Promise<void> {
     const { mediaId } = row
-    const stop = (code: ErrorCode) =>
-      this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code })
+    const stop = async (code: ErrorCode) => {
+      const isKept = await this.#keep(mediaId)
+      if (abort.signal.aborted) return
+      this.#tell({ mediaId, phase: 'stopped', sealedBytes: 0, sentBytes: row.sentBytes, totalBytes: 0, code, isKept })
+    }
+    const abort = new AbortController()
     // Said once more: the page that heard of it may be closed.
     if (waitsForKeys(row)) return stop('group/needs-rotation')
-    const abort = new AbortController()
     this.#running.set(mediaId, abort)
     try {
       await this.#steps(row, await openUpload(row), abort.signal)
@@ -108,12 +113,35 @@ export class Engine {
       const code = isAppError(error) ? error.code : 'internal'
       // Where a newer version has taken the database, nothing can be noted: the row stays as it was, and goes on after a reload.
       await changeUpload(mediaId, { problem: code }).catch(() => undefined)
-      stop(code)
       if (code === 'upload/source-changed') this.#files.delete(mediaId)
-      if (PASSING.includes(code)) setTimeout(() => void this.work(), RETRY_MS)
+      await stop(code)
+      if (isPassing(code)) setTimeout(() => void this.work(), RETRY_MS)
     } finally {
       this.#running.delete(mediaId)
     }
+  }
+
+  /** @returns whether it goes on without this page. */
+  async #keep(mediaId: MediaId): Promise<boolean> {
+    const row = await readUpload(mediaId)
+    const file = this.#files.get(mediaId)
+    if (!row || row.copy || row.isSpooled || !file) return Boolean(row?.copy || row?.isSpooled)
+    const keeping = this.#keeping.get(mediaId) ?? openUpload(row).then((secret) => keepCopy(secret, file))
+    this.#keeping.set(mediaId, keeping)
+    try {
+      return await keeping
+    } catch (error) {
+      // Locked meanwhile, or a storage that fails: it hangs on this page, as it says.
+      if (!isAppError(error) && !(error instanceof DOMException)) throw error
+      return false
+    } finally {
+      this.#keeping.delete(mediaId)
+    }
+  }
+
+  /** What is sealed: the file as it was picked here, or the copy that lies on the device. */
+  async #sourceOf({ mediaId, copy }: UploadRow, { copyKey, sizeBytes }: UploadSecret): Promise<Source | undefined> {
+    return this.#files.get(mediaId) ?? (copy && copyKey && openCopy(copy, copyKey, sizeBytes))
   }
 
   async #steps(started: UploadRow, secret: UploadSecret, signal: AbortSignal): Promise<void> {
@@ -140,7 +168,8 @@ export class Engine {
       await this.#spool.clear(mediaId)
       this.#files.delete(mediaId)
       const totalBytes = sealedSize(layoutFor(secret.sizeBytes))
-      this.#tell({ mediaId, phase: 'done', sealedBytes: totalBytes, sentBytes: totalBytes, totalBytes, code: null })
+      const all = { sealedBytes: totalBytes, sentBytes: totalBytes, totalBytes }
+      this.#tell({ mediaId, phase: 'done', ...all, code: null, isKept: true })
     }
   }
 
@@ -163,9 +192,8 @@ export class Engine {
 
   /** @returns `false` when the file has to be picked again. */
   async #original(row: UploadRow, secret: UploadSecret, signal: AbortSignal): Promise<boolean> {
-    const { mediaId } = row
     // Nothing is known to be sealed; an old profile that came back would not know either, and the file may be another by now.
-    const isFirst = row.sealedPieces === 0 && this.#files.has(mediaId)
+    const isFirst = row.sealedPieces === 0 && (await this.#sourceOf(row, secret)) !== undefined
     const started = isFirst ? await beginAnew(row, secret, this.#spool) : { row, secret }
     let went = await this.#sealAndSend(started.row, started.secret, signal)
     if (went === 'server-is-ahead') {
@@ -186,7 +214,7 @@ export class Engine {
     const layout = layoutFor(secret.sizeBytes)
     const totalBytes = sealedSize(layout)
     const count = pieceCount(layout)
-    const file = this.#files.get(mediaId)
+    const file = await this.#sourceOf(row, secret)
     let { sealedPieces, sentBytes } = row
     const stop = new AbortController()
     outer.addEventListener('abort', () => stop.abort(new AppError('job/cancelled', 'cancelled')), { once: true })
@@ -195,6 +223,7 @@ export class Engine {
     const first = piecesBefore(layout, sentBytes)
     const wanted = Array.from({ length: count - first }, (_, at) => first + at).filter((index) => !spooled.has(index))
     const backlog = new Backlog(this.#spool, mediaId, spooled, signal)
+    let isKept = row.copy !== undefined
     const tell = (phase: 'sealing' | 'sending' | 'needs-file') =>
       this.#tell({
         mediaId,
@@ -203,6 +232,7 @@ export class Engine {
         sentBytes,
         totalBytes,
         code: null,
+        isKept,
       })
 
     if (!file && wanted.length > 0) {
@@ -228,7 +258,9 @@ export class Engine {
           },
         })
       }
-      await changeUpload(mediaId, { isSpooled: await backlog.sealed() })
+      const isSpooled = await backlog.sealed()
+      await changeUpload(mediaId, { isSpooled })
+      isKept ||= isSpooled
     }
     let acknowledged = sentBytes
     const acknowledge = (bytes: number) => {
@@ -301,6 +333,8 @@ export class Engine {
 
   /** Pieces that no upload names: of uploads that were cancelled or finished while this program died. */
   async #clearStrays(): Promise<void> {
+    if (!this.#areCopiesCleared) await removeStrayPieces()
+    this.#areCopiesCleared = true
     const known = new Set((await listUploads()).map(({ mediaId }) => mediaId))
     for (const media of await this.#spool.list()) if (!known.has(media)) await this.#spool.clear(media)
   }

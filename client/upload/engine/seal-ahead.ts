@@ -7,6 +7,7 @@ import { type Bytes, concat, equalBytes, utf8 } from '../../../shared/format/byt
 import type { MediaId } from '../../../shared/format/ids.ts'
 import { type Layout, layoutFor } from '../../../shared/format/layout.ts'
 import { ORIGINAL } from '../../../shared/format/object-name.ts'
+import type { Source } from '../copy.ts'
 import { readUploadsKey, type UploadSecret } from '../record.ts'
 import { pieceAt } from './pieces.ts'
 
@@ -15,7 +16,7 @@ const HASH_BYTES = 32
 export type SealJob = {
   readonly mediaId: MediaId
   readonly secret: UploadSecret
-  readonly file: Blob
+  readonly file: Source
   /** Sealed before, and recorded: they are never sealed from other bytes. */
   readonly sealedPieces: number
   /** Which are wanted, in order: recorded ones that were lost with the tab, and every one after them. */
@@ -104,7 +105,7 @@ async function checkRecorded(job: SealJob, layout: Layout, key: CryptoKey): Prom
   }
 }
 
-async function readSlice(file: Blob, start: number, end: number): Promise<Bytes> {
+async function readSlice(file: Source, start: number, end: number): Promise<Bytes> {
   try {
     return new Uint8Array(await file.slice(start, end).arrayBuffer())
   } catch (cause) {
