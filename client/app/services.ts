@@ -18,6 +18,7 @@ import { Session } from './session.ts'
 import { Signal } from './signal.ts'
 import { Toasts } from './toasts.ts'
 import { keepAwake } from './wake-lock.ts'
+import { watchWriting } from './writing.ts'
 
 /** What screens work with; made once by `start.ts`, handed down by context. */
 export type Services = {
@@ -64,6 +65,7 @@ export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
     sayProblem(toasts, link)
   })
   keepAwake(busy)
+  watchWriting(busy)
   const isOutdated = new Signal(false)
   void untilOutdated().then(
     () => {

@@ -173,6 +173,7 @@ export class ChatComposer extends KithElement {
       <textarea
         rows="1"
         aria-label="Message"
+        data-drafts
         placeholder="Message"
         enterkeyhint="send"
         @input=${this.#typed}

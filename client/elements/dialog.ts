@@ -4,8 +4,7 @@ import { controls } from '../styles/controls.ts'
 import { icon } from './icon.ts'
 
 /**
- * A modal sheet: at the foot on a phone, in the middle elsewhere. In the page it is open; going back closes it, and
- * what is typed in it counts as being written until then.
+ * A modal sheet: at the foot on a phone, in the middle elsewhere. In the page it is open; going back closes it.
  * @fires close when the person dismissed it
  * @slot the content
  */
@@ -54,20 +53,15 @@ export class KithDialog extends KithElement {
   /** Who had the focus before: gets it back, also where the dialog is taken away without having been closed. */
   #opener: Element | null = null
   #uncover: () => void = () => undefined
-  #setWriting: (isOn: boolean) => void = () => undefined
 
   override connectedCallback(): void {
     super.connectedCallback()
     this.#uncover = this.services.router.cover(this.close)
-    this.#setWriting = this.services.busy.switch('writing')
-    this.addEventListener('input', this.#typed)
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback()
     this.#uncover()
-    this.#setWriting(false)
-    this.removeEventListener('input', this.#typed)
     if (focused() === document.body) (this.#opener as HTMLElement | null)?.focus({ preventScroll: true })
   }
 
@@ -85,8 +79,6 @@ export class KithDialog extends KithElement {
     this.#opener = focused()
     this.renderRoot.querySelector('dialog')?.showModal()
   }
-
-  #typed = (): void => this.#setWriting(true)
 
   close = (): void => {
     this.#uncover()
