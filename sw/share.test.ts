@@ -31,6 +31,7 @@ beforeEach(async () => {
   await (await openDevice()).put('shareKey', x25519PublicKey(secret), 'current')
 })
 afterEach(() => {
+  vi.useRealTimers()
   vi.restoreAllMocks()
   vi.unstubAllGlobals()
 })
@@ -66,10 +67,46 @@ it('keeps nothing that would leave no room for Kith itself', async () => {
   expect(await waiting()).toBe(1)
 })
 
-it('ten wait at most', async () => {
-  for (let count = 0; count < 10; count++) expect(await share([], 'one more')).toBe('/share')
-  expect(await share([], 'one too many')).toBe('/share?problem=share/too-large')
-  expect(await waiting()).toBe(10)
+it('ten wait at most: the oldest makes room', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  const times = Array.from({ length: 12 }, (_, at) => at + 1)
+  for (const time of times) {
+    vi.setSystemTime(time)
+    expect(await share(small(1), 'one more')).toBe('/share')
+  }
+  expect((await listShares()).map(({ createdAt }) => createdAt)).toEqual(times.slice(2))
+  expect(await (await openDevice()).count('sharePieces')).toBe(10)
+})
+
+it('what waits takes four GiB at most: the oldest makes room, and never the newest', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  const db = await openDevice()
+  const count = vi.spyOn(db, 'count')
+  for (const [time, pieces] of [
+    [1, 1],
+    [2, 2048],
+    [3, 2048],
+  ] as const) {
+    vi.setSystemTime(time)
+    // As if it were that long.
+    count.mockResolvedValue(pieces)
+    expect(await share(small(1))).toBe('/share')
+  }
+  expect((await listShares()).map(({ createdAt }) => createdAt)).toEqual([2, 3])
+  count.mockResolvedValue(5000)
+  vi.setSystemTime(4)
+  expect(await share(small(1))).toBe('/share')
+  expect((await listShares()).map(({ createdAt }) => createdAt)).toEqual([4])
+})
+
+it('takes nothing that is longer than all that may wait', async () => {
+  const long = new File(['a'], 'long.mp4')
+  Object.defineProperty(long, 'size', { value: 4 * 2 ** 30 + 1 })
+  const form = new FormData()
+  vi.spyOn(form, 'getAll').mockReturnValue([long])
+  const request = { formData: async () => form } as Request
+  expect((await takeShare(request)).headers.get('location')).toBe('/share?problem=share/too-large')
+  expect(await waiting()).toBe(0)
 })
 
 it('says so where the browser has no X25519, and keeps nothing', async () => {

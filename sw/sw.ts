@@ -76,7 +76,7 @@ self.addEventListener('fetch', (event) => {
 self.addEventListener('fetch', (event) => {
   const { method, url, referrer } = event.request
   const { pathname, origin } = new URL(url)
-  // The share sheet has no referrer; a form on another site may well have one, and is none of ours.
+  // The share sheet has no referrer; a form on another site that has one is none of ours. One that hides it looks like the sheet.
   const isForeign = referrer !== '' && referrer !== 'about:client' && new URL(referrer).origin !== origin
   if (method === 'POST' && origin === self.location.origin && pathname === '/share' && !isForeign) {
     event.respondWith(takeShare(event.request))

@@ -115,8 +115,11 @@ export async function readPiece(at: SealedFile, key: CryptoKey, piece: number): 
 /** What an upload has taken over of it stays. */
 export async function removeShare(id: string): Promise<void> {
   await (await openDevice()).delete('shares', id)
-  await removeUnnamed(IDBKeyRange.bound([id], [id, []]))
+  await removeUnnamed(sharePiecesOf(id))
 }
+
+/** Keys of all that lies there of a share. */
+export const sharePiecesOf = (id: string) => IDBKeyRange.bound([id], [id, []])
 
 /** Pieces of what was not whole yet when whoever wrote it was stopped. While something is being written nobody can tell: then the next time. */
 export async function removeStrayPieces(): Promise<void> {
