@@ -385,7 +385,7 @@ export class ConversationScreen extends KithElement {
     const one = thread.conversation.value
     const { username } = one.peer
     const friend = this.talk?.friends.get(one.connectionId)
-    return html`<main @dragover=${(event: Event) => event.preventDefault()} @drop=${this.#drop}>
+    return html`<main @dragover=${this.#dragOver} @drop=${this.#drop}>
       <header>
         ${this.#back()}
         <h1>
@@ -484,11 +484,18 @@ export class ConversationScreen extends KithElement {
     this.editing = null
   }
 
+  #dragOver = (event: DragEvent): void => {
+    if (hasFiles(event)) event.preventDefault()
+  }
+
   #drop = (event: DragEvent): void => {
+    if (!hasFiles(event)) return
     event.preventDefault()
     this.#composer?.sendFiles([...(event.dataTransfer?.files ?? [])])
   }
 }
 
+/** Text goes where it is dropped. */
+const hasFiles = ({ dataTransfer }: DragEvent): boolean => dataTransfer?.types.includes('Files') ?? false
 const keyOf = ({ senderId, deviceId, counter }: MessageRef): string => `${senderId}.${deviceId}.${counter}`
 customElements.define('conversation-screen', ConversationScreen)
