@@ -71,7 +71,7 @@ export class Install {
   }
 }
 
-type Device = { readonly userAgent: string; readonly maxTouchPoints: number }
+export type Device = { readonly userAgent: string; readonly maxTouchPoints: number }
 
 /** An iPad says that it is a Mac; no Mac has a screen to touch. */
 export function installStateOf(isApp: boolean, { userAgent, maxTouchPoints }: Device): InstallState {

@@ -8,6 +8,7 @@ import { icon } from '../elements/icon.ts'
 import { currentGroup, groupLabel } from '../library/current-group.ts'
 import { sizeLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
+import { howToShare } from './how-to-share.ts'
 import { openShare, type Shared } from './open-share.ts'
 
 /** Something that waits for the person to say where it goes. */
@@ -107,7 +108,8 @@ export class ShareScreen extends KithElement {
       )}
       ${
         waiting?.length === 0 && broken.length === 0
-          ? html`<p class="soft">Nothing waits here. Choose Kith in another app’s share sheet, and it comes here, sealed.</p>
+          ? html`<p class="soft">Nothing waits here.</p>
+              <p class="soft">${howToShare(this.services.install.state.value, navigator)}</p>
               <p><a class="button" href="/">To the library</a></p>`
           : nothing
       }
