@@ -87,12 +87,10 @@ test('shared from another app: waits sealed while Kith is locked, then goes into
   await ada.go('Library')
   await ada.uploaded('Note ')
 
-  // A form on another site is none of ours.
+  // A form on another site that says where it comes from is none of ours.
   const foreign = await ada.newPage()
-  world.relay.instead.set('/foreign.html', {
-    type: 'text/html',
-    body: `<form method="post" action="${world.origin}/share" enctype="multipart/form-data"><input name="text" value="Kuckucksei"><button>Send</button></form>`,
-  })
+  const form = `<form method="post" action="${world.origin}/share" enctype="multipart/form-data"><input name="text" value="Kuckucksei"><button>Send</button></form>`
+  world.relay.instead.set('/foreign.html', { type: 'text/html', body: form })
   await foreign.goto(`http://127.0.0.1:${world.relay.port}/foreign.html`)
   const [posted] = await Promise.all([
     foreign.waitForResponse((response) => response.request().method() === 'POST'),
@@ -100,6 +98,16 @@ test('shared from another app: waits sealed while Kith is locked, then goes into
   ])
   expect(posted.fromServiceWorker()).toBe(false)
   await foreign.goto(`${world.origin}/share`)
+  await expect(foreign.getByText('Nothing waits here.')).toBeVisible()
+  // One that hides it looks like the share sheet: it waits for the person, as everything does, and goes nowhere by itself.
+  world.relay.instead.set('/hidden.html', {
+    type: 'text/html',
+    body: `<meta name="referrer" content="no-referrer">${form}`,
+  })
+  await foreign.goto(`http://127.0.0.1:${world.relay.port}/hidden.html`)
+  await foreign.getByRole('button', { name: 'Send' }).click()
+  await expect(foreign.getByText('Kuckucksei')).toBeVisible()
+  await foreign.getByRole('button', { name: 'Throw it away' }).click()
   await expect(foreign.getByText('Nothing waits here.')).toBeVisible()
   for (const canary of ['Kernbeisser', 'Stieglitz', 'Girlitz', 'Schau mal', 'nur-ein-link', 'Zaunkönig'])
     expect(world.relay.recorded.includes(canary)).toBe(false)
@@ -147,9 +155,22 @@ test('a phone offers its camera, for the library and in a chat', async ({ browse
   const photo = { name: 'image.jpg', mimeType: 'image/jpeg', buffer: Buffer.from('not really a photo') }
   const camera = ada.page.getByRole('button', { name: 'Take a photo or video' })
   const choose = async () => {
-    const [chooser] = await Promise.all([ada.page.waitForEvent('filechooser'), camera.tap()])
-    expect(await chooser.element().getAttribute('capture')).toBe('environment')
-    await chooser.setFiles(photo)
+    // A camera opens at once for one kind alone.
+    for (const [name, accept] of [
+      ['Record a video', 'video/*'],
+      ['Take a photo', 'image/*'],
+    ] as const) {
+      await camera.tap()
+      const [chooser] = await Promise.all([
+        ada.page.waitForEvent('filechooser'),
+        ada.page.getByRole('button', { name, exact: true }).tap(),
+      ])
+      const input = chooser.element()
+      expect([await input.getAttribute('accept'), await input.getAttribute('capture')]).toEqual([accept, 'environment'])
+      if (accept === 'image/*') await chooser.setFiles(photo)
+      else await ada.page.getByRole('button', { name: 'Close' }).tap()
+    }
+    await expect(ada.page.locator('kith-dialog')).toHaveCount(0)
   }
   await choose()
   await expect(ada.page.getByRole('link', { name: /^image/ })).toBeVisible()
@@ -159,6 +180,22 @@ test('a phone offers its camera, for the library and in a chat', async ({ browse
   await ada.page.getByRole('link', { name: 'Write to ben' }).click()
   await choose()
   await expect(ada.page.locator('message-row').filter({ hasText: 'image.jpg' })).toBeVisible()
+  // Files that are dropped on a chat go out; text stays for the field that it is dropped on.
+  const dropped = await ada.page.locator('conversation-screen').evaluate((screen) => {
+    const drop = (fill: (transfer: DataTransfer) => void): boolean => {
+      const dataTransfer = new DataTransfer()
+      fill(dataTransfer)
+      const field = screen.shadowRoot?.querySelector('chat-composer')?.shadowRoot?.querySelector('textarea')
+      const event = new DragEvent('drop', { dataTransfer, cancelable: true, bubbles: true, composed: true })
+      return field?.dispatchEvent(event) === false
+    }
+    return [
+      drop(({ items }) => void items.add(new File(['Gurken'], 'Gurken.txt', { type: 'text/plain' }))),
+      drop((transfer) => transfer.setData('text/plain', 'Gurken')),
+    ]
+  })
+  expect(dropped).toEqual([true, false])
+  await expect(ada.page.locator('message-row').filter({ hasText: 'Gurken.txt' })).toBeVisible()
   // With a mouse it would open the same dialog as any file.
   await ben.page.getByRole('link', { name: 'Write to ada' }).click()
   await expect(ben.page.getByRole('button', { name: 'Attach files' })).toBeVisible()

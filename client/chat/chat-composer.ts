@@ -1,7 +1,7 @@
 import { css, html, nothing } from 'lit'
 import { KithElement } from '../app/element.ts'
 import { sentenceFor, sentenceForCode } from '../app/messages.ts'
-import { cameraButton } from '../elements/camera.ts'
+import '../elements/camera-button.ts'
 import { icon } from '../elements/icon.ts'
 import { durationLabel } from '../library/days.ts'
 import { controls } from '../styles/controls.ts'
@@ -169,7 +169,7 @@ export class ChatComposer extends KithElement {
     return html`<form @submit=${this.#submit} @paste=${this.#paste}>
       <button type="button" class="icon" aria-label="Attach files" @click=${this.#pick}>${icon('attach')}</button>
       <input hidden type="file" multiple aria-label="Files to send" @change=${this.#attach} />
-      ${this.isEmpty && !this.editing ? cameraButton('icon', (files) => this.sendFiles(files)) : nothing}
+      ${this.isEmpty && !this.editing ? html`<camera-button @taken=${({ detail }: CustomEvent<File[]>) => this.sendFiles(detail)}></camera-button>` : nothing}
       <textarea
         rows="1"
         aria-label="Message"

@@ -6,7 +6,7 @@ import { KithElement } from '../app/element.ts'
 import { sentenceFor } from '../app/messages.ts'
 import { passAppError } from '../app/passing.ts'
 import { Watch } from '../app/signal.ts'
-import { cameraButton } from '../elements/camera.ts'
+import '../elements/camera-button.ts'
 import { icon } from '../elements/icon.ts'
 import type { Group } from '../groups/group.ts'
 import type { Item, Tell } from '../media/items.ts'
@@ -78,9 +78,6 @@ export class LibraryScreen extends KithElement {
         min-height: 56px;
         padding: 0 1.25rem;
         box-shadow: var(--shadow);
-      }
-      .fab.round {
-        padding: 0;
       }
       header button {
         flex: none;
@@ -286,7 +283,7 @@ export class LibraryScreen extends KithElement {
       ${this.failure ? html`<p class="error" role="alert">${this.failure}</p>` : nothing}
       ${this.#shown.length > 0 ? this.#grid(this.#shown, group) : this.items === null ? this.#skeletons() : this.#empty(group)}
       <div class="fabs">
-        ${cameraButton('fab round', (files) => void this.#upload(files))}
+        <camera-button round @taken=${({ detail }: CustomEvent<File[]>) => void this.#upload(detail)}></camera-button>
         <button class="primary fab" @click=${this.#pick}>${icon('upload')} Upload</button>
       </div>
       <input type="file" multiple hidden aria-label="Files to upload" @change=${this.#picked} />
