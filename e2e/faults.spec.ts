@@ -261,7 +261,8 @@ test('storage wiped under the app: a new device after the next sign-in, nothing 
 
   const devtools = await ada.context.newCDPSession(ada.page)
   await devtools.send('Storage.clearDataForOrigin', { origin: world.origin, storageTypes: 'all' })
-  await ada.page.goto(world.origin)
+  // The page that is open notices by itself.
+  await expect(ada.page.getByLabel('Password', { exact: true })).toBeVisible()
   await ada.signIn()
   await expect(ada.page.getByRole('link', { name: /^list/ })).toHaveCount(1)
   await ada.go('Chats')

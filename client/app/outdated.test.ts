@@ -1,18 +1,22 @@
 import 'fake-indexeddb/auto'
 import { deleteDB, openDB } from 'idb'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { openDevice } from '../../shared/device/db.ts'
 import { sentenceFor } from './messages.ts'
 import { isOutdated, untilOutdated } from './outdated.ts'
 
 it('a database that was deleted begins anew; one that a newer version took is told in words', async () => {
   let wasTold = false
-  const outdated = untilOutdated().then(() => {
+  const anew = Promise.withResolvers<void>()
+  const onAnew = vi.fn(anew.resolve)
+  const outdated = untilOutdated(onAnew).then(() => {
     wasTold = true
   })
   await openDevice()
+  expect(onAnew).not.toHaveBeenCalled()
   await deleteDB('kith')
   await (await openDevice()).count('keys')
+  await anew.promise
   expect(wasTold).toBe(false)
 
   const newer = await openDB('kith', 1000)

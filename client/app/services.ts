@@ -67,7 +67,9 @@ export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
   keepAwake(busy)
   watchWriting(busy)
   const isOutdated = new Signal(false)
-  void untilOutdated().then(
+  // A browser that closes no database for it may say nothing until somebody is back from its settings.
+  document.addEventListener('visibilitychange', () => void session.lookWhetherWiped())
+  void untilOutdated(() => void session.lookWhetherWiped()).then(
     () => {
       isOutdated.value = true
       void mediaWorker.follow()

@@ -1,5 +1,5 @@
 import 'fake-indexeddb/auto'
-import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { newDeviceId, newKey, newUserId } from '../../shared/crypto/random.ts'
 import { openSecret, sealSecret } from '../../shared/crypto/secretbox.ts'
 import { eraseDevice, openDevice } from '../../shared/device/db.ts'
@@ -12,7 +12,7 @@ import { emptyStorage } from '../testing/storage.ts'
 import { keepUnlock, readAccountKey } from '../vault/device.ts'
 import type { Crypto } from '../workers/crypto.ts'
 import type { Api } from './api.ts'
-import { Session } from './session.ts'
+import { Session, type Unlocked } from './session.ts'
 
 const userId = newUserId()
 const { locks } = navigator
@@ -166,4 +166,44 @@ it('a browser whose notifications fail is locked all the same', async () => {
   await started
   await session.lock()
   expect(gone).toHaveBeenCalledOnce()
+})
+
+describe('what the browser keeps is cleared under a page', () => {
+  const opened = async (): Promise<Session> => {
+    const { session, started } = start()
+    await started
+    session.state.value = { kind: 'unlocked', unlocked: {} as Unlocked, online: true }
+    return session
+  }
+  const clear = async () => (await openDevice()).clear('account')
+
+  it('one that is open is loaded anew, and becomes a new device', async () => {
+    const session = await opened()
+    await session.lookWhetherWiped()
+    expect(gone.mock.calls).toEqual([])
+    await clear()
+    await session.lookWhetherWiped()
+    expect(gone.mock.calls).toEqual([[]])
+  })
+
+  it('one that is signing out by itself goes its own way', async () => {
+    const session = await opened()
+    const answered = Promise.withResolvers<unknown>()
+    answer = () => answered.promise
+    const leaving = session.signOut()
+    await clear()
+    await session.lookWhetherWiped()
+    expect(gone.mock.calls).toEqual([])
+    answered.resolve(undefined)
+    await leaving
+    expect(gone.mock.calls).toEqual([['/']])
+  })
+
+  it('one that is locked shows nothing of it', async () => {
+    const { session, started } = start()
+    await started
+    await clear()
+    await session.lookWhetherWiped()
+    expect(gone.mock.calls).toEqual([])
+  })
 })

@@ -343,6 +343,15 @@ export class Session {
     location.assign('/')
   }
 
+  /** Where somebody has cleared what the browser keeps, this page has keys that nothing fits any more: loaded anew, it is a new device. */
+  async lookWhetherWiped(): Promise<void> {
+    const isOpen = () => this.state.value.kind === 'unlocked' && !this.#isLeaving
+    if (!isOpen()) return
+    // A database that does not answer says nothing of what is in it.
+    const isThere = await readDeviceAccount().catch(() => true)
+    if (!isThere && isOpen()) location.reload()
+  }
+
   /** Said once, where the person signs in again. */
   takeRemoved(): boolean {
     const wasRemoved = sessionStorage.getItem(REMOVED) !== null
