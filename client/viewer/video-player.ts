@@ -103,6 +103,10 @@ export class VideoPlayer extends KithElement {
   #turn = 0
   /** Where to begin: where this page was before it was locked or loaded anew, or where it stopped. */
   #place: Place | null = null
+  /** In seconds, until the original is known so far that it can go there. */
+  #startsAt = 0
+  /** What the element said of its place when it stopped. */
+  #stoodAt = 0
   #path = ''
   #setBusy: (isOn: boolean) => void = () => undefined
   readonly #ends: (() => void)[] = []
@@ -158,7 +162,7 @@ export class VideoPlayer extends KithElement {
   }
 
   get #here(): Place {
-    return { seconds: this.video.currentTime, isPlaying: !this.video.paused }
+    return { seconds: this.#startsAt || this.video.currentTime, isPlaying: !this.video.paused }
   }
 
   /** Something better comes in only when it does not interrupt. */
@@ -194,6 +198,7 @@ export class VideoPlayer extends KithElement {
     }
     this.#playback?.stop()
     this.#playback = undefined
+    this.#startsAt = 0
     this.#way = found
     const { seconds, isPlaying } = this.#place ?? this.#here
     this.#place = null
@@ -202,7 +207,7 @@ export class VideoPlayer extends KithElement {
     if (found === 'original') {
       this.qualities = []
       video.src = this.original
-      if (seconds > 0) video.currentTime = seconds
+      this.#startsAt = seconds
     } else if (!(await this.#stream(found, seconds, turn))) return
     if (isWanted) await video.play().catch(() => undefined)
   }
@@ -267,6 +272,7 @@ export class VideoPlayer extends KithElement {
     const saysUnplayable = trouble === 'not-yet' || trouble === 'original-alone'
     this.trouble = saysUnplayable && this.#isUnreachable ? 'no-answer' : trouble
     video.pause()
+    this.#stoodAt = video.currentTime
     // What has failed may say no `pause`.
     this.#setBusy(false)
     if (this.#isBack && waitsForServer(this.trouble)) this.#again()
@@ -333,7 +339,13 @@ export class VideoPlayer extends KithElement {
     this.#playback?.choose(index < 0 ? null : index)
   }
 
-  #again = (): void => this.#play(this.#place ?? this.#here)
+  #again = (): void => {
+    const { currentTime: seconds } = this.video
+    const isMoved = this.trouble !== null && seconds !== this.#stoodAt
+    // Whoever went elsewhere while it stood still meant it.
+    const place = this.#place && isMoved ? { ...this.#place, seconds } : this.#place
+    this.#play(place ?? this.#here)
+  }
 
   #started = (): void => {
     this.#setBusy(true)
@@ -358,7 +370,14 @@ export class VideoPlayer extends KithElement {
 
   /** Chromium plays the sound alone where it does not know the picture's codec. */
   #measured = (): void => {
-    if (this.#way === 'original' && this.video.videoWidth === 0) this.#fails('original')
+    if (this.#way !== 'original') return
+    if (this.video.videoWidth === 0) {
+      this.#fails('original')
+      return
+    }
+    const seconds = this.#startsAt
+    this.#startsAt = 0
+    if (seconds > 0) this.video.currentTime = seconds
   }
 
   #keyDown = (event: KeyboardEvent): void => {
