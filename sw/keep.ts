@@ -26,7 +26,7 @@ export async function keepFetched(fetched: Fetched, isAborted: boolean): Promise
     if (row?.state === 'waiting' || row?.state === 'paused') await writeDown(media, fetched)
   } finally {
     const now = await readKept(media)
-    if (!now || now.state === 'no-room') await removePieces(media)
+    if (!now || now.state === 'no-room' || now.state === 'refused') await removePieces(media)
     const channel = new BroadcastChannel(KEPT_CHANNEL)
     channel.postMessage({ fetched: media })
     channel.close()

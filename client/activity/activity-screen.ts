@@ -162,7 +162,7 @@ export class ActivityScreen extends KithElement {
       sealing: `Sealing, ${percent} %`,
       sending: `Sending, ${percent} % of ${sizeLabel(totalBytes)}${left}`,
       'needs-file': `Pick ${fileName} again to go on`,
-      stopped: stoppedText(upload),
+      stopped: stoppedText(upload, this.services.uploads.hasFile(upload.mediaId)),
       done: 'Done',
       cancelled: 'Cancelled',
     }
@@ -221,11 +221,14 @@ export class ActivityScreen extends KithElement {
   }
 }
 
-function stoppedText({ code, fileName, isKept }: UploadView): string {
+function stoppedText({ code, fileName, isKept }: UploadView, isHeld: boolean): string {
   if (!code) return 'Stopped'
   const sentence = sentenceForCode(code)
   if (!isPassing(code)) return sentence
-  return `${sentence} ${isKept ? 'You may close it: nothing gets lost.' : `Keep it open until then: ${fileName} is too large to be kept here.`}`
+  if (isKept) return `${sentence} You may close it: nothing gets lost.`
+  return isHeld
+    ? `${sentence} Keep it open until then: ${fileName} is too large to be kept here.`
+    : `${sentence} Then pick ${fileName} again.`
 }
 
 function stateText(job: JobView): string {

@@ -45,11 +45,16 @@ describe('a call', () => {
       await api.call(signOut)
       return api.behindMs
     }
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.UTC(2026, 4, 2) })
+    vi.useFakeTimers({ toFake: ['Date', 'performance'], now: Date.UTC(2026, 4, 2) })
     onTestFinished(() => void vi.useRealTimers())
     expect(await hear()).toBe(0)
     expect(await hear('Sun, 02 May 2027 00:00:00 GMT')).toBe(365 * 86_400_000)
     expect(await hear('some day')).toBe(365 * 86_400_000)
+    // The device's clock is put right before another answer comes.
+    vi.setSystemTime(Date.UTC(2027, 4, 2))
+    expect(api.behindMs).toBe(0)
+    vi.setSystemTime(Date.UTC(2026, 4, 2))
+    expect(api.behindMs).toBe(365 * 86_400_000)
     expect(await hear('Fri, 02 May 2025 00:00:00 GMT')).toBe(0)
   })
 

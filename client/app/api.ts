@@ -20,11 +20,13 @@ export class Api {
   onSignedOut: () => void = () => undefined
   /** Called when another device has signed this one out. */
   onRemoved: () => void = () => undefined
-  #behindMs = 0
+  #serverTime = { at: Number.NEGATIVE_INFINITY, heardAt: 0 }
 
   /** How late this device's clock is by that of the server, as its latest answer told; 0 where it is not, or none has come. */
   get behindMs(): number {
-    return this.#behindMs
+    // By a clock that nobody sets: this device's own may have been put right since.
+    const { at, heardAt } = this.#serverTime
+    return Math.max(0, at + performance.now() - heardAt - Date.now())
   }
 
   /** @throws {AppError} the server's code; `server/unreachable`, `server/unavailable`, `server/bad-answer`; `usage` */
@@ -46,7 +48,7 @@ export class Api {
         ...(text === undefined ? {} : { body: text }),
       })
       const at = Date.parse(response.headers.get('date') ?? '')
-      if (!Number.isNaN(at)) this.#behindMs = Math.max(0, at - Date.now())
+      if (!Number.isNaN(at)) this.#serverTime = { at, heardAt: performance.now() }
       json = await readJson(response)
     } catch (cause) {
       if (signal?.aborted) throw cause

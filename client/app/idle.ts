@@ -92,7 +92,8 @@ export function startIdleLock({ session, busy }: Pick<Services, 'session' | 'bus
     // Whoever wakes a machine that slept for long is not let in by the first key.
     if (isIdle()) return void check()
     touchedAt = Date.now()
-    if (touchedAt - toldAt >= CHECK_MS) tell()
+    // Told in the future: the clock was set back since.
+    if (touchedAt - toldAt >= CHECK_MS || toldAt > touchedAt) tell()
   }
   const check = async () => {
     if (isAsking || !isUnlocked()) return
@@ -106,7 +107,7 @@ export function startIdleLock({ session, busy }: Pick<Services, 'session' | 'bus
   }
   /** Perhaps for good: a phone ends what is in the background without a word. */
   const leave = () => {
-    if (!isIdle() && touchedAt > toldAt) tell()
+    if (!isIdle() && (touchedAt > toldAt || toldAt > Date.now())) tell()
   }
   tabs.onmessage = ({ data }: MessageEvent<number | 'idle?'>) => {
     if (data !== 'idle?') touchedAt = Math.max(touchedAt, data)

@@ -392,6 +392,8 @@ export class KithApp extends LitElement {
       },
       () => {
         const { busy, toasts } = this.services as Services
+        // Whoever has just come in writes no more in the form that still stands there: nothing waits for it.
+        if (isIn && !this.ready?.nav) this.ready = undefined
         if (!reloadForPart(busy)) {
           this.broken = 'A part of Kith could not be loaded. Check the network and reload the page.'
         } else if (busy.isBusy) {

@@ -92,8 +92,9 @@ export class Session {
 
   /** Opens with what the device keeps, at once, unless Kith was left for too long; the server is asked afterwards. */
   async start(): Promise<void> {
-    // Without a key it is locked already, and other tabs that are have no reason to start anew.
-    if ((await wasLeft()) && (await readKey('device'))) await this.#forgetKey()
+    // Without a key it is locked already, and other tabs that are have no reason to start anew. One that the browser cannot
+    // read goes, too: unlocking makes a new one.
+    if ((await wasLeft()) && (await readKey('device').catch(() => true))) await this.#forgetKey()
     await this.#openKept()
   }
 

@@ -67,10 +67,13 @@ export async function keepItem(wanted: Wanted, ports: KeepItemPorts): Promise<vo
   const names = await planOf(wanted.card, wanted.made, wanted.height, open)
   const ids = await Promise.all(names.map(idOf))
   const wantedIds = new Set(ids)
-  const note = (state: 'waiting' | 'kept') =>
-    changeKept(mediaId, (row) => {
+  /** @returns whether it is so now. */
+  const note = async (state: 'waiting' | 'kept'): Promise<boolean> => {
+    let isNoted = false
+    await changeKept(mediaId, (row) => {
       // Taken off, paused, or wanted in another quality in the meantime: that counts.
       if (row?.state !== 'waiting' || row.height !== wanted.height) return null
+      isNoted = true
       const objects = ids.map((objectId) => ({ objectId, sealedBytes: sizes.get(objectId) ?? null }))
       // Until all of it is here it plays by what was kept before.
       if (state === 'waiting') {
@@ -83,6 +86,8 @@ export async function keepItem(wanted: Wanted, ports: KeepItemPorts): Promise<vo
       const playsBy = names.find((name) => name === wanted.made?.master)
       return { ...rest, state, objects, revision: wanted.revision, problem: null, ...(playsBy && { master: playsBy }) }
     })
+    return isNoted
+  }
   await note('waiting')
   const { missing, hereBytes } = await lookFor(wanted, names, ids)
   await fetchAhead(missing, hereBytes)
@@ -121,8 +126,8 @@ export async function keepItem(wanted: Wanted, ports: KeepItemPorts): Promise<vo
     }
   }
   signal.throwIfAborted()
-  await removeObjects(mediaId, (id) => wantedIds.has(id))
-  await note('kept')
+  // In this order: cancelled until here, the other quality is still whole.
+  if (await note('kept')) await removeObjects(mediaId, (id) => wantedIds.has(id))
 }
 
 /** What is not on this device yet: an original in pieces, whose size its card tells; everything else is small. */

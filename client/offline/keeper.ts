@@ -134,6 +134,7 @@ export class Keeper {
       (row) => row?.before && { ...asBefore(row), problem: null, cancelled: revision },
     )
     if (!back) return this.remove(media)
+    this.#counted.delete(media)
     this.#stop(media)
     await dropRest(media)
     await this.#changed()

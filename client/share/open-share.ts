@@ -40,9 +40,11 @@ export async function openShare(row: ShareRow, accountKey: Bytes): Promise<Share
     files: header.files.filter((_, file) => left.includes(file)),
     read: async () => {
       const files: File[] = []
-      for (const file of left) {
+      // As it is by now: where it went wrong halfway, uploads have taken some of them over.
+      const rest = await filesLeft(id, header)
+      for (const file of rest) {
         const opened = await openSharedFile(id, key, header, file)
-        files.push(lies(opened, { at: { id, file }, key: raw, isLast: file === left.at(-1) }))
+        files.push(lies(opened, { at: { id, file }, key: raw, isLast: file === rest.at(-1) }))
       }
       return files
     },

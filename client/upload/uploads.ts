@@ -1,6 +1,6 @@
 import { uploadSalt } from '../../shared/crypto/object-key.ts'
 import { newKey, newMediaId } from '../../shared/crypto/random.ts'
-import { openDevice, type UploadRow } from '../../shared/device/db.ts'
+import { openDevice, type SealedFile, type UploadRow } from '../../shared/device/db.ts'
 import { whileWriting } from '../../shared/device/shares.ts'
 import { AppError, type ErrorCode, isAppError } from '../../shared/errors.ts'
 import type { Bytes } from '../../shared/format/bytes.ts'
@@ -50,6 +50,8 @@ export class Uploads {
   readonly #setBusy: (isOn: boolean) => void
   readonly #setHolding: (isOn: boolean) => void
   readonly #channel = new BroadcastChannel(UPLOADS_CHANNEL)
+  /** Whose file this page has. */
+  readonly #given = new Set<MediaId>()
   readonly #speeds = new Map<MediaId, Speed>()
   readonly #newerKeys = new NewerKeys()
   /** Refused to this tab's worker, since their group's key has changed. */
@@ -66,6 +68,11 @@ export class Uploads {
       else this.#hideThumbs()
     })
     if (session.state.value.kind === 'unlocked') void this.#restore()
+  }
+
+  /** Whether this page has what was picked. */
+  hasFile(media: MediaId): boolean {
+    return this.#given.has(media)
   }
 
   /** Seals a description and a small picture of each file, then hands the file to the upload worker. */
@@ -98,17 +105,22 @@ export class Uploads {
     { secret, thumb }: { secret: UploadSecret; thumb: Bytes | null },
   ): Promise<void> {
     const row = await whileWriting(() => this.#writeDown(groupId, mediaId, file, { secret, thumb }))
+    if (!row) return
+    this.#given.add(mediaId)
     await this.#show(row, secret)
     this.#command({ type: 'file', mediaId, file })
   }
 
-  /** A file that nobody could pick again lies on the device before it is an upload, and a share is over with the same stroke. */
+  /**
+   * A file that nobody could pick again lies on the device before it is an upload, and a share is over with the same stroke.
+   * @returns `null`: another upload, perhaps of another tab, has taken it over already.
+   */
   async #writeDown(
     groupId: GroupId,
     mediaId: MediaId,
     file: File,
     { secret, thumb }: { secret: UploadSecret; thumb: Bytes | null },
-  ): Promise<UploadRow> {
+  ): Promise<UploadRow | null> {
     const lying = lyingOf(file)
     const copy = lying?.at ?? (secret.copyKey && (await copyFirst(mediaId, secret.copyKey, file)))
     const row: UploadRow = {
@@ -127,6 +139,10 @@ export class Uploads {
     const db = await openDevice()
     if (thumb) await db.put('blobs', thumb, [mediaId, THUMB_PIECE])
     const transaction = db.transaction(['uploads', 'shares'], 'readwrite', { durability: 'strict' })
+    if (lying) {
+      const others = await transaction.objectStore('uploads').getAll()
+      if (others.some(({ copy: other }) => isSameFile(other, lying.at))) return null
+    }
     await Promise.all([
       transaction.objectStore('uploads').put(row, mediaId),
       lying?.isLast && transaction.objectStore('shares').delete(lying.at.id),
@@ -137,6 +153,7 @@ export class Uploads {
 
   /** The file of an upload that was only partly sealed, picked again. */
   again(mediaId: MediaId, file: File): void {
+    this.#given.add(mediaId)
     this.#patch(mediaId, { phase: 'waiting', code: null })
     this.#command({ type: 'file', mediaId, file })
   }
@@ -292,13 +309,14 @@ export class Uploads {
     if (view) all.set(mediaId, view)
     else {
       all.delete(mediaId)
+      this.#given.delete(mediaId)
       this.#speeds.delete(mediaId)
     }
     this.all.value = all
     if (!view && thumbUrl) URL.revokeObjectURL(thumbUrl)
     const views = [...all.values()]
     this.#setBusy(views.some(({ phase }) => phase === 'waiting' || phase === 'sealing' || phase === 'sending'))
-    this.#setHolding(views.some(hangsOnPage))
+    this.#setHolding(views.some((one) => hangsOnPage(one) && this.#given.has(one.mediaId)))
   }
 
   #command(command: UploadCommand): void {
@@ -316,7 +334,11 @@ export class Uploads {
   }
 }
 
-/** It goes on by itself, but of its file there is no more than this page has. */
+function isSameFile(one: SealedFile | undefined, other: SealedFile): boolean {
+  return one?.id === other.id && one.file === other.file
+}
+
+/** It goes on by itself, but of its file there is no more than the page has where it was picked. */
 function hangsOnPage({ phase, code, isKept }: UploadView): boolean {
   return phase === 'stopped' && !isKept && (isPassing(code) || code === 'group/needs-rotation')
 }

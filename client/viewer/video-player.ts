@@ -103,7 +103,7 @@ export class VideoPlayer extends KithElement {
   #turn = 0
   /** Where to begin: where this page was before it was locked or loaded anew, or where it stopped. */
   #place: Place | null = null
-  /** In seconds, until the original is known so far that it can go there. */
+  /** In seconds, until what plays has got there: what fails before that has lost no place. */
   #startsAt = 0
   /** What the element said of its place when it stopped. */
   #stoodAt = 0
@@ -170,7 +170,7 @@ export class VideoPlayer extends KithElement {
     const { video } = this
     const isUnderWay = this.#way !== null && !video.paused && !video.ended
     if (isUnderWay) this.better = this.master
-    else this.#play(this.#place ?? { seconds: video.currentTime, isPlaying: false })
+    else this.#play(this.#place ?? { seconds: this.#here.seconds, isPlaying: false })
   }
 
   /** Begins anew with the best way: when something new has happened, never because one has failed. */
@@ -196,18 +196,18 @@ export class VideoPlayer extends KithElement {
       this.#halt(found)
       return
     }
+    const { seconds, isPlaying } = this.#place ?? this.#here
+    // Whoever pressed play while it was looked for meant it; a source that is taken away pauses, and says nothing.
+    const isWanted = isPlaying || !video.paused
     this.#playback?.stop()
     this.#playback = undefined
-    this.#startsAt = 0
+    this.#setBusy(false)
     this.#way = found
-    const { seconds, isPlaying } = this.#place ?? this.#here
     this.#place = null
-    // Whoever pressed play while it was looked for meant it.
-    const isWanted = isPlaying || !video.paused
+    this.#startsAt = seconds
     if (found === 'original') {
       this.qualities = []
       video.src = this.original
-      this.#startsAt = seconds
     } else if (!(await this.#stream(found, seconds, turn))) return
     if (isWanted) await video.play().catch(() => undefined)
   }
@@ -309,6 +309,7 @@ export class VideoPlayer extends KithElement {
         poster=${this.poster ?? nothing}
         aria-label=${this.name}
         @loadedmetadata=${this.#measured}
+        @seeked=${this.#arrived}
         @playing=${this.#started}
         @pause=${this.#stopped}
         @ended=${this.#ended}
@@ -348,6 +349,9 @@ export class VideoPlayer extends KithElement {
   }
 
   #started = (): void => {
+    this.#arrived()
+    // The server that came back was there for this.
+    this.#isBack = false
     this.#setBusy(true)
   }
 
@@ -375,9 +379,11 @@ export class VideoPlayer extends KithElement {
       this.#fails('original')
       return
     }
-    const seconds = this.#startsAt
-    this.#startsAt = 0
-    if (seconds > 0) this.video.currentTime = seconds
+    if (this.#startsAt > 0) this.video.currentTime = this.#startsAt
+  }
+
+  #arrived = (): void => {
+    if (this.video.currentTime > 0) this.#startsAt = 0
   }
 
   #keyDown = (event: KeyboardEvent): void => {

@@ -121,6 +121,8 @@ export class ViewerScreen extends KithElement {
   readonly #ends: (() => void)[] = []
   #endWatching: (() => void) | undefined
   /** Why the original's bytes did not come. */
+  /** Where a sound was when it failed. */
+  #soundAt: { readonly seconds: number; readonly isPlaying: boolean } | null = null
   #unreachable: ErrorCode | null = null
 
   constructor() {
@@ -165,6 +167,7 @@ export class ViewerScreen extends KithElement {
     this.broken = null
     this.originalFailed = false
     this.#unreachable = null
+    this.#soundAt = null
     this.editing = null
     this.#setPlaying(false)
     void this.#load()
@@ -284,7 +287,7 @@ export class ViewerScreen extends KithElement {
         .originalType=${card?.type ?? ''}
         .poster=${poster ? mediaUrl(record.mediaId, poster) : null}
         .name=${card?.title ?? 'Video'}
-        .kept=${row ? keptParts(record, row) : null}
+        .kept=${row?.objects.some(({ sealedBytes }) => sealedBytes !== null) ? keptParts(record, row) : null}
       ></video-player>`
     }
     if (photo) {
@@ -299,7 +302,7 @@ export class ViewerScreen extends KithElement {
     }
     if (card?.type.startsWith('audio/')) {
       if (!this.originalFailed) {
-        return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} @error=${this.#fails} aria-label=${card.title}></audio>`
+        return html`<audio controls src=${url} @playing=${() => this.#setPlaying(true)} @pause=${() => this.#setPlaying(false)} @loadedmetadata=${this.#goesOn} @error=${this.#fails} aria-label=${card.title}></audio>`
       }
       return html`<div class="file">
         ${icon('file', 44)}
@@ -398,7 +401,18 @@ export class ViewerScreen extends KithElement {
     if (this.broken && isOnlyAway(this.broken)) this.#again()
   }
 
-  #fails = (): void => {
+  /** A sound that failed and is there again, from where it was. */
+  #goesOn = ({ currentTarget }: Event): void => {
+    const sound = currentTarget as HTMLAudioElement
+    const { seconds = 0, isPlaying = false } = this.#soundAt ?? {}
+    this.#soundAt = null
+    if (seconds > 0) sound.currentTime = seconds
+    if (isPlaying) void sound.play().catch(() => undefined)
+  }
+
+  #fails = ({ currentTarget }: Event): void => {
+    if (currentTarget instanceof HTMLAudioElement)
+      this.#soundAt ??= { seconds: currentTarget.currentTime, isPlaying: !currentTarget.paused }
     this.originalFailed = true
     // What fails while it plays says no `pause`.
     this.#setPlaying(false)

@@ -41,6 +41,8 @@ export class Engine {
   readonly #files = new Map<MediaId, Blob>()
   readonly #running = new Map<MediaId, AbortController>()
   readonly #keeping = new Map<MediaId, Promise<boolean>>()
+  /** No copy of them fitted: a disk is not filled anew each time that one of them stops. */
+  readonly #tooLarge = new Set<MediaId>()
   #areCopiesCleared = false
   #working = false
   #again = false
@@ -53,6 +55,7 @@ export class Engine {
   /** A file that was picked, for the first time or again. */
   give(media: MediaId, file: Blob): void {
     this.#files.set(media, file)
+    this.#tooLarge.delete(media)
     void this.work()
   }
 
@@ -126,10 +129,13 @@ export class Engine {
     const row = await readUpload(mediaId)
     const file = this.#files.get(mediaId)
     if (!row || row.copy || row.isSpooled || !file) return Boolean(row?.copy || row?.isSpooled)
+    if (this.#tooLarge.has(mediaId)) return false
     const keeping = this.#keeping.get(mediaId) ?? openUpload(row).then((secret) => keepCopy(secret, file))
     this.#keeping.set(mediaId, keeping)
     try {
-      return await keeping
+      const isKept = await keeping
+      if (!isKept) this.#tooLarge.add(mediaId)
+      return isKept
     } catch (error) {
       // Locked meanwhile, or a storage that fails: it hangs on this page, as it says.
       if (!isAppError(error) && !(error instanceof DOMException)) throw error
