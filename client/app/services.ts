@@ -68,7 +68,10 @@ export function createServices(mediaWorker: MediaWorker, busy: Busy): Services {
   watchWriting(busy)
   const isOutdated = new Signal(false)
   // A browser that closes no database for it may say nothing until somebody is back from its settings.
-  document.addEventListener('visibilitychange', () => void session.lookWhetherWiped())
+  document.addEventListener('visibilitychange', () => {
+    // Not of a page that goes: WebKitGTK's next one would wait for an answer without end.
+    if (document.visibilityState === 'visible') void session.lookWhetherWiped()
+  })
   void untilOutdated(() => void session.lookWhetherWiped()).then(
     () => {
       isOutdated.value = true
